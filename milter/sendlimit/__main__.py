@@ -1,0 +1,5 @@
+"""Run the command: python -m sendlimit."""
+
+from sendlimit.cli import main
+
+main()

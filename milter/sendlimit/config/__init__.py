@@ -1,0 +1,70 @@
+"""The config file as a whole. What may stand in it is in the models; reading.py reads it."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator, model_validator
+from tzlocal import get_localzone
+
+from sendlimit.config.limits import Limits
+from sendlimit.config.replies import ReplySection
+from sendlimit.config.section import Section
+from sendlimit.config.sections import CalendarSection, Identity, Log, Metrics, Milter, Store
+from sendlimit.policy import Setting
+from sendlimit.reply import Wording
+from sendlimit.store.location import parse_url
+from sendlimit.window import Calendar
+
+
+class Config(Section):
+    """The whole file."""
+
+    mode: Literal["enforce", "observe"] = Field(
+        "enforce", description='"enforce", or "observe": count, log and record, refuse nothing'
+    )
+    state_dir: str = Field(
+        "/var/lib/sendlimit", description="directory for what outlives a restart, such as counts not yet booked"
+    )
+    milter: Milter = Field(default_factory=Milter)
+    store: Store = Field(default_factory=Store)
+    calendar: CalendarSection = Field(default_factory=CalendarSection)
+    identity: Identity = Field(default_factory=Identity)
+    limits: Limits = Field(default_factory=Limits)
+    reply: ReplySection = Field(default_factory=ReplySection)
+    log: Log = Field(default_factory=Log)
+    metrics: Metrics | None = None
+
+    @field_validator("state_dir")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if not value.startswith("/"):
+            raise ValueError(f"{value!r} is not an absolute path")
+        return value
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Config:
+        location = parse_url(self.store.url)
+        if getattr(location, "password", None) is not None and self.store.password_file is not None:
+            raise ValueError("store.password_file and a password in store.url exclude each other; keep the file")
+        return self
+
+    def settings(self) -> list[Setting]:
+        """Return the file's limits as settings, subjects in lower case."""
+        return self.limits.settings()
+
+    def make_calendar(self) -> Calendar:
+        """Return the calendar; in the system's zone where the file names none."""
+        zone = ZoneInfo(self.calendar.timezone) if self.calendar.timezone else get_localzone()
+        return Calendar(zone, time.fromisoformat(self.calendar.day_starts_at))
+
+    def wording(self) -> Wording:
+        """Return how refusals are worded."""
+        return Wording(
+            code=str(self.reply.code),
+            enhanced_status=self.reply.enhanced_status,
+            texts=self.reply.texts(),
+            by_domain={domain.lower(): texts.texts() for domain, texts in self.reply.for_.items()},
+        )

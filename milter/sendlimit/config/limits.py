@@ -1,0 +1,106 @@
+"""The table [limits] of the config file, and the settings that come of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, create_model, field_validator
+
+from sendlimit.config.section import Section
+from sendlimit.policy import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
+
+UNLIMITED = "unlimited"
+MAX_LIMIT = 10**15
+
+
+def _limit(value: object) -> object:
+    if isinstance(value, bool) or not (value == UNLIMITED or isinstance(value, int)):
+        raise ValueError(f'{value!r} is not a limit; allowed: a whole number >= 0, or "{UNLIMITED}"')
+    if isinstance(value, int) and not 0 <= value <= MAX_LIMIT:
+        raise ValueError(f'{value} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or "{UNLIMITED}"')
+    return value
+
+
+LimitValue = Annotated[int | Literal["unlimited"], BeforeValidator(_limit)]
+
+
+def _scope_section(scope: Scope) -> dict[str, Any]:
+    """Return the fields of a scope's limits: one per name, in the order of R7."""
+    return {
+        key_of(name): (LimitValue | None, Field(None, description=_meaning(name)))
+        for name in LIMIT_NAMES
+        if name.scope is scope
+    }
+
+
+def key_of(name: LimitName) -> str:
+    """Return a limit's key within its scope: messages_per_day."""
+    return str(name).partition(".")[2]
+
+
+_WHOSE = {Scope.GLOBAL: "the whole server", Scope.DOMAIN: "a domain, as a pool", Scope.MAILBOX: "each mailbox"}
+
+
+def _meaning(name: LimitName) -> str:
+    return f"{name.unit} per {name.window} of {_WHOSE[name.scope]}"
+
+
+class _ScopeLimits(Section):
+    """The limits of one scope."""
+
+
+def _limits_model(scope: Scope) -> type[_ScopeLimits]:
+    return create_model(f"{scope.capitalize()}Limits", __base__=_ScopeLimits, **_scope_section(scope))
+
+
+GlobalLimits = _limits_model(Scope.GLOBAL)
+DomainLimits = _limits_model(Scope.DOMAIN)
+MailboxLimits = _limits_model(Scope.MAILBOX)
+
+
+class SubjectLimits(Section):
+    """Limits for one domain or mailbox."""
+
+    domain: DomainLimits = Field(default_factory=DomainLimits)  # type: ignore[valid-type]
+    mailbox: MailboxLimits = Field(default_factory=MailboxLimits)  # type: ignore[valid-type]
+
+
+class Limits(Section):
+    """All limits of the file; what is not set is unlimited."""
+
+    global_: GlobalLimits = Field(default_factory=GlobalLimits, alias="global")  # type: ignore[valid-type]
+    domain: DomainLimits = Field(default_factory=DomainLimits)  # type: ignore[valid-type]
+    mailbox: MailboxLimits = Field(default_factory=MailboxLimits)  # type: ignore[valid-type]
+    for_: dict[str, SubjectLimits] = Field(
+        default_factory=dict, alias="for", description="limits of one domain or mailbox"
+    )
+
+    @field_validator("for_")
+    @classmethod
+    def _subjects(cls, value: dict[str, SubjectLimits]) -> dict[str, SubjectLimits]:
+        for subject, limits in value.items():
+            if not subject.strip() or subject == "*":
+                raise ValueError(f"{subject!r} is not a domain or a mailbox; for everyone, leave \"for\" out")
+            if "@" in subject and limits.domain.model_fields_set:
+                raise ValueError(
+                    f"{subject!r} is a mailbox and can't have domain limits; allowed: mailbox limits,"
+                    f" or domain limits for {subject.rpartition('@')[2]!r}"
+                )
+        return value
+
+    def settings(self) -> list[Setting]:
+        """Return all limits as settings, subjects in lower case."""
+        found = _settings(EVERYONE, self)
+        for subject, limits in self.for_.items():
+            found.extend(_settings(subject.lower(), limits))
+        return found
+
+
+def _settings(subject: str, limits: Limits | SubjectLimits) -> list[Setting]:
+    found = []
+    for name in LIMIT_NAMES:
+        section = getattr(limits, "global_" if name.scope is Scope.GLOBAL else str(name.scope), None)
+        value = getattr(section, key_of(name), None)
+        if value is not None:
+            found.append(Setting(subject, name, None if value == UNLIMITED else value))
+    return found

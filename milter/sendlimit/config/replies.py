@@ -1,0 +1,58 @@
+"""The table [reply] of the config file."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from sendlimit.config.section import Section
+from sendlimit.reply import DEFAULT_TEXTS, problem_with
+
+
+class ReplyTexts(Section):
+    """Texts that a refused client reads, by scope."""
+
+    mailbox: str = Field(DEFAULT_TEXTS["mailbox"], description="text when a mailbox limit is reached")
+    domain: str = Field(DEFAULT_TEXTS["domain"], description="text when a domain limit is reached")
+    global_: str = Field(DEFAULT_TEXTS["global"], alias="global", description="text when a server limit is reached")
+    message: str = Field(
+        DEFAULT_TEXTS["message"], description="text when one mail has more recipients than recipients_per_message"
+    )
+
+    @field_validator("mailbox", "domain", "global_", "message")
+    @classmethod
+    def _text(cls, value: str) -> str:
+        if problem := problem_with(value):
+            raise ValueError(problem)
+        return value
+
+    def texts(self) -> dict[str, str]:
+        """Return the texts that are set, by scope."""
+        return {key.rstrip("_"): getattr(self, key) for key in sorted(self.model_fields_set & set(ReplyTexts.model_fields))}
+
+
+class ReplySection(ReplyTexts):
+    """The answer to mail over a limit."""
+
+    code: int = Field(450, description="SMTP reply code of a refusal, 400 to 499; 421 closes the connection")
+    enhanced_status: str = Field("4.7.1", description="enhanced status code of a refusal, 4.y.z")
+    at: Literal["mail", "end-of-message"] = Field(
+        "mail", description='when a refusal is sent: "mail" (MAIL FROM) or "end-of-message"'
+    )
+    for_: dict[str, ReplyTexts] = Field(default_factory=dict, alias="for", description="other texts for one domain")
+
+    @field_validator("code")
+    @classmethod
+    def _code(cls, value: int) -> int:
+        if not 400 <= value <= 499:  # noqa: PLR2004 - RFC 5321 4.2.1: 4yz is transient
+            raise ValueError(f"{value} is not a temporary refusal; allowed: 400 to 499")
+        return value
+
+    @field_validator("enhanced_status")
+    @classmethod
+    def _enhanced(cls, value: str) -> str:
+        if not re.fullmatch(r"4\.\d{1,3}\.\d{1,3}", value):
+            raise ValueError(f'{value!r} does not go with a temporary refusal; allowed: "4.y.z" such as "4.7.1"')
+        return value

@@ -1,0 +1,135 @@
+"""The tables [milter], [store], [calendar], [identity], [log] and [metrics] of the config file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+
+from sendlimit.config.section import Section
+from sendlimit.store.location import parse_url
+
+_SOCKET = re.compile(
+    r"(?P<path>(?:unix|local):/.+)|inet:(?P<port>\d{1,5})@(?P<host>[^@\s\[\]]+)|inet6:(?P<port6>\d{1,5})@\[(?P<host6>[0-9a-fA-F:.]+)\]"
+)
+_PORT_MAX = 65535
+
+
+class Milter(Section):
+    """The socket that Postfix connects to."""
+
+    socket: str = Field(
+        "unix:/var/spool/postfix/sendlimit/milter.sock",
+        description='where Postfix connects: "unix:/PATH", "inet:PORT@ADDRESS" or "inet6:PORT@[ADDRESS]"',
+    )
+    socket_group: str = Field("postfix", description="group of a unix socket: Postfix's, so that nobody else connects")
+    socket_mode: str = Field("0660", description="mode of a unix socket, octal, nothing for others")
+
+    @field_validator("socket")
+    @classmethod
+    def _socket(cls, value: str) -> str:
+        match = _SOCKET.fullmatch(value)
+        port = match and (match["port"] or match["port6"])
+        if match is None or (port and not 0 < int(port) <= _PORT_MAX):
+            raise ValueError(
+                f'{value!r} is not a socket; allowed: "unix:/PATH", "inet:PORT@ADDRESS", "inet6:PORT@[ADDRESS]"'
+            )
+        return value
+
+    @field_validator("socket_mode")
+    @classmethod
+    def _mode(cls, value: str) -> str:
+        if not re.fullmatch(r"0?[0-7]{3}", value):
+            raise ValueError(f'{value!r} is not a mode; allowed: octal digits such as "0660"')
+        if int(value, 8) & 0o007:
+            raise ValueError(f'{value!r} lets every local user in; allowed: modes that end in 0, such as "0660"')
+        return value
+
+    @property
+    def path(self) -> Path | None:
+        """The file of a unix socket, None for the others."""
+        kind, _, rest = self.socket.partition(":")
+        return Path(rest) if kind in {"unix", "local"} else None
+
+
+class Store(Section):
+    """The database that the counters are in."""
+
+    url: str = Field(
+        "sqlite:///var/lib/sendlimit/sendlimit.db",
+        description='"mariadb://USER@HOST[:PORT][,HOST...]/DATABASE[?unix_socket=PATH]" or "sqlite:///PATH"',
+    )
+    password_file: str | None = Field(
+        None, description="file with the password of the database user; readable by the daemon alone"
+    )
+    decision_timeout_s: float = Field(
+        2.0, gt=0, le=30, strict=False, description="seconds; a mail that waits longer for its decision is accepted"
+    )
+    on_failure: Literal["accept", "tempfail"] = Field(
+        "accept", description='what happens to mail that can\'t be counted in time: "accept" or "tempfail"'
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str) -> str:
+        parse_url(value)
+        return value
+
+
+class CalendarSection(Section):
+    """How days, hours and months are cut."""
+
+    timezone: str = Field("", description='zone of the calendar, such as "Europe/Berlin"; default: the system\'s')
+    day_starts_at: str = Field("00:00", description='local time "HH:MM" at which day and month begin')
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            if value:
+                ZoneInfo(value)
+        except (OSError, ValueError) as error:
+            raise ValueError(f'{value!r} is not a time zone; allowed: names such as "Europe/Berlin"') from error
+        return value
+
+    @field_validator("day_starts_at")
+    @classmethod
+    def _start(cls, value: str) -> str:
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+            raise ValueError(f'{value!r} is not a time of day; allowed: "00:00" to "23:59"')
+        return value
+
+
+class Identity(Section):
+    """Which logins count, and as what."""
+
+    default_domain: str = Field("", description="appended to logins without a domain")
+    exempt: tuple[str, ...] = Field((), description="logins that are never counted", strict=False)
+
+
+class Log(Section):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description='lowest level that is logged; "debug" has a line for each accepted mail'
+    )
+
+
+_LISTEN = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):(\d{1,5})")
+
+
+class Metrics(Section):
+    """Numbers for Prometheus; absent: off."""
+
+    listen: str = Field(description='ADDRESS:PORT that Prometheus asks, such as "127.0.0.1:9140"')
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        match = _LISTEN.fullmatch(value)
+        if match is None or not 0 < int(match[1]) <= _PORT_MAX:
+            raise ValueError(f'{value!r} is not an address to listen on; allowed: "127.0.0.1:9140", "[::1]:9140"')
+        return value

@@ -1,0 +1,71 @@
+"""Every error that sendlimit raises on purpose.
+
+SendlimitError
+  ConfigError          the configuration file is wrong (exit code 2)
+  SocketInUse          another daemon answers on the milter socket
+  StateError           state_dir can't be used
+  StoreError           anything the database answers that is not a result
+    StoreUnavailable   no connection, or it was lost: the outcome is unknown
+    StoreConflict      rolled back by the database: read again and redo
+    SchemaError        the tables are missing, too old or too new
+  PostfixError         Postfix's configuration can't be read or changed safely
+
+A class's docstring is its default message.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SendlimitError(Exception):
+    """Something went wrong in sendlimit."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None) -> None:
+        """Take the message, or the class docstring when there is none."""
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigError(SendlimitError):
+    """The configuration file is wrong.
+
+    Attributes:
+        problems: one sentence each, "FILE: KEY: what is wrong, what is allowed".
+    """
+
+    exit_code = 2
+
+    def __init__(self, problems: list[str]) -> None:
+        """Take all problems found, at least one."""
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SocketInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports
+    """Another daemon answers on the milter socket: stop it first, or set another milter.socket."""
+
+
+class StateError(SendlimitError):
+    """The directory in state_dir can't be used: make it, owned by the user that runs sendlimit."""
+
+
+class StoreError(SendlimitError):
+    """The database refused a statement."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - reads as the fact it reports
+    """The database can't be reached, or the connection was lost."""
+
+
+class StoreConflict(StoreError):  # noqa: N818 - reads as the fact it reports
+    """The database rolled the transaction back (deadlock or lock wait): it can be done again."""
+
+
+class SchemaError(StoreError):
+    """The tables are missing or of another version: run 'sendlimit db status'."""
+
+
+class PostfixError(SendlimitError):
+    """Postfix's configuration can't be read or changed safely."""

@@ -1,0 +1,365 @@
+"""The rules of counting: which limits hold for a mail, and whether it may pass. Pure.
+
+Rules R3, R4, R6, R7, R9, R10 and R14 of docs/limits.md. Nothing here knows a file, a clock or
+a database: usage and time come in, a decision goes out, the caller acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.window import Period, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sendlimit.mailbox import Sender
+    from sendlimit.window import Calendar
+
+EVERYONE = "*"
+
+
+class Scope(StrEnum):
+    """What is counted together, in the order of the answer (R7)."""
+
+    GLOBAL = "global"
+    DOMAIN = "domain"
+    MAILBOX = "mailbox"
+
+
+class Unit(StrEnum):
+    """What is counted: mails, or the RCPT commands that Postfix accepted (R3)."""
+
+    MESSAGES = "messages"
+    RECIPIENTS = "recipients"
+
+
+class Origin(StrEnum):
+    """Where a limit was set; on one level the first of these that exists wins (R10)."""
+
+    BOOST = "boost"
+    OVERRIDE = "override"
+    FILE = "file"
+
+
+class LimitName(NamedTuple):
+    """A limit by name, without its value: SCOPE.UNIT_per_WINDOW in file and command."""
+
+    scope: Scope
+    unit: Unit
+    window: Window
+
+    def __str__(self) -> str:
+        return f"{self.scope}.{self.unit}_per_{self.window}"
+
+
+class CounterKey(NamedTuple):
+    """The key of one row of er_counter; period_start in seconds since 1970, UTC."""
+
+    scope: Scope
+    subject: str
+    unit: Unit
+    window: Window
+    period_start: int
+
+
+class Setting(NamedTuple):
+    """A limit set in the file or the database for one subject.
+
+    Attributes:
+        subject: "*", a domain or a mailbox, normalised.
+        max: whole number >= 0; None is unlimited.
+        valid_until: the moment a boost ends; None: lasting.
+    """
+
+    subject: str
+    name: LimitName
+    max: int | None
+    valid_until: int | None = None
+
+
+class Limit(NamedTuple):
+    """A limit in force for a mail: the winning setting and where it comes from."""
+
+    name: LimitName
+    max: int
+    subject: str
+    origin: Origin
+
+
+class Charge(NamedTuple):
+    """An addition to one counter."""
+
+    key: CounterKey
+    amount: int
+
+
+class Hit(NamedTuple):
+    """A limit that a mail would pass.
+
+    Attributes:
+        limit: the limit.
+        key: its counter in the running period.
+        used: the count before this mail, >= 0.
+        period: the running period; its end is when the counter frees up.
+    """
+
+    limit: Limit
+    key: CounterKey
+    used: int
+    period: Period
+
+
+class Mark(NamedTuple):
+    """A counter with a limit, before and after a charge: what warnings are made from."""
+
+    limit: Limit
+    key: CounterKey
+    before: int
+    after: int
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about one mail, and everything that is needed to act on it.
+
+    Attributes:
+        charges: what to add; empty when refused (R6).
+        hit: the limit to name in the answer (R7); None when no limit is passed.
+        refused: False with a hit in observe mode.
+        rooms: after a reservation, how many recipients each limit still takes.
+        counts_recipients: whether the end of the mail has recipients to charge.
+        marks: counters with a limit that were charged.
+    """
+
+    charges: tuple[Charge, ...] = ()
+    hit: Hit | None = None
+    refused: bool = False
+    rooms: tuple[Hit, ...] = ()
+    counts_recipients: bool = False
+    marks: tuple[Mark, ...] = ()
+
+
+MESSAGES_PER_DAY = tuple(LimitName(scope, Unit.MESSAGES, Window.DAY) for scope in Scope)
+"""Always counted, limit or not (R14)."""
+
+RECIPIENTS_PER_MESSAGE = LimitName(Scope.MAILBOX, Unit.RECIPIENTS, Window.MESSAGE)
+
+LATCH = CounterKey(Scope.GLOBAL, EVERYONE, Unit.MESSAGES, Window.EVER, 0)
+"""The counter of all mail ever, which every batch locks first."""
+
+LIMIT_NAMES = (
+    *(
+        LimitName(scope, unit, window)
+        for scope in Scope
+        for unit in Unit
+        for window in (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
+    ),
+    RECIPIENTS_PER_MESSAGE,
+)
+"""Every limit that can be set, in the order of R7."""
+
+_ORDER = {name: number for number, name in enumerate(LIMIT_NAMES)}
+_SCOPE_ORDER = {scope: number for number, scope in enumerate(Scope)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one origin, ready to look up; lives as long as what it was read from."""
+
+    by_subject: Mapping[tuple[str, LimitName], Setting] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Iterable[Setting]) -> Settings:
+        """Index settings by subject and name; a later one replaces an earlier one."""
+        return cls({(setting.subject, setting.name): setting for setting in settings})
+
+    def names(self) -> frozenset[LimitName]:
+        """Return the names that are limited for anybody."""
+        return frozenset(key[1] for key, setting in self.by_subject.items() if setting.max is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """All settings that may bear on a mail: the file's, and what the database holds now."""
+
+    file: Settings = field(default_factory=Settings)
+    overrides: Settings = field(default_factory=Settings)
+    boosts: Settings = field(default_factory=Settings)
+
+    def with_rows(self, rows: Iterable[Setting], now: int) -> Rules:
+        """Return the same file settings with these rows of er_limit, without ended boosts."""
+        lasting: dict[tuple[str, LimitName], Setting] = {}
+        boosts: dict[tuple[str, LimitName], Setting] = {}
+        for row in rows:
+            if row.valid_until is None:
+                lasting[row.subject, row.name] = row
+            elif row.valid_until > now:
+                boosts[row.subject, row.name] = row
+        return Rules(self.file, Settings(lasting), Settings(boosts))
+
+    def names(self) -> frozenset[LimitName]:
+        """Return the names that are limited for anybody by any of the settings."""
+        return self.file.names() | self.overrides.names() | self.boosts.names()
+
+    def winner(self, name: LimitName, sender: Sender) -> tuple[Setting, Origin] | None:
+        """Return the most specific setting of a limit (R10), unlimited ones too."""
+        for subject in levels(name.scope, sender):
+            key = (subject, name)
+            if (setting := self.boosts.by_subject.get(key)) is not None:
+                return setting, Origin.BOOST
+            if (setting := self.overrides.by_subject.get(key)) is not None:
+                return setting, Origin.OVERRIDE
+            if (setting := self.file.by_subject.get(key)) is not None:
+                return setting, Origin.FILE
+        return None
+
+    def limit(self, name: LimitName, sender: Sender) -> Limit | None:
+        """Return the limit in force, None when there is none or it is unlimited."""
+        won = self.winner(name, sender)
+        if won is None or won[0].max is None:
+            return None
+        return Limit(name, won[0].max, won[0].subject, won[1])
+
+
+def levels(scope: Scope, sender: Sender) -> Iterator[str]:
+    """Yield the subjects whose settings count for a scope, the most specific first (R10)."""
+    if scope is Scope.MAILBOX:
+        yield sender.mailbox
+    if scope is not Scope.GLOBAL and sender.domain:
+        yield sender.domain
+    yield EVERYONE
+
+
+def subject_of(scope: Scope, sender: Sender) -> str | None:
+    """Return the key that a sender is counted under in a scope; None: not counted there."""
+    if scope is Scope.GLOBAL:
+        return EVERYONE
+    return sender.domain if scope is Scope.DOMAIN else sender.mailbox
+
+
+def counter(
+    name: LimitName, sender: Sender, calendar: Calendar, at: int
+) -> tuple[CounterKey, Period] | None:
+    """Return a sender's counter of a name in the period of the moment, if there is one."""
+    subject = subject_of(name.scope, sender)
+    if subject is None:
+        return None
+    period = calendar.period(name.window, at)
+    return CounterKey(name.scope, subject, name.unit, name.window, period.start), period
+
+
+def counted_names(in_force: Iterable[LimitName]) -> tuple[LimitName, ...]:
+    """Return what is counted for every mail while these limits are in force somewhere (R14)."""
+    names = {name for name in in_force if name.window is not Window.MESSAGE}
+    return tuple(sorted(names.union(MESSAGES_PER_DAY), key=_ORDER.__getitem__))
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question to the ledger about one mail.
+
+    Attributes:
+        sender: whose mail.
+        at: the moment of the callback, seconds since 1970.
+        recipients: 0 at MAIL (reserve the message), or the accepted RCPT commands at
+            end-of-message (charge the recipients, R9).
+    """
+
+    sender: Sender
+    at: int
+    recipients: int = 0
+
+    @property
+    def unit(self) -> Unit:
+        """What this request charges."""
+        return Unit.RECIPIENTS if self.recipients else Unit.MESSAGES
+
+
+def decide(  # noqa: PLR0913 - the facts of a decision, each by its own name
+    request: Request,
+    *,
+    rules: Rules,
+    names: Iterable[LimitName],
+    usage: Mapping[CounterKey, int],
+    calendar: Calendar,
+    observe: bool = False,
+) -> Decision:
+    """Decide one request against the usage; nothing is charged here (R6, R7, R9).
+
+    Args:
+        request: the question.
+        rules: the settings that hold now.
+        names: what is counted (counted_names).
+        usage: the counters, 0 where absent, with what the batch has granted so far.
+        calendar: cuts the periods.
+        observe: never refuse, but say what was hit.
+    """
+    unit, amount = request.unit, request.recipients or 1
+    charges: list[Charge] = []
+    marks: list[Mark] = []
+    rooms: list[Hit] = []
+    hits: list[Hit] = []
+    counts_recipients = False
+    for name in names:
+        if unit is Unit.RECIPIENTS and name.unit is not unit:
+            continue
+        found = counter(name, request.sender, calendar, request.at)
+        if found is None:
+            continue
+        key, period = found
+        limit = rules.limit(name, request.sender)
+        used = max(0, usage.get(key, 0))
+        if name.unit is unit:
+            charges.append(Charge(key, amount))
+            if limit is not None:
+                marks.append(Mark(limit, key, used, used + amount, period))
+                if used + amount > limit.max:
+                    hits.append(Hit(limit, key, used, period))
+        else:
+            counts_recipients = True
+            if limit is not None:
+                room = Hit(limit, key, used, period)
+                rooms.append(room)
+                if used >= limit.max:
+                    hits.append(room)
+    if unit is Unit.MESSAGES:
+        for room in per_message(request, rules, calendar):
+            rooms.append(room)
+            if room.limit.max == 0:
+                hits.append(room)
+    hit = first_to_name(hits)
+    if hit is not None and not observe:
+        return Decision(hit=hit, refused=True)
+    return Decision(tuple(charges), hit, False, tuple(rooms), counts_recipients, tuple(marks))
+
+
+def per_message(request: Request, rules: Rules, calendar: Calendar) -> Iterator[Hit]:
+    """Yield the limit on the recipients of one mail, if one is in force."""
+    limit = rules.limit(RECIPIENTS_PER_MESSAGE, request.sender)
+    if limit is not None:
+        period = calendar.period(Window.MESSAGE, request.at)
+        key = CounterKey(*RECIPIENTS_PER_MESSAGE[:1], request.sender.mailbox, *RECIPIENTS_PER_MESSAGE[1:], period.start)
+        yield Hit(limit, key, 0, period)
+
+
+def first_to_name(hits: Iterable[Hit]) -> Hit | None:
+    """Return the hit that the answer names: global, domain, mailbox; then the last to free up (R7)."""
+    return min(
+        hits,
+        key=lambda hit: (_SCOPE_ORDER[hit.limit.name.scope], -hit.period.end, _ORDER[hit.limit.name]),
+        default=None,
+    )
+
+
+def recipient_beyond(rooms: Iterable[Hit], recipients: int) -> Hit | None:
+    """Return the limit that this many recipients of one mail would pass (R9).
+
+    Args:
+        rooms: from the decision at MAIL.
+        recipients: accepted so far, with the one that is asked about.
+    """
+    return first_to_name(room for room in rooms if room.used + recipients > room.limit.max)

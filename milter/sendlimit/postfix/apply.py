@@ -1,0 +1,176 @@
+"""Carry a plan out on a real Postfix, or leave everything as it was.
+
+FAILURE: whatever goes wrong while files are being changed (a file that can't be written, a
+`postfix check` that complains, a reload that fails, Ctrl-C), those changed so far are put back
+byte for byte and a Postfix that was told of them is told again.
+LIMITS: between two files the machine may lose power; Postfix works with that (main.cf without
+master.cf changes nothing), and the next attach or detach completes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from sendlimit.errors import PostfixError
+from sendlimit.postfix.attachment import FileChange, Plan, is_own_reference
+from sendlimit.postfix.backup import FOLDER, Backup
+from sendlimit.postfix.commands import PostfixCommands
+from sendlimit.postfix.files import exclusive, make_folders, remove_folders, write_change
+from sendlimit.postfix.findings import ATTACHMENT_CODES, find_faults
+from sendlimit.postfix.snapshot import Snapshot, read_snapshot
+
+_NOT_RUNNING = "Postfix is not running: the change counts from its next start"
+
+
+def apply_attach(snapshot: Snapshot, plan: Plan, socket: str, state_dir: Path) -> tuple[str, ...]:
+    """Connect Postfix to sendlimit.
+
+    Args:
+        snapshot: what the plan was made from.
+        plan: by plan_attach; without changes nothing is done.
+        socket: milter.socket of our configuration.
+        state_dir: sendlimit's; the backup goes to postfix-backup in it.
+
+    Returns:
+        What the admin should know.
+
+    Raises:
+        PostfixError: it can't be done; all is as before, or the message says what isn't.
+    """
+    if not plan.changes:
+        return ()
+    with _prepared(snapshot, state_dir) as commands:
+        _prove_attached(snapshot, plan, socket)
+        backup = Backup(state_dir, snapshot.config_directory)
+        made: list[Path] = []
+        try:
+            for change in plan.changes:
+                made += make_folders(change.path.parent)
+            backup.remember(plan.changes, made)
+            return _carry_out(plan, commands)
+        except BaseException:
+            remove_folders(made)
+            raise
+
+
+def apply_detach(snapshot: Snapshot, plan: Plan, state_dir: Path) -> tuple[str, ...]:
+    """Take sendlimit out of Postfix; arguments and errors as in apply_attach."""
+    if not plan.changes:
+        return ()
+    with _prepared(snapshot, state_dir) as commands:
+        _prove_detached(snapshot, plan)
+        backup = Backup(state_dir, snapshot.config_directory)
+        messages = _carry_out(plan, commands)
+        remove_folders(backup.made_folders)
+        backup.set_aside()
+        return messages
+
+
+@contextlib.contextmanager
+def _prepared(snapshot: Snapshot, state_dir: Path) -> Iterator[PostfixCommands]:
+    if os.geteuid() != 0:
+        msg = f"only root may change {snapshot.config_directory}: run this as root (sudo)"
+        raise PostfixError(msg)
+    commands = PostfixCommands(snapshot.config_directory)
+    try:
+        with exclusive(state_dir / FOLDER / "lock", "another 'sendlimit postfix'"):
+            commands.check()
+            yield commands
+    except OSError as exc:
+        msg = f"{exc.filename}: {exc.strerror}"
+        raise PostfixError(msg) from exc
+
+
+def _carry_out(plan: Plan, commands: PostfixCommands) -> tuple[str, ...]:
+    done: list[FileChange] = []
+    reloaded = False
+    messages: list[str] = []
+    try:
+        for change in plan.changes:
+            done.append(change)
+            write_change(change)
+            if change.path.parent == commands.config_directory.resolve():
+                commands.check()
+            if change.is_reload_due and commands.is_running():
+                reloaded = True
+                commands.reload()
+                messages = ["Postfix has read its configuration again"]
+            elif change.is_reload_due:
+                messages = [_NOT_RUNNING]
+    except BaseException as exc:
+        remains = _undo(done, commands, reload=reloaded)
+        if not isinstance(exc, PostfixError):
+            raise
+        ending = f"; {remains}" if remains else "; everything is as it was before"
+        raise PostfixError(f"{exc}{ending}") from exc
+    return tuple(messages)
+
+
+def _undo(done: list[FileChange], commands: PostfixCommands, *, reload: bool) -> str:
+    """Put files back; returns what could not be done, empty when all could."""
+    remains: list[str] = []
+    for change in reversed(done):
+        back = FileChange(
+            path=change.path,
+            before=change.after,
+            after=change.before,
+            without_us=change.without_us,
+        )
+        try:
+            write_change(back)
+        except PostfixError as exc:
+            remains.append(str(exc))
+    if reload:
+        try:
+            commands.reload()
+        except PostfixError as exc:
+            remains.append(str(exc))
+    return "; ".join(remains)
+
+
+def _prove_attached(snapshot: Snapshot, plan: Plan, socket: str) -> None:
+    with _staged(snapshot, plan) as outcome:
+        faults = [
+            f"{finding.subject}: {finding.problem} ({finding.remedy})"
+            for finding in find_faults(outcome, socket)
+            if finding.code in ATTACHMENT_CODES
+        ]
+    if faults:
+        msg = f"nothing was changed, because it would not be right: {'; '.join(faults)}"
+        raise PostfixError(msg)
+
+
+def _prove_detached(snapshot: Snapshot, plan: Plan) -> None:
+    with _staged(snapshot, plan) as outcome:
+        left = [
+            service.key
+            for service in outcome.services
+            if is_own_reference(service.overrides.get("smtpd_milters", ""))
+        ]
+    if left:
+        msg = (
+            f"nothing was changed: {', '.join(left)} would still refer to sendlimit: take"
+            f" -o smtpd_milters out of it in {snapshot.master_cf.path}"
+        )
+        raise PostfixError(msg)
+
+
+@contextlib.contextmanager
+def _staged(snapshot: Snapshot, plan: Plan) -> Iterator[Snapshot]:
+    """Let Postfix read both files as they will be, from a folder of their own."""
+    after = {change.path: change.after for change in plan.changes}
+    with tempfile.TemporaryDirectory(prefix="sendlimit-postfix-") as name:
+        folder = Path(name)
+        for file in (snapshot.main_cf, snapshot.master_cf):
+            text = after.get(file.path, file.text) or ""
+            (folder / file.path.name).write_bytes(text.encode(errors="surrogateescape"))
+        try:
+            outcome = read_snapshot(folder)
+        except PostfixError as exc:
+            msg = f"nothing was changed, because Postfix could not read the outcome: {exc}"
+            raise PostfixError(msg) from exc
+        yield outcome

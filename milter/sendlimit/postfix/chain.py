@@ -1,0 +1,159 @@
+"""Milter chains as Postfix writes them: the value of smtpd_milters, and our entry in it.
+
+Pure: text in, values out. Source: postconf(5) smtpd_milters, MILTER_README "Different settings
+for different Milter applications" (Postfix >= 3.0).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sendlimit.errors import PostfixError
+
+ENTRY_OPTIONS = {
+    "default_action": "accept",
+    "connect_timeout": "2s",
+    "command_timeout": "10s",
+    "content_timeout": "10s",
+}
+"""What our entry sets: a daemon that is down or hangs must not hold up mail (design section 7)."""
+
+_SEPARATORS = re.compile(r"[,\s]")
+_SOCKET = re.compile(r"(?P<kind>unix|local|inet|inet6):(?P<address>.+)")
+_INET = re.compile(r"(?P<port>[0-9]+|[A-Za-z][\w-]*)(?:@(?P<host>[^@]+))?")
+_HOST = re.compile(r"[\w.:-]+")
+_LOOPBACK = {"inet": "127.0.0.1", "inet6": "::1"}
+_ANY_ADDRESS = {None, "", "*", "0.0.0.0", "::"}  # noqa: S104 - compared with, never bound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One milter of a chain.
+
+    Attributes:
+        endpoint: as written, for example "inet:localhost:11332".
+        options: name and value of each setting of its own, in the order written.
+    """
+
+    endpoint: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+def split_braced(text: str) -> list[str]:
+    """Split at commas and blanks that are outside of { }.
+
+    Raises:
+        PostfixError: a brace is missing.
+    """
+    words = [""]
+    depth = 0
+    for character in text:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0:
+            break
+        if depth == 0 and _SEPARATORS.match(character):
+            words.append("")
+        else:
+            words[-1] += character
+    if depth != 0:
+        msg = f"'{text}' has unbalanced braces: mend it in Postfix's configuration first"
+        raise PostfixError(msg)
+    return [word for word in words if word]
+
+
+def parse_chain(value: str) -> tuple[Entry, ...]:
+    """Read the expanded value of smtpd_milters.
+
+    Raises:
+        PostfixError: it is not a list of milters.
+    """
+    return tuple(_parse_entry(word) for word in split_braced(value))
+
+
+def _parse_entry(word: str) -> Entry:
+    if not word.startswith("{"):
+        return Entry(endpoint=word)
+    parts = split_braced(word.removeprefix("{").removesuffix("}"))
+    if not parts or not word.endswith("}"):
+        msg = f"'{word}' is not a milter: mend it in Postfix's configuration first"
+        raise PostfixError(msg)
+    options = [part.removeprefix("{").removesuffix("}").partition("=") for part in parts[1:]]
+    return Entry(
+        endpoint=parts[0],
+        options=tuple((name.strip(), value.strip()) for name, _, value in options),
+    )
+
+
+def render_entry(endpoint: str) -> str:
+    """Write our entry of the chain."""
+    options = ", ".join(f"{name}={value}" for name, value in ENTRY_OPTIONS.items())
+    return f"{{ {endpoint}, {options} }}"
+
+
+def endpoint_of(socket: str, queue_directory: Path) -> str:
+    """Translate milter.socket of our configuration into Postfix's words.
+
+    A unix socket below the queue directory becomes a path relative to it, which a chrooted
+    smtpd finds as well as one that isn't (postfix-facts 8).
+
+    Args:
+        socket: "unix:/path", "inet:PORT@HOST" or "inet6:PORT@[HOST]".
+        queue_directory: Postfix's.
+
+    Raises:
+        PostfixError: Postfix can't be told of such a socket.
+    """
+    match = _SOCKET.fullmatch(socket)
+    if not match:
+        msg = (
+            f"milter.socket is '{socket}', but Postfix can only connect to unix:/PATH,"
+            " inet:PORT@HOST or inet6:PORT@[HOST]: change milter.socket"
+        )
+        raise PostfixError(msg)
+    kind, address = match["kind"], match["address"]
+    if kind in {"unix", "local"}:
+        return _unix_endpoint(socket, Path(address), queue_directory)
+    return _inet_endpoint(socket, kind, address)
+
+
+def _unix_endpoint(socket: str, path: Path, queue_directory: Path) -> str:
+    if not path.is_absolute() or re.search(r"[\s,{}$]", str(path)):
+        msg = (
+            f"milter.socket is '{socket}', but Postfix needs an absolute path without blanks,"
+            " commas, braces and dollar signs: change milter.socket"
+        )
+        raise PostfixError(msg)
+    if path.is_relative_to(queue_directory):
+        path = path.relative_to(queue_directory)
+    return f"unix:{path}"
+
+
+def _inet_endpoint(socket: str, kind: str, address: str) -> str:
+    match = _INET.fullmatch(address)
+    host = match["host"] and match["host"].removeprefix("[").removesuffix("]") if match else ""
+    if match and host in _ANY_ADDRESS:
+        host = _LOOPBACK[kind]  # it listens on every address; Postfix is on this host
+    if not match or not host or not _HOST.fullmatch(host):
+        msg = (
+            f"milter.socket is '{socket}', which is not {kind}:PORT@HOST: change milter.socket,"
+            " for example to inet:10040@127.0.0.1"
+        )
+        raise PostfixError(msg)
+    return f"inet:[{host}]:{match['port']}" if ":" in host else f"inet:{host}:{match['port']}"
+
+
+def canonical(endpoint: str, queue_directory: Path) -> str:
+    """Give different spellings of one endpoint the same form, to compare them."""
+    kind, _, address = endpoint.partition(":")
+    if kind in {"unix", "local"}:
+        return f"unix:{queue_directory / address}"
+    if kind in {"inet", "inet6"}:
+        return f"inet:{address.lower().replace('localhost:', '127.0.0.1:')}"
+    return endpoint
+
+
+def is_outside_queue(endpoint: str) -> bool:
+    """Tell whether a chrooted smtpd can't reach the endpoint: a unix socket elsewhere."""
+    return endpoint.startswith("unix:/")

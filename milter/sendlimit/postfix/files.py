@@ -1,0 +1,127 @@
+"""Change files as Postfix's own tools do: under their lock, and whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sendlimit.errors import PostfixError
+from sendlimit.postfix.attachment import FileChange
+from sendlimit.postfix.snapshot import read_text_file
+
+_LOCK_WAIT_S = 10
+_RETRY_S = 0.05
+_NEW_FILE_MODE = 0o644
+
+
+def write_change(change: FileChange) -> None:
+    """Make one file what it is to become; owner and mode stay.
+
+    Raises:
+        PostfixError: the file is no longer as it was planned for, or can't be written.
+    """
+    try:
+        with _new_content(change.path) as (descriptor, new):
+            if read_text_file(change.path).text != change.before:
+                msg = f"{change.path} was changed by somebody else just now: try again"
+                raise PostfixError(msg)
+            if change.after is None:
+                change.path.unlink()
+            else:
+                _fill(descriptor, change.after, change.path)
+                new.rename(change.path)
+        _sync_folder(change.path.parent)
+    except OSError as exc:
+        msg = f"{change.path} can't be changed: {exc.strerror}"
+        raise PostfixError(msg) from exc
+
+
+def make_folders(folder: Path) -> list[Path]:
+    """Make a folder and those above it that are missing; return them, outermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
+
+
+def remove_folders(folders: list[Path]) -> None:
+    """Remove the folders that we made, innermost first, where nobody put anything in."""
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+@contextlib.contextmanager
+def exclusive(path: Path, purpose: str) -> Iterator[None]:
+    """Hold a lock file, so that two runs do not mix.
+
+    Raises:
+        PostfixError: somebody else holds it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            msg = f"{purpose} runs already ({path} is locked): wait until it has ended"
+            raise PostfixError(msg) from exc
+        yield
+
+
+@contextlib.contextmanager
+def _new_content(path: Path) -> Iterator[tuple[int, Path]]:
+    """Open FILE.tmp as `postconf -e` does (edit_file.c): whoever edits FILE locks it first."""
+    new = path.with_name(f"{path.name}.tmp")
+    descriptor = _open_locked(new)
+    try:
+        yield descriptor, new
+    finally:
+        # Still there unless it became the file; we hold its lock, so it is ours to remove.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(new.stat(), os.fstat(descriptor)):
+                new.unlink()
+        os.close(descriptor)
+
+
+def _open_locked(new: Path) -> int:
+    deadline = time.monotonic() + _LOCK_WAIT_S
+    while True:
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another editor may have renamed the file that we opened, and only then unlocked it.
+            if os.path.samestat(new.stat(), os.fstat(descriptor)):
+                return descriptor
+        except (BlockingIOError, FileNotFoundError):
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                msg = f"{new} stays locked: another program edits the same file; try again"
+                raise PostfixError(msg) from None
+            time.sleep(_RETRY_S)
+        os.close(descriptor)
+
+
+def _fill(descriptor: int, text: str, path: Path) -> None:
+    os.ftruncate(descriptor, 0)  # an editor that was killed may have left something
+    remaining = memoryview(text.encode(errors="surrogateescape"))
+    while remaining:
+        remaining = remaining[os.write(descriptor, remaining) :]
+    try:
+        present = path.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, _NEW_FILE_MODE)
+    else:
+        os.fchown(descriptor, present.st_uid, present.st_gid)
+        os.fchmod(descriptor, present.st_mode & 0o7777)
+    os.fsync(descriptor)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,291 @@
+"""Say what keeps a Postfix from really asking sendlimit, why that matters and what mends it.
+
+Pure: a Snapshot in, findings out. `status` prints them; `attach` uses them to prove a plan on
+a copy of the configuration before it touches the real one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sendlimit.errors import PostfixError
+from sendlimit.postfix.attachment import Role, is_own_reference, plan_attach, role_of
+from sendlimit.postfix.chain import (
+    ENTRY_OPTIONS,
+    Entry,
+    canonical,
+    endpoint_of,
+    is_outside_queue,
+    parse_chain,
+)
+from sendlimit.postfix.snapshot import Service, Snapshot
+
+ATTACHMENT_CODES = {"not-attached", "other-socket", "twice", "not-last", "options", "chroot"}
+"""Findings that must be gone after an attach."""
+
+_ATTACH = "sendlimit postfix attach"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        code: stable word for machines, for example "not-last".
+        severity: an error means that mail is not limited, or could be lost or held up.
+        subject: what it is about, mostly a service: "submission/inet".
+        problem: what is wrong.
+        why: why it matters.
+        remedy: the command or the change that mends it.
+    """
+
+    code: str
+    severity: Literal["error", "warning"]
+    subject: str
+    problem: str
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceStatus:
+    """How one smtpd service stands to sendlimit.
+
+    Attributes:
+        key: "submission/inet".
+        role: what the service is to us.
+        is_attached: whether it asks sendlimit.
+        chain: the milters it asks, in order, references resolved.
+    """
+
+    key: str
+    role: Role
+    is_attached: bool
+    chain: str
+
+
+def service_statuses(snapshot: Snapshot, socket: str) -> tuple[ServiceStatus, ...]:
+    """Tell for each smtpd service whether it asks sendlimit.
+
+    Raises:
+        PostfixError: the socket or a chain can't be read.
+    """
+    return tuple(
+        ServiceStatus(
+            key=service.key,
+            role=role_of(service),
+            is_attached=bool(_positions(snapshot, service, socket)),
+            chain=service.effective["smtpd_milters"],
+        )
+        for service in snapshot.services
+    )
+
+
+def is_attached(statuses: tuple[ServiceStatus, ...]) -> bool:
+    """Tell whether every service that is to be limited asks sendlimit, and there is one."""
+    limited = [status for status in statuses if status.role is Role.LIMITED]
+    return bool(limited) and all(status.is_attached for status in limited)
+
+
+def find_faults(snapshot: Snapshot, socket: str) -> tuple[Finding, ...]:
+    """List what is wrong with how Postfix and sendlimit are connected; empty: all is well.
+
+    Args:
+        snapshot: of Postfix as it is.
+        socket: milter.socket of our configuration.
+
+    Raises:
+        PostfixError: the socket or a chain can't be read.
+    """
+    found: list[Finding] = []
+    for service in snapshot.services:
+        role = role_of(service)
+        if role is Role.LIMITED:
+            found += _chain_faults(snapshot, service, socket)
+            found += _side_doors(service)
+        elif role is Role.BYPASS:
+            found.append(_bypass(service))
+    try:
+        changes = plan_attach(snapshot, socket).changes
+    except PostfixError as exc:
+        found.append(
+            Finding(
+                code="refused",
+                severity="error",
+                subject=str(snapshot.config_directory),
+                problem=str(exc),
+                why="attach can't connect Postfix to sendlimit like this",
+                remedy="do as the message says",
+            )
+        )
+        return tuple(found)
+    if changes and not any(finding.code in ATTACHMENT_CODES for finding in found):
+        found.append(
+            Finding(
+                code="outdated",
+                severity="warning",
+                subject=", ".join(str(change.path) for change in changes),
+                problem="attach would write something else today: smtpd_milters, the services or"
+                " ISPConfig's file have changed since",
+                why="services may ask milters that are not in use any more, and hold up mail",
+                remedy=_ATTACH,
+            )
+        )
+    return tuple(found)
+
+
+def _positions(snapshot: Snapshot, service: Service, socket: str) -> list[int]:
+    """Find sendlimit in the chain of a service."""
+    wanted = canonical(endpoint_of(socket, snapshot.queue_directory), snapshot.queue_directory)
+    return [
+        number
+        for number, entry in enumerate(parse_chain(service.effective["smtpd_milters"]))
+        if canonical(entry.endpoint, snapshot.queue_directory) == wanted
+    ]
+
+
+def _chain_faults(snapshot: Snapshot, service: Service, socket: str) -> list[Finding]:
+    chain = parse_chain(service.effective["smtpd_milters"])
+    positions = _positions(snapshot, service, socket)
+    if not positions:
+        return [_not_attached(service, socket)]
+    found: list[Finding] = []
+    if len(positions) > 1:
+        found.append(
+            Finding(
+                code="twice",
+                severity="error",
+                subject=service.key,
+                problem=f"it asks sendlimit {len(positions)} times for each mail:"
+                f" {service.effective['smtpd_milters']}",
+                why="each mail is counted as often",
+                remedy="take sendlimit's socket out of smtpd_milters (main.cf, or the service's"
+                f" own -o smtpd_milters), then {_ATTACH}",
+            )
+        )
+    if positions[-1] != len(chain) - 1:
+        found.append(
+            Finding(
+                code="not-last",
+                severity="error",
+                subject=service.key,
+                problem=f"{chain[-1].endpoint} is asked after sendlimit",
+                why="mail that it refuses has been counted already and can't be given back",
+                remedy=_ATTACH,
+            )
+        )
+    found += _option_faults(service, chain[positions[-1]])
+    if service.is_chrooted and is_outside_queue(chain[positions[-1]].endpoint):
+        found.append(
+            Finding(
+                code="chroot",
+                severity="error",
+                subject=service.key,
+                problem=f"it is chrooted and can't reach {chain[positions[-1]].endpoint}",
+                why="without an answer Postfix lets all mail pass",
+                remedy=f"{_ATTACH}, with milter.socket inside of {snapshot.queue_directory}",
+            )
+        )
+    return found
+
+
+def _not_attached(service: Service, socket: str) -> Finding:
+    if is_own_reference(service.overrides.get("smtpd_milters", "")):
+        return Finding(
+            code="other-socket",
+            severity="error",
+            subject=service.key,
+            problem=f"it asks another socket than milter.socket = {socket}:"
+            f" {service.effective['smtpd_milters'] or 'none'}",
+            why="the daemon is not asked, so mail sent there is not limited",
+            remedy=_ATTACH,
+        )
+    return Finding(
+        code="not-attached",
+        severity="error",
+        subject=service.key,
+        problem="it offers AUTH and does not ask sendlimit",
+        why="mail sent there is not limited",
+        remedy=_ATTACH,
+    )
+
+
+def _option_faults(service: Service, entry: Entry) -> list[Finding]:
+    options = dict(entry.options)
+    wrong = [
+        f"{name}={options.get(name, '(not set)')}, not {value}"
+        for name, value in ENTRY_OPTIONS.items()
+        if options.get(name) != value
+    ]
+    if not wrong:
+        return []
+    holds_up_mail = options.get("default_action") != "accept"
+    return [
+        Finding(
+            code="options",
+            severity="error" if holds_up_mail else "warning",
+            subject=service.key,
+            problem=f"sendlimit's entry has {'; '.join(wrong)}",
+            why="nobody could send while the daemon is down"
+            if holds_up_mail
+            else "a daemon that hangs would hold up each mail for longer, or be given up too soon",
+            remedy=_ATTACH,
+        )
+    ]
+
+
+def _side_doors(service: Service) -> list[Finding]:
+    """Find settings of a limited service that let mail pass uncounted."""
+    found: list[Finding] = []
+    macros = service.effective["milter_mail_macros"]
+    if "{auth_authen}" not in macros:
+        found.append(
+            Finding(
+                code="macros",
+                severity="error",
+                subject=service.key,
+                problem=f"milter_mail_macros lacks {{auth_authen}}: {macros or '(empty)'}",
+                why="the daemon may not be told who has logged in, and counts nothing then",
+                remedy="take milter_mail_macros out of the service's -o options in master.cf"
+                if "milter_mail_macros" in service.overrides
+                else f"postconf -e 'milter_mail_macros = {f'{macros} {{auth_authen}}'.strip()}'"
+                " && postfix reload",
+            )
+        )
+    if proxy := service.effective["smtpd_proxy_filter"]:
+        found.append(
+            Finding(
+                code="proxy-filter",
+                severity="error",
+                subject=service.key,
+                problem=f"smtpd_proxy_filter = {proxy}",
+                why="Postfix tells milters there that each mail was given up, so none stays"
+                " counted",
+                remedy="use content_filter or a milter on this service instead",
+            )
+        )
+    if maps := service.effective.get("smtpd_milter_maps"):
+        found.append(
+            Finding(
+                code="milter-maps",
+                severity="warning",
+                subject=service.key,
+                problem=f"smtpd_milter_maps = {maps}",
+                why="clients found there get other milters, or none",
+                remedy="see that no client that logs in is found there",
+            )
+        )
+    return found
+
+
+def _bypass(service: Service) -> Finding:
+    return Finding(
+        code="bypass",
+        severity="warning",
+        subject=service.key,
+        problem="it offers AUTH, and milters are switched off there",
+        why="mail sent there is not limited",
+        remedy="set -o smtpd_sasl_auth_enable=no there if it takes mail back from a content"
+        f" filter; else take no_milters or the empty smtpd_milters out, then {_ATTACH}",
+    )

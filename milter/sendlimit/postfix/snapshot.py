@@ -1,0 +1,186 @@
+"""Read what the plan needs to know of a Postfix: both files, and what Postfix makes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sendlimit.errors import PostfixError
+from sendlimit.postfix.commands import PostfixCommands, default_config_directory
+
+ISPCONFIG = Path("/usr/local/ispconfig")
+
+_CUSTOM = Path("server/conf-custom/install/postfix_custom.conf.master")
+_EFFECTIVE = (
+    "milter_mail_macros",
+    "receive_override_options",
+    "smtpd_milter_maps",
+    "smtpd_milters",
+    "smtpd_proxy_filter",
+    "smtpd_sasl_auth_enable",
+)
+_CHROOT_DEFAULT_CHANGED = 1  # compatibility_level from which "-" means no chroot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFile:
+    """A file as it is; undecodable bytes as surrogates, so that nothing is lost.
+
+    Attributes:
+        path: where it is, symbolic links resolved.
+        text: its content; None: there is no such file.
+    """
+
+    path: Path
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One smtpd service of master.cf.
+
+    Attributes:
+        key: "submission/inet", "127.0.0.1:10025/inet".
+        is_chrooted: whether it runs inside of the queue directory.
+        overrides: its own -o settings as written.
+        effective: settings as the service sees them, references resolved. Those in use here:
+            milter_mail_macros, receive_override_options, smtpd_milter_maps (empty before
+            Postfix 3.2), smtpd_milters, smtpd_proxy_filter, smtpd_sasl_auth_enable.
+    """
+
+    key: str
+    is_chrooted: bool
+    overrides: Mapping[str, str]
+    effective: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A Postfix configuration at one moment.
+
+    Attributes:
+        config_directory: as chosen, or Postfix's own default.
+        is_chosen: whether the admin named the directory.
+        version: mail_version, "3.7.11".
+        queue_directory: absolute.
+        multi_instance_directories: further instances that the default one manages, or empty.
+        smtpd_milters: of main.cf, as written.
+        main_chain: the same, references resolved.
+        non_smtpd_chain: non_smtpd_milters of main.cf, references resolved.
+        services: the smtpd services, in the order of master.cf.
+        main_cf: the file.
+        master_cf: the file.
+        ispconfig_custom: ISPConfig's postfix_custom.conf.master; None: no ISPConfig here.
+    """
+
+    config_directory: Path
+    is_chosen: bool
+    version: str
+    queue_directory: Path
+    multi_instance_directories: str
+    smtpd_milters: str
+    main_chain: str
+    non_smtpd_chain: str
+    services: tuple[Service, ...]
+    main_cf: TextFile
+    master_cf: TextFile
+    ispconfig_custom: TextFile | None
+
+
+def read_snapshot(
+    config_directory: Path | None = None, ispconfig_directory: Path | None = None
+) -> Snapshot:
+    """Read a Postfix configuration.
+
+    Args:
+        config_directory: of the instance; None: postconf's default.
+        ispconfig_directory: where ISPConfig would be; None: its usual place, which is looked
+            at for postconf's default instance only.
+
+    Raises:
+        PostfixError: Postfix is not installed, or the configuration can't be read.
+    """
+    default = default_config_directory()
+    directory = (config_directory or default).absolute()
+    if ispconfig_directory is None and directory.resolve() == default.resolve():
+        ispconfig_directory = ISPCONFIG
+    commands = PostfixCommands(directory)
+    main_cf = read_text_file(directory / "main.cf")
+    master_cf = read_text_file(directory / "master.cf")
+    for file in (main_cf, master_cf):
+        if file.text is None:
+            msg = f"there is no {file.path}: name Postfix's directory with --config-directory"
+            raise PostfixError(msg)
+    expanded = commands.parameters(
+        "-x",
+        "compatibility_level",
+        "mail_version",
+        "multi_instance_directories",
+        "non_smtpd_milters",
+        "queue_directory",
+        "smtpd_milters",
+    )
+    return Snapshot(
+        config_directory=directory,
+        is_chosen=config_directory is not None,
+        version=expanded["mail_version"],
+        queue_directory=Path(expanded["queue_directory"]),
+        multi_instance_directories=expanded["multi_instance_directories"],
+        smtpd_milters=commands.parameters("smtpd_milters")["smtpd_milters"],
+        main_chain=expanded["smtpd_milters"],
+        non_smtpd_chain=expanded["non_smtpd_milters"],
+        services=_smtpd_services(commands, expanded["compatibility_level"]),
+        main_cf=main_cf,
+        master_cf=master_cf,
+        ispconfig_custom=_ispconfig_custom(ispconfig_directory),
+    )
+
+
+def read_text_file(path: Path) -> TextFile:
+    """Read a file byte for byte.
+
+    Raises:
+        PostfixError: it is there and can't be read.
+    """
+    path = path.resolve()
+    try:
+        return TextFile(path=path, text=path.read_bytes().decode(errors="surrogateescape"))
+    except FileNotFoundError:
+        return TextFile(path=path, text=None)
+    except OSError as exc:
+        msg = f"{path} can't be read: {exc.strerror}"
+        raise PostfixError(msg) from exc
+
+
+def _ispconfig_custom(ispconfig_directory: Path | None) -> TextFile | None:
+    if ispconfig_directory is None or not (ispconfig_directory / "server").is_dir():
+        return None
+    return read_text_file(ispconfig_directory / _CUSTOM)
+
+
+def _smtpd_services(commands: PostfixCommands, compatibility_level: str) -> tuple[Service, ...]:
+    overrides: dict[str, dict[str, str]] = {}
+    for path, value in commands.parameters("-P").items():
+        key, _, name = path.rpartition("/")
+        overrides.setdefault(key, {})[name] = value
+    level = re.match(r"\d+", compatibility_level)
+    is_chroot_default = level is not None and int(level[0]) < _CHROOT_DEFAULT_CHANGED
+    found: list[Service] = []
+    for line in commands.postconf("-M").splitlines():
+        name, kind, _private, _unpriv, chroot, _wakeup, _maxproc, command, *_ = line.split()
+        if command != "smtpd":
+            continue
+        key = f"{name}/{kind}"
+        own = overrides.get(key, {})
+        words = [word for setting in own.items() for word in ("-o", "=".join(setting))]
+        found.append(
+            Service(
+                key=key,
+                is_chrooted=chroot == "y" or (chroot == "-" and is_chroot_default),
+                overrides=own,
+                effective=commands.parameters("-x", *words, *_EFFECTIVE),
+            )
+        )
+    return tuple(found)

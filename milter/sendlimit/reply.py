@@ -1,0 +1,161 @@
+"""The words of a refusal: one line, 4yz, safe to send (webmail-proof). Pure.
+
+Source: RFC 5321 4.2 (reply codes), RFC 3463 (enhanced status codes), Postfix and libmilter:
+"%" is doubled by whoever calls setreply, a line of more than 980 bytes is not sent.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.policy import RECIPIENTS_PER_MESSAGE, Scope, subject_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sendlimit.mailbox import Sender
+    from sendlimit.policy import Hit
+    from sendlimit.window import Calendar
+
+LINE_MAX = 980
+PLACEHOLDERS = (
+    "used", "limit", "remaining", "unit", "mailbox", "domain", "scope", "window", "resets_at", "resets_in",
+)  # fmt: skip
+
+_RESUMES = "sending works again from {resets_at}"
+DEFAULT_TEXTS: Mapping[str, str] = {
+    "mailbox": f"Sending limit reached: {{used}} of {{limit}} {{unit}} sent by {{mailbox}} this {{window}}, {_RESUMES}",
+    "domain": f"Sending limit reached: {{used}} of {{limit}} {{unit}} sent by {{domain}} this {{window}}, {_RESUMES}",
+    "global": f"Sending limit of this server reached: {{used}} of {{limit}} {{unit}} this {{window}}, {_RESUMES}",
+    "message": "Too many recipients: one mail of {mailbox} may go to {limit} at most",
+}
+"""By scope; "message" is for recipients_per_message. At most 160 characters filled in."""
+
+FIXED_TEXT = "Sending limit reached, please try again later"
+"""Sent when a configured text can't be filled in or sent."""
+
+UNAVAILABLE_TEXT = "Sending limits can't be checked at the moment, please try again later"
+"""Sent with on_failure = "tempfail"."""
+
+
+class Reply(NamedTuple):
+    """A temporary refusal: 4yz, 4.y.z, one line of text."""
+
+    code: str
+    enhanced_status: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How refusals are worded; lives as long as the configuration that it comes from.
+
+    Attributes:
+        code: 4yz.
+        enhanced_status: 4.y.z.
+        texts: by scope, and "message"; what is absent has its default.
+        by_domain: texts that replace those for the mailboxes of a domain.
+    """
+
+    code: str = "450"
+    enhanced_status: str = "4.7.1"
+    texts: Mapping[str, str] = field(default_factory=dict)
+    by_domain: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def refusal(self, hit: Hit, sender: Sender, calendar: Calendar, at: int) -> Reply:
+        """Word a refusal; never fails: a text that can't be used gives way to the fixed one."""
+        kind = kind_of(hit)
+        own = self.by_domain.get(sender.domain or "", {})
+        template = own.get(kind) or self.texts.get(kind) or DEFAULT_TEXTS[kind]
+        try:
+            text = one_line(template.format_map(values(hit, sender, calendar, at)))
+        except (ValueError, LookupError, AttributeError):
+            text = ""
+        if not text or len(text.encode()) > LINE_MAX:
+            text = FIXED_TEXT
+        return Reply(self.code, self.enhanced_status, text)
+
+    def unavailable(self) -> Reply:
+        """Word the refusal of on_failure = "tempfail" (RFC 3463: 4.3.0, other mail system status)."""
+        return Reply("451", "4.3.0", UNAVAILABLE_TEXT)
+
+
+def kind_of(hit: Hit) -> str:
+    """Return which of the texts a refusal has."""
+    return "message" if hit.limit.name == RECIPIENTS_PER_MESSAGE else str(hit.limit.name.scope)
+
+
+def values(hit: Hit, sender: Sender, calendar: Calendar, at: int) -> dict[str, str]:
+    """Return what the placeholders stand for."""
+    resets_at = calendar.local(hit.period.end)
+    return {
+        "used": str(hit.used),
+        "limit": str(hit.limit.max),
+        "remaining": str(max(0, hit.limit.max - hit.used)),
+        "unit": str(hit.limit.name.unit),
+        "mailbox": sender.mailbox,
+        "domain": subject_of(Scope.DOMAIN, sender) or sender.mailbox,
+        "scope": "server" if hit.limit.name.scope is Scope.GLOBAL else str(hit.limit.name.scope),
+        "window": str(hit.limit.name.window),
+        "resets_at": resets_at.strftime("%Y-%m-%d %H:%M %Z").rstrip(),
+        "resets_in": duration(hit.period.end - at),
+    }
+
+
+def duration(seconds: int) -> str:
+    """Say a time span in its two largest units, rounded up to a minute above one minute."""
+    if seconds < 60:  # noqa: PLR2004 - seconds of a minute
+        return _count(max(seconds, 0), "second")
+    minutes = -(-seconds // 60)
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [_count(n, word) for n, word in ((days, "day"), (hours, "hour"), (minutes, "minute")) if n]
+    return " ".join(parts[:2])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def one_line(text: str) -> str:
+    """Make a text safe for an SMTP reply: printable, one line, no lone surrogates."""
+    printable = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    return printable.encode("utf-8", "replace").decode()
+
+
+_LONGEST: Mapping[str, str] = {
+    **dict.fromkeys(PLACEHOLDERS, "0" * 10),
+    "mailbox": "m" * 254,
+    "domain": "d" * 253,
+    "resets_at": "2026-12-31 00:00 +0000",
+    "resets_in": "30 days 23 hours",
+}
+
+
+def problem_with(template: str) -> str | None:
+    """Say what is wrong with a configured text, None when nothing is.
+
+    Checked with an address of the greatest length (RFC 5321 4.5.3.1: 254 octets).
+    """
+    allowed = "allowed: " + " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    try:
+        parsed = list(string.Formatter().parse(template))
+    except ValueError as error:
+        return f"has a brace that stands alone ({error}); write {{{{ or }}}} for a brace; {allowed}"
+    for _, name, spec, conversion in parsed:
+        if name is None:
+            continue
+        if name not in PLACEHOLDERS:
+            return f"has an unknown placeholder {{{name}}}; {allowed}"
+        if spec or conversion:
+            return f"has a placeholder {{{name}}} with a format; write {{{name}}} alone"
+    if not template.strip():
+        return "is empty; leave the key out for the default text"
+    if not template.isprintable():
+        return "has a line break or a control character; a reply is one line"
+    length = len(template.format_map(_LONGEST).encode())
+    if length > LINE_MAX:
+        return f"is too long: {length} bytes once filled in, at most {LINE_MAX} can be sent"
+    return None
+

@@ -1,0 +1,135 @@
+"""What the ledger needs from a database, in the ledger's own words.
+
+A store holds one connection and is used by one thread. Every error that it raises is a
+StoreError: StoreConflict when the transaction is known to be rolled back and can be done
+again, StoreUnavailable when the connection is gone and the outcome may be unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sendlimit.policy import CounterKey, LimitName, Setting
+
+SCHEMA_VERSION = 1
+"""The version of the tables that this release reads and writes: the last file in sql/."""
+
+
+class Loaded(NamedTuple):
+    """What packet 1 of a batch brings.
+
+    Attributes:
+        usage: counters that have a row; others are 0.
+        settings: the rows of er_limit of the subjects asked for, ended boosts too.
+    """
+
+    usage: dict[CounterKey, int]
+    settings: list[Setting]
+
+
+@dataclass(slots=True)
+class Episode:
+    """The refusals of one counter in one period (R13).
+
+    Attributes:
+        key: the counter, or for recipients_per_message a key of window message.
+        limit: the limit's value at the last attempt.
+        first_at, last_at: seconds since 1970.
+        attempts: how many refusals these are, >= 1.
+        last_client_addr, last_sender, last_mailbox: of the last attempt.
+    """
+
+    key: CounterKey
+    limit: int
+    first_at: int
+    last_at: int
+    attempts: int
+    last_client_addr: str
+    last_sender: str
+    last_mailbox: str
+
+    def merge(self, later: Episode) -> None:
+        """Take in a later episode of the same key."""
+        self.limit = later.limit
+        self.first_at = min(self.first_at, later.first_at)
+        self.last_at = max(self.last_at, later.last_at)
+        self.attempts += later.attempts
+        self.last_client_addr = later.last_client_addr
+        self.last_sender = later.last_sender
+        self.last_mailbox = later.last_mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What packet 2 of a batch writes and commits.
+
+    Attributes:
+        committer: the id of the ledger, unique per process start.
+        batch: its number, one more than the last.
+        additions: per counter; negative ones never take a counter below 0.
+        episodes: refusals to merge into er_refusal.
+        journals: ids of journals (counts saved at an earlier stop) that are in additions.
+    """
+
+    committer: str
+    batch: int
+    additions: Mapping[CounterKey, int] = field(default_factory=dict)
+    episodes: Sequence[Episode] = ()
+    journals: Sequence[str] = ()
+
+
+class Publication(NamedTuple):
+    """What the views need to know of the configuration.
+
+    Attributes:
+        settings: the limits of the file.
+        days: (start, end) of the running day and the next ones, seconds since 1970.
+    """
+
+    settings: Sequence[Setting]
+    days: Sequence[tuple[int, int]]
+
+
+class Store(Protocol):
+    """One connection to a database, for the ledger's thread alone."""
+
+    def connect(self) -> None:
+        """Connect and compare the schema's version.
+
+        Raises:
+            StoreUnavailable: nobody answers, or not with these credentials.
+            SchemaError: the tables are missing, older or newer.
+        """
+
+    def close(self) -> None:
+        """Drop the connection and what was not committed; never raises."""
+
+    def read(self, keys: Collection[CounterKey], subjects: Collection[str]) -> Loaded:
+        """Begin a transaction, lock the latch, load counters and settings (packet 1)."""
+
+    def write(self, writing: Writing) -> None:
+        """Write and commit the transaction that read() began (packet 2)."""
+
+    def rollback(self) -> None:
+        """End the transaction that read() began without writing; never raises."""
+
+    def fence(self, committer: str) -> int:
+        """Return the number of the committer's last batch that is in, 0 before the first.
+
+        When it returns, no earlier transaction of this committer can still commit: it takes
+        the latch, which such a transaction would hold, and writes the committer's own row, so
+        that a Galera node refuses what another node still had on its way.
+        """
+
+    def booked_journals(self, journals: Collection[str]) -> set[str]:
+        """Return which of these journals have been booked already."""
+
+    def names_in_force(self, now: int) -> frozenset[LimitName]:
+        """Return the names that any row of er_limit limits at the moment."""
+
+    def publish(self, publication: Publication) -> None:
+        """Tell the views the file's limits and the running day, if that has changed."""

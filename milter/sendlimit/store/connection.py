@@ -1,0 +1,271 @@
+"""A connection to either database: statements with %s in, rows out, our errors.
+
+For the commands, which each do one thing and end; the ledger has stores of its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pymysql
+from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE
+from pymysql.converters import conversions
+
+from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
+from sendlimit.store.location import MariaDBLocation, SQLiteLocation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pymysql.connections import Connection as PyMySQLConnection
+
+    from sendlimit.store.location import Host, Location
+    from sendlimit.store.rows import Row
+
+CONNECT_TIMEOUT_S = 2
+READ_TIMEOUT_S = 15
+"""Longer than a Galera cluster stalls when a node fails (7 s measured)."""
+LOCK_WAIT_S = 5
+
+NO_SUCH_DATABASE = ER.BAD_DB_ERROR
+MISSING_TABLE = frozenset({ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR})
+_CONFLICTS = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020})
+_ACCESS = frozenset({ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR})
+_LOST = frozenset({CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST, CR.CR_CONN_HOST_ERROR, CR.CR_CONNECTION_ERROR})
+
+# Moments stay text (store.sqltime reads them), ENUMs too: less to parse on the ledger's way.
+_CONV = {
+    key: value
+    for key, value in conversions.items()
+    if not isinstance(key, int)
+    or key in {FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG, FIELD_TYPE.INT24}
+}
+
+
+def _as_int(text: str) -> int:
+    return int(text)
+
+
+_CONV[FIELD_TYPE.NEWDECIMAL] = _as_int
+
+
+class Connection(Protocol):
+    """One open connection."""
+
+    def execute(self, statement: str, params: Sequence[object] = ()) -> list[Row]:
+        """Run one statement; return its rows, [] when it has none."""
+
+    def affected(self) -> int:
+        """Return how many rows the last statement changed."""
+
+    def script(self, text: str) -> None:
+        """Run a file of sql/."""
+
+    def begin(self) -> None:
+        """Begin a transaction; without one each statement stands alone."""
+
+    def commit(self) -> None:
+        """Commit."""
+
+    def close(self) -> None:
+        """Close; what was not committed is gone."""
+
+
+@contextmanager
+def mariadb_errors(where: object) -> Iterator[None]:
+    """Turn PyMySQL's errors into ours, with the cause kept."""
+    try:
+        yield
+    except (pymysql.err.Error, OSError) as error:
+        number = error.args[0] if error.args else None
+        reason = str(error.args[1]) if len(error.args) > 1 else str(error)
+        message = f"{where}: {reason}"
+        if number in _CONFLICTS:
+            raise StoreConflict(message) from error
+        if (
+            isinstance(error, (OSError, pymysql.err.InterfaceError))
+            or number in _ACCESS
+            or number in _LOST
+            or (isinstance(error, pymysql.err.OperationalError) and number not in MISSING_TABLE)
+        ):
+            raise StoreUnavailable(message) from error
+        raise StoreError(message) from error
+
+
+@contextmanager
+def sqlite_errors(where: object) -> Iterator[None]:
+    """Turn sqlite3's errors into ours, with the cause kept."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        message = f"{where}: {error}"
+        if "locked" in str(error) or "busy" in str(error):
+            raise StoreConflict(message) from error
+        raise StoreUnavailable(message) from error
+    except sqlite3.Error as error:
+        raise StoreError(f"{where}: {error}") from error
+
+
+def open_mariadb(  # noqa: PLR0913 - a connection's properties, each by its own name
+    location: MariaDBLocation,
+    password: str,
+    host: Host | None,
+    *,
+    database: bool = True,
+    read_timeout_s: int = READ_TIMEOUT_S,
+    user: str | None = None,
+) -> PyMySQLConnection[Any]:
+    """Open a connection to one server.
+
+    Args:
+        location: user and database.
+        password: "" where the server asks for none.
+        host: which of the servers; None with a unix_socket.
+        database: False connects without choosing the database (to create it).
+        read_timeout_s: for the greeting; afterwards READ_TIMEOUT_S.
+        user: another user than the location's.
+    """
+    where: dict[str, Any] = (
+        {"host": host.name, "port": host.port}
+        if host is not None and location.unix_socket is None
+        else {"host": "localhost", "unix_socket": location.unix_socket}
+    )
+    connection: PyMySQLConnection[Any] = pymysql.connect(
+        **where,
+        user=user or location.user,
+        password=password,
+        database=location.database if database else None,
+        charset="utf8mb4",
+        collation="utf8mb4_nopad_bin",
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=read_timeout_s,
+        write_timeout=READ_TIMEOUT_S,
+        client_flag=CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS,
+        conv=_CONV,
+        autocommit=True,
+        init_command=(
+            "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+            f" innodb_lock_wait_timeout = {LOCK_WAIT_S}"
+        ),
+    )
+    connection._read_timeout = READ_TIMEOUT_S  # type: ignore[attr-defined]  # noqa: SLF001 - no public setter
+    return connection
+
+
+class MariaDBConnection:
+    """A command's connection to MariaDB."""
+
+    def __init__(self, connection: PyMySQLConnection[Any], where: object) -> None:
+        """Take an open connection."""
+        self._connection = connection
+        self._where = where
+        self._affected = 0
+
+    def execute(self, statement: str, params: Sequence[object] = ()) -> list[Row]:
+        """Run one statement; return its rows, [] when it has none."""
+        with mariadb_errors(self._where), self._connection.cursor() as cursor:
+            # Without parameters PyMySQL leaves "%" alone; with them "%%" is one.
+            self._affected = cursor.execute(statement, tuple(params) or None)
+            return list(cursor.fetchall())
+
+    def affected(self) -> int:
+        """Return how many rows the last statement found to change."""
+        return self._affected
+
+    def script(self, text: str) -> None:
+        """Run a file of sql/; MariaDB commits each table by itself."""
+        with mariadb_errors(self._where), self._connection.cursor() as cursor:
+            cursor.execute(text)
+            while cursor.nextset():
+                pass
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        with mariadb_errors(self._where):
+            self._connection.begin()
+
+    def commit(self) -> None:
+        """Commit."""
+        with mariadb_errors(self._where):
+            self._connection.commit()
+
+    def close(self) -> None:
+        """Close; what was not committed is gone."""
+        if self._connection.open:
+            with mariadb_errors(self._where):
+                self._connection.close()
+
+
+class SQLiteConnection:
+    """A command's connection to SQLite."""
+
+    def __init__(self, location: SQLiteLocation) -> None:
+        """Open the file, which need not exist."""
+        self._where = location
+        self._affected = 0
+        with sqlite_errors(location):
+            self._connection = open_sqlite(location)
+
+    def execute(self, statement: str, params: Sequence[object] = ()) -> list[Row]:
+        """Run one statement; return its rows, [] when it has none."""
+        with sqlite_errors(self._where):
+            cursor = self._connection.execute(statement.replace("%s", "?"), tuple(params))
+            self._affected = cursor.rowcount
+            return cursor.fetchall()
+
+    def affected(self) -> int:
+        """Return how many rows the last statement changed."""
+        return self._affected
+
+    def script(self, text: str) -> None:
+        """Run a file of sql/ as one transaction."""
+        with sqlite_errors(self._where):
+            self._connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nCOMMIT;")
+
+    def begin(self) -> None:
+        """Begin a transaction that may write."""
+        with sqlite_errors(self._where):
+            self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Commit."""
+        with sqlite_errors(self._where):
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close; what was not committed is gone."""
+        self._connection.close()
+
+
+def open_sqlite(location: SQLiteLocation) -> sqlite3.Connection:
+    """Open a file with the journal that lets commands read while the daemon writes.
+
+    synchronous=FULL: what was counted survives a power loss, as with MariaDB's default.
+    """
+    connection = sqlite3.connect(location.path, timeout=LOCK_WAIT_S, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def open_connection(location: Location, password: str = "") -> Connection:
+    """Open a command's connection: the first of the hosts that answers.
+
+    Raises:
+        StoreError: no host answered, or the file can't be opened.
+    """
+    if isinstance(location, SQLiteLocation):
+        return SQLiteConnection(location)
+    for host in location.hosts[:-1]:
+        try:
+            return _open_host(location, password, host)
+        except StoreUnavailable:
+            continue
+    return _open_host(location, password, location.hosts[-1])
+
+
+def _open_host(location: MariaDBLocation, password: str, host: Host) -> Connection:
+    with mariadb_errors(location):
+        return MariaDBConnection(open_mariadb(location, password, host), location)

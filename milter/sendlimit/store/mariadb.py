@@ -1,0 +1,196 @@
+"""The ledger's store on MariaDB: two packets a batch, one connection, several hosts.
+
+FAILURE: with the connection lost, the caller closes, connects again (the next host that
+answers) and asks fence(). LIMITS: for one thread; PyMySQL's errors end here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
+from sendlimit.store import Loaded, Publication, Writing, rows
+from sendlimit.store import statements as sql
+from sendlimit.store.connection import (
+    CONNECT_TIMEOUT_S,
+    MISSING_TABLE,
+    NO_SUCH_DATABASE,
+    mariadb_errors,
+    open_mariadb,
+)
+from sendlimit.store.sqltime import to_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
+
+    from sendlimit.policy import CounterKey, LimitName
+    from sendlimit.store.location import Host, MariaDBLocation
+    from sendlimit.store.rows import Row
+
+_KEYS_A_STATEMENT = 200
+"""How many ranges the optimiser is given at once; more are further statements."""
+
+
+class MariaDBStore:
+    """The store of one ledger on one or several MariaDB servers."""
+
+    def __init__(self, location: MariaDBLocation, password: str = "") -> None:
+        """Take where to connect to; connects later."""
+        self._location = location
+        self._password = password
+        self._connection: Connection[Any] | None = None
+        self._cursor: Cursor | None = None
+
+    def connect(self) -> None:
+        """Connect to the first host that answers with the right tables."""
+        self.close()
+        failure: StoreError | None = None
+        for host in self._location.hosts:
+            try:
+                return self._connect(host)
+            except StoreError as error:
+                failure = failure or error
+                self.close()
+        raise failure or StoreUnavailable
+
+    def _connect(self, host: Host) -> None:
+        where = self._location if len(self._location.hosts) == 1 else f"{self._location} at {host}"
+        try:
+            with mariadb_errors(where):
+                # A frozen server must not keep the next host waiting.
+                self._connection = open_mariadb(
+                    self._location, self._password, host, read_timeout_s=CONNECT_TIMEOUT_S
+                )
+                self._cursor = self._connection.cursor()
+                version = self._rows(sql.VERSION)[0][0]
+        except StoreError as error:
+            number = error.__cause__.args[0] if error.__cause__ and error.__cause__.args else None
+            if number in MISSING_TABLE:
+                rows.check_version(None, where)
+            if number == NO_SUCH_DATABASE:
+                raise SchemaError(f"{where}: there is no such database: run 'sendlimit db init'") from error
+            raise
+        rows.check_version(version, where)
+        with mariadb_errors(where):
+            self._rows(sql.KEEP_LATCH)
+
+    def close(self) -> None:
+        """Drop the connection without a word to a server that may be gone."""
+        if self._connection is not None:
+            self._connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001 - close() would wait
+        self._connection = self._cursor = None
+
+    def _run(self, statement: str, params: Sequence[object] = ()) -> Cursor:
+        """Send one packet."""
+        if self._cursor is None:
+            raise StoreUnavailable
+        self._cursor.execute(statement, tuple(params))
+        return self._cursor
+
+    def _rows(self, statement: str, params: Sequence[object] = ()) -> Sequence[Row]:
+        return self._run(statement, params).fetchall()
+
+    def read(self, keys: Collection[CounterKey], subjects: Collection[str]) -> Loaded:
+        """Begin, lock the latch, load: one packet."""
+        statements = ["START TRANSACTION", sql.MariaDB.LATCH]
+        params: list[object] = []
+        wanted = list(keys)
+        for first in range(0, len(wanted), _KEYS_A_STATEMENT):
+            some = wanted[first : first + _KEYS_A_STATEMENT]
+            statements.append(sql.COUNTERS + " OR ".join([sql.ONE_COUNTER] * len(some)))
+            for key in some:
+                params.extend(rows.key_params(key))
+        if subjects:
+            statements.append(sql.SETTINGS.format(subjects=rows.placeholders([*subjects])))
+            params.extend(subjects)
+        counters: list[Row] = []
+        settings: Sequence[Row] = ()
+        with mariadb_errors(self._location):
+            cursor = self._run(";".join(statements), params)
+            cursor.nextset()  # the latch
+            for _ in statements[2 : len(statements) - bool(subjects)]:
+                cursor.nextset()
+                counters.extend(cursor.fetchall())
+            if subjects:
+                cursor.nextset()
+                settings = cursor.fetchall()
+            while cursor.nextset():
+                pass
+        return rows.loaded(counters, settings)
+
+    def write(self, writing: Writing) -> None:
+        """Write and commit: one packet."""
+        statements: list[str] = []
+        params: list[object] = []
+        added, back = rows.split(writing.additions)
+        if added:
+            statements.append(sql.MariaDB.ADD.format(rows=",".join([sql.SIX] * len(added))))
+            for row in added:
+                params.extend(row)
+        for amount, keys in back.items():
+            statements.append(sql.MariaDB.GIVE_BACK + " OR ".join([sql.ONE_COUNTER] * len(keys)))
+            params.append(amount)
+            for key in keys:
+                params.extend(rows.key_params(key))
+        if writing.episodes:
+            statements.append(sql.MariaDB.EPISODES.format(rows=",".join([sql.TWELVE] * len(writing.episodes))))
+            for episode in writing.episodes:
+                params.extend(rows.episode_params(episode))
+        for journal in writing.journals:
+            statements.append(sql.MariaDB.BATCH)
+            params.extend((journal, 1))
+        statements.extend((sql.MariaDB.BATCH, "COMMIT"))
+        params.extend((writing.committer, writing.batch))
+        with mariadb_errors(self._location):
+            cursor = self._run(";".join(statements), params)
+            while cursor.nextset():
+                pass
+
+    def rollback(self) -> None:
+        """Roll back, or drop the connection when even that fails."""
+        try:
+            with mariadb_errors(self._location):
+                self._run("ROLLBACK")
+        except StoreError:
+            self.close()
+
+    def fence(self, committer: str) -> int:
+        """Take the latch, write the own row, read the batch number, commit."""
+        with mariadb_errors(self._location):
+            self._run("START TRANSACTION")
+            self._rows(sql.MariaDB.LATCH)
+            self._run(sql.MariaDB.FENCE, (committer,))
+            batch = self._rows(sql.OWN_BATCH, (committer,))[0][0]
+            self._run("COMMIT")
+        return int(batch)
+
+    def booked_journals(self, journals: Collection[str]) -> set[str]:
+        """Return which of these have a row in er_committer."""
+        with mariadb_errors(self._location):
+            statement = sql.BOOKED_JOURNALS.format(ids=rows.placeholders([*journals]))
+            return {row[0] for row in self._rows(statement, [*journals])}
+
+    def names_in_force(self, now: int) -> frozenset[LimitName]:
+        """Return the names that any row limits at the moment."""
+        with mariadb_errors(self._location):
+            found = self._rows(sql.NAMES_IN_FORCE, (to_sql(now),))
+        return frozenset(rows.limit_name(row) for row in found)
+
+    def publish(self, publication: Publication) -> None:
+        """Write what has changed of the file's limits and the days."""
+        limits, days = rows.published_limits(publication), rows.published_days(publication)
+        with mariadb_errors(self._location):
+            if sorted(self._rows(sql.PUBLISHED_LIMITS)) != limits:
+                self._replace(sql.FORGET_LIMITS, sql.PUBLISH_LIMIT, limits)
+            if sorted(self._rows(sql.PUBLISHED_DAYS)) != days:
+                self._replace(sql.FORGET_DAYS, sql.PUBLISH_DAY, days)
+
+    def _replace(self, forget: str, insert: str, new: list[Row]) -> None:
+        """Replace a table's rows in one transaction."""
+        cursor = self._run("START TRANSACTION")
+        cursor.execute(forget)
+        cursor.executemany(insert, new)
+        cursor.execute("COMMIT")

@@ -1,0 +1,107 @@
+"""Between the ledger's words and rows of the tables; the same for both databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sendlimit.errors import SchemaError
+from sendlimit.policy import LIMIT_NAMES, CounterKey, LimitName, Setting
+from sendlimit.store import SCHEMA_VERSION, Loaded
+from sendlimit.store.sqltime import from_sql, to_sql, until_from_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sendlimit.store import Episode, Publication
+
+Row = tuple[Any, ...]
+
+_NAMES: Mapping[tuple[str, str, str], LimitName] = {tuple(name): name for name in LIMIT_NAMES}  # type: ignore[misc]
+_TEXT_MAX = 255
+
+
+def key_params(key: CounterKey) -> tuple[str, str, str, str, str]:
+    """Write a counter's key as the parameters of its primary key."""
+    return str(key.scope), key.subject, str(key.unit), str(key.window), to_sql(key.period_start)
+
+
+def loaded(counters: Iterable[Row], settings: Iterable[Row]) -> Loaded:
+    """Read what packet 1 selected."""
+    # A plain tuple of strings equals and hashes like the CounterKey: the words are StrEnums.
+    usage: dict[Any, int] = {(row[0], row[1], row[2], row[3], from_sql(row[4])): row[5] for row in counters}
+    return Loaded(usage, [setting(row) for row in settings])
+
+
+def setting(row: Row) -> Setting:
+    """Read (subject, scope, unit, window, max, valid_until, ...)."""
+    return Setting(row[0], _NAMES[row[1], row[2], row[3]], row[4], until_from_sql(row[5]))
+
+
+def limit_name(row: Row) -> LimitName:
+    """Read (scope, unit, window)."""
+    return _NAMES[row[0], row[1], row[2]]
+
+
+def split(additions: Mapping[CounterKey, int]) -> tuple[list[Row], dict[int, list[CounterKey]]]:
+    """Part additions into rows to add, and keys to give back by amount.
+
+    What is given back must not make a row, nor take one below 0, so it is an update.
+    """
+    rows: list[Row] = []
+    back: dict[int, list[CounterKey]] = {}
+    for key, amount in additions.items():
+        if amount > 0:
+            rows.append((*key_params(key), amount))
+        elif amount < 0:
+            back.setdefault(-amount, []).append(key)
+    return rows, back
+
+
+def episode_params(episode: Episode) -> Row:
+    """Write an episode as a row of er_refusal; over-long texts are cut to the column."""
+    return (
+        *key_params(episode.key),
+        episode.limit,
+        to_sql(episode.first_at),
+        to_sql(episode.last_at),
+        episode.attempts,
+        episode.last_client_addr[:_TEXT_MAX],
+        episode.last_sender[:_TEXT_MAX],
+        episode.last_mailbox[:_TEXT_MAX],
+    )
+
+
+def published_limits(publication: Publication) -> list[Row]:
+    """Write the file's limits as rows of er_file_limit."""
+    return sorted(
+        (setting.subject, *(str(word) for word in setting.name), setting.max)
+        for setting in publication.settings
+    )
+
+
+def published_days(publication: Publication) -> list[Row]:
+    """Write the days as rows of er_day."""
+    return [(to_sql(start), to_sql(end)) for start, end in publication.days]
+
+
+def check_version(found: int | None, where: object) -> None:
+    """Compare the schema's version with the one this release needs.
+
+    Raises:
+        SchemaError: with what to do.
+    """
+    if found is None:
+        raise SchemaError(f"{where}: the tables are missing: run 'sendlimit db init'")
+    if found < SCHEMA_VERSION:
+        raise SchemaError(
+            f"{where}: the tables have version {found}, this release needs {SCHEMA_VERSION}: run 'sendlimit db upgrade'"
+        )
+    if found > SCHEMA_VERSION:
+        raise SchemaError(
+            f"{where}: the tables have version {found}, newer than the {SCHEMA_VERSION} this release knows: upgrade sendlimit"
+        )
+
+
+def placeholders(values: Sequence[object]) -> str:
+    """Return "%s, %s, ..." for a list."""
+    return ", ".join(["%s"] * len(values))

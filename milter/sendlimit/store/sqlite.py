@@ -1,0 +1,151 @@
+"""The ledger's store on SQLite: the embedded default, for one daemon.
+
+It makes and upgrades its own tables. FAILURE: a file that is locked by another process, or
+is gone, is a store that is down. LIMITS: for one thread.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
+from sendlimit.store import Loaded, Publication, Writing, rows
+from sendlimit.store import statements as sql
+from sendlimit.store.connection import SQLiteConnection
+from sendlimit.store.migrations import upgrade
+from sendlimit.store.sqltime import to_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from sendlimit.policy import CounterKey, LimitName
+    from sendlimit.store.location import SQLiteLocation
+    from sendlimit.store.rows import Row
+
+
+class SQLiteStore:
+    """The store of one ledger in one file."""
+
+    def __init__(self, location: SQLiteLocation) -> None:
+        """Take the file's path; opens it later."""
+        self._location = location
+        self._connection: SQLiteConnection | None = None
+        self._file: tuple[int, int] | None = None
+
+    def connect(self) -> None:
+        """Open the file, make or upgrade its tables."""
+        self.close()
+        connection = SQLiteConnection(self._location)
+        try:
+            rows.check_version(upgrade(connection, self._location), self._location)
+            connection.execute(sql.KEEP_LATCH)
+            self._file = _identity(self._location.path)
+        except StoreConflict as error:
+            connection.close()
+            raise StoreUnavailable(str(error)) from error
+        except StoreError:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def close(self) -> None:
+        """Close the file; an open transaction is rolled back."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _open(self) -> SQLiteConnection:
+        """Return the connection, if the file at the path is still the one that was opened.
+
+        SQLite goes on writing to a file that was removed, where nobody would see it.
+        """
+        if self._connection is None:
+            raise StoreUnavailable
+        if _identity(self._location.path) != self._file:
+            raise StoreUnavailable(f"{self._location}: the file was removed or replaced")
+        return self._connection
+
+    def read(self, keys: Collection[CounterKey], subjects: Collection[str]) -> Loaded:
+        """Begin (which locks the database), load."""
+        connection = self._open()
+        connection.begin()
+        counters: list[Row] = []
+        for key in keys:
+            counters.extend(connection.execute(sql.COUNTERS + sql.ONE_COUNTER, rows.key_params(key)))
+        settings: list[Row] = []
+        if subjects:
+            statement = sql.SETTINGS.format(subjects=rows.placeholders([*subjects]))
+            settings = connection.execute(statement, [*subjects])
+        return rows.loaded(counters, settings)
+
+    def write(self, writing: Writing) -> None:
+        """Write and commit."""
+        connection = self._open()
+        added, back = rows.split(writing.additions)
+        for row in added:
+            connection.execute(sql.SQLite.ADD, row)
+        for amount, keys in back.items():
+            for key in keys:
+                connection.execute(sql.SQLite.GIVE_BACK + sql.ONE_COUNTER, (amount, *rows.key_params(key)))
+        for episode in writing.episodes:
+            connection.execute(sql.SQLite.EPISODES, rows.episode_params(episode))
+        for journal in writing.journals:
+            connection.execute(sql.SQLite.BATCH, (journal, 1))
+        connection.execute(sql.SQLite.BATCH, (writing.committer, writing.batch))
+        connection.commit()
+
+    def rollback(self) -> None:
+        """Roll back, or close the file when even that fails."""
+        try:
+            self._open().execute("ROLLBACK")
+        except StoreError:
+            self.close()
+
+    def fence(self, committer: str) -> int:
+        """Read the own batch number; this connection is the only one that could write it."""
+        connection = self._open()
+        connection.begin()
+        connection.execute(sql.SQLite.FENCE, (committer,))
+        batch = connection.execute(sql.OWN_BATCH, (committer,))[0][0]
+        connection.commit()
+        return int(batch)
+
+    def booked_journals(self, journals: Collection[str]) -> set[str]:
+        """Return which of these have a row in er_committer."""
+        statement = sql.BOOKED_JOURNALS.format(ids=rows.placeholders([*journals]))
+        return {row[0] for row in self._open().execute(statement, [*journals])}
+
+    def names_in_force(self, now: int) -> frozenset[LimitName]:
+        """Return the names that any row limits at the moment."""
+        found = self._open().execute(sql.NAMES_IN_FORCE, (to_sql(now),))
+        return frozenset(rows.limit_name(row) for row in found)
+
+    def publish(self, publication: Publication) -> None:
+        """Write what has changed of the file's limits and the days."""
+        connection = self._open()
+        limits, days = rows.published_limits(publication), rows.published_days(publication)
+        if sorted(connection.execute(sql.PUBLISHED_LIMITS)) != limits:
+            self._replace(connection, sql.FORGET_LIMITS, sql.PUBLISH_LIMIT, limits)
+        if sorted(connection.execute(sql.PUBLISHED_DAYS)) != days:
+            self._replace(connection, sql.FORGET_DAYS, sql.PUBLISH_DAY, days)
+
+    @staticmethod
+    def _replace(connection: SQLiteConnection, forget: str, insert: str, new: Iterable[Row]) -> None:
+        """Replace a table's rows in one transaction."""
+        connection.begin()
+        connection.execute(forget)
+        for row in new:
+            connection.execute(insert, row)
+        connection.commit()
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Return what tells one file from another at the same path; None: there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - on the way of every batch
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+

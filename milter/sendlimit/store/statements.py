@@ -1,0 +1,93 @@
+"""Every SQL text of the ledger, by purpose. Both databases read backticks and the same shape.
+
+Placeholders are %s; SQLite's are made from them. Only the number of placeholders varies,
+never a text from outside.
+"""
+
+from __future__ import annotations
+
+LATCH = """
+SELECT used FROM er_counter
+ WHERE scope = 'global' AND subject = '*' AND unit = 'messages' AND `window` = 'ever'
+   AND period_start = '1970-01-01 00:00:00'
+"""
+
+KEEP_LATCH = """
+INSERT INTO er_counter (scope, subject, unit, `window`, period_start, used)
+SELECT 'global', '*', 'messages', 'ever', '1970-01-01 00:00:00', 0
+ WHERE NOT EXISTS (SELECT 1 FROM er_counter WHERE scope = 'global' AND subject = '*'
+                      AND unit = 'messages' AND `window` = 'ever')
+"""
+
+COUNTERS = "SELECT scope, subject, unit, `window`, period_start, used FROM er_counter WHERE "
+ONE_COUNTER = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
+
+SETTINGS = """
+SELECT subject, scope, unit, `window`, max, valid_until FROM er_limit WHERE subject IN ({subjects})
+"""
+
+NAMES_IN_FORCE = """
+SELECT DISTINCT scope, unit, `window` FROM er_limit
+ WHERE max IS NOT NULL AND (valid_until IS NULL OR valid_until > %s)
+"""
+
+VERSION = "SELECT MAX(version) FROM er_schema_version"
+
+OWN_BATCH = "SELECT batch FROM er_committer WHERE id = %s"
+BOOKED_JOURNALS = "SELECT id FROM er_committer WHERE id IN ({ids})"
+
+PUBLISHED_LIMITS = "SELECT subject, scope, unit, `window`, max FROM er_file_limit"
+FORGET_LIMITS = "DELETE FROM er_file_limit"
+PUBLISH_LIMIT = "INSERT INTO er_file_limit (subject, scope, unit, `window`, max) VALUES (%s, %s, %s, %s, %s)"
+PUBLISHED_DAYS = "SELECT period_start, period_end FROM er_day"
+FORGET_DAYS = "DELETE FROM er_day"
+PUBLISH_DAY = "INSERT INTO er_day (period_start, period_end) VALUES (%s, %s)"
+
+_COUNTER_ROW = "INSERT INTO er_counter (scope, subject, unit, `window`, period_start, used) VALUES "
+_EPISODE_ROW = """
+INSERT INTO er_refusal (scope, subject, unit, `window`, period_start, `limit`, first_at, last_at,
+                        attempts, last_client_addr, last_sender, last_mailbox) VALUES """
+SIX = "(%s, %s, %s, %s, %s, %s)"
+TWELVE = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+GIVE_BACK = "UPDATE er_counter SET used = {greatest}(used - %s, 0) WHERE "
+
+
+class MariaDB:
+    """The statements that differ, as MariaDB wants them."""
+
+    LATCH = LATCH + " FOR UPDATE"
+    ADD = _COUNTER_ROW + "{rows} ON DUPLICATE KEY UPDATE used = used + VALUES(used)"
+    GIVE_BACK = GIVE_BACK.format(greatest="GREATEST")
+    EPISODES = (
+        _EPISODE_ROW
+        + """{rows} ON DUPLICATE KEY UPDATE `limit` = VALUES(`limit`),
+  first_at = LEAST(first_at, VALUES(first_at)), last_at = GREATEST(last_at, VALUES(last_at)),
+  attempts = attempts + VALUES(attempts), last_client_addr = VALUES(last_client_addr),
+  last_sender = VALUES(last_sender), last_mailbox = VALUES(last_mailbox)"""
+    )
+    BATCH = """
+INSERT INTO er_committer (id, batch) VALUES (%s, %s)
+    ON DUPLICATE KEY UPDATE batch = VALUES(batch), last_at = UTC_TIMESTAMP()"""
+    FENCE = """
+INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1) ON DUPLICATE KEY UPDATE fences = fences + 1"""
+
+
+class SQLite:
+    """The same, as SQLite wants them."""
+
+    ADD = _COUNTER_ROW + SIX + " ON CONFLICT DO UPDATE SET used = used + excluded.used"
+    GIVE_BACK = GIVE_BACK.format(greatest="max")
+    EPISODES = (
+        _EPISODE_ROW
+        + TWELVE
+        + """ ON CONFLICT DO UPDATE SET `limit` = excluded.`limit`,
+  first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),
+  attempts = attempts + excluded.attempts, last_client_addr = excluded.last_client_addr,
+  last_sender = excluded.last_sender, last_mailbox = excluded.last_mailbox"""
+    )
+    BATCH = """
+INSERT INTO er_committer (id, batch) VALUES (%s, %s)
+    ON CONFLICT DO UPDATE SET batch = excluded.batch, last_at = CURRENT_TIMESTAMP"""
+    FENCE = """
+INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1) ON CONFLICT DO UPDATE SET fences = fences + 1"""
