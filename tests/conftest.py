@@ -1,0 +1,73 @@
+"""Fixtures that more than one folder of tests uses: servers once a run, databases per test."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rig.dovecot import PrivateDovecot
+from rig.mariadb import Database, PrivateMariaDB
+from rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
+from rig.process import private_folder, running
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Iterator[Path]:
+    """A folder for this run that servers of all users can enter."""
+    with private_folder("run") as folder:
+        yield folder
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for one test that servers of all users can enter; with a short path."""
+    with private_folder("test") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def mariadb(run_folder: Path) -> Iterator[PrivateMariaDB]:
+    """A running MariaDB; a test that stops or freezes it makes one of its own."""
+    with running(PrivateMariaDB(run_folder / "mariadb")) as server:
+        yield server
+
+
+@pytest.fixture
+def database(mariadb: PrivateMariaDB) -> Iterator[Database]:
+    """A fresh, empty MariaDB database with a user who may do everything in it."""
+    name = f"t_{secrets.token_hex(6)}"
+    database = mariadb.create_database(name, name, secrets.token_urlsafe(9))
+    yield database
+    mariadb.drop_database(database)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a fresh, empty store: each test runs with SQLite and with MariaDB."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/sendlimit.db"
+    database = request.getfixturevalue("database")
+    assert isinstance(database, Database)
+    return database.url_with_password
+
+
+@pytest.fixture(scope="session")
+def dovecot(run_folder: Path) -> Iterator[PrivateDovecot]:
+    """A running Dovecot that knows `rig.dovecot.MAILBOXES`."""
+    with running(PrivateDovecot(run_folder / "dovecot")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postfix(run_folder: Path, dovecot: PrivateDovecot) -> Iterator[PrivatePostfix]:
+    """A running Postfix with sendlimit's recommended entry on both ports, chrooted.
+
+    While nobody listens on its `milter_socket`, all mail passes.
+    """
+    with running(
+        PrivatePostfix(
+            run_folder / "postfix", sasl_path=dovecot.sasl_path, milters=RECOMMENDED_MILTERS
+        )
+    ) as server:
+        yield server
