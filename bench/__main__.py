@@ -1,0 +1,97 @@
+"""Measure everything in one run: `script/bench [--quick]`."""
+
+import argparse
+import contextlib
+import signal
+import sys
+import time
+from pathlib import Path
+
+from bench import bare, comparison, endtoend, growth, machine, own, peers, sessions
+from bench.plan import QUICK, WHOLE, Plan
+from bench.report import render
+from bench.results import Results
+from bench.sampling import progress
+from rig.process import private_folder
+
+_ROOT = Path(__file__).parents[1]
+_WHOLE_REPORT = _ROOT / "docs" / "benchmarks.md"
+_QUICK_REPORT = _ROOT / "build" / "benchmarks-quick.md"
+
+
+def measure(plan: Plan) -> Results:
+    """Start everything, measure, end everything."""
+    begin_s = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(private_folder("bench"))
+        progress("starting the servers")
+        default = stack.enter_context(own.mariadb(folder / "mariadb"))
+        binlog = stack.enter_context(own.mariadb(folder / "mariadb-binlog", *own.BINLOG))
+        empty = stack.enter_context(own.empty(folder / "empty"))
+        on_mariadb = stack.enter_context(
+            own.sendlimit(
+                folder / "sendlimit",
+                name=own.ON_MARIADB,
+                store=own.database(default, "sendlimit").store_settings,
+                server=default,
+            )
+        )
+        on_binlog = stack.enter_context(
+            own.sendlimit(
+                folder / "sendlimit-binlog",
+                name=own.ON_BINLOG,
+                store=own.database(binlog, "sendlimit").store_settings,
+                server=binlog,
+            )
+        )
+        on_sqlite = stack.enter_context(
+            own.sendlimit_on_sqlite(folder / "sendlimit-sqlite", name=own.ON_SQLITE)
+        )
+        contenders = [
+            empty,
+            on_mariadb,
+            on_binlog,
+            on_sqlite,
+            stack.enter_context(peers.rspamd(folder)),
+            stack.enter_context(peers.policyd_rate_limit(folder)),
+            stack.enter_context(peers.postfwd(folder)),
+        ]
+        bare_us = bare.update_and_commit_us(own.database(default, "bare"), plan)
+        progress(f"a bare UPDATE; COMMIT takes {bare_us:.0f} us")
+        return Results(
+            plan=plan,
+            machine=machine.facts(),
+            contenders=[contender.name for contender in contenders],
+            bare_us=bare_us,
+            comparison=comparison.compare(contenders, plan),
+            end_to_end=endtoend.through_postfix(folder, [empty, on_mariadb], plan),
+            growth=growth.grow(folder, default, plan),
+            sessions=sessions.open_sessions([empty, on_mariadb], plan),
+            minutes=(time.monotonic() - begin_s) / 60,
+        )
+
+
+def main() -> None:
+    """Read the command line, measure, print and write the report."""
+    parser = argparse.ArgumentParser(
+        prog="script/bench",
+        description="Measure sendlimit next to an empty milter and to what people use today.",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one short round in under 3 minutes; docs/benchmarks.md stays as it is",
+    )
+    quick: bool = parser.parse_args().quick
+    # Turned into an exception, so that every server is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    text = render(measure(QUICK if quick else WHOLE))
+    report = _QUICK_REPORT if quick else _WHOLE_REPORT
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(text)
+    print(text)
+    progress(f"written to {report.relative_to(_ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Side by side: every contender at every number of connections, interleaved; exactness."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bench.contender import LIMIT_PER_DAY, Contender
+from bench.plan import Plan
+from bench.sampling import Sample, lost, progress, rate, settle, take
+
+# So many that nobody reaches the limit while rates are measured.
+_MAILBOXES = 20000
+# Their numbers start above: exactness needs mailboxes that have sent nothing.
+_FIRST_UNUSED = 900000
+_REQUESTS = 3 * LIMIT_PER_DAY
+_EXACTNESS_CONNECTIONS = 50
+_EXACTNESS_S = 20
+SEVERAL_MAILS = 10
+"""Mails of one connection in the second comparison."""
+SEVERAL_MAILS_CONNECTIONS = 50
+"""Connections of the second comparison."""
+
+
+@dataclass
+class Comparison:
+    """Samples by contender and connections.
+
+    Attributes:
+        one_mail: a new connection for each mail (milters).
+        several_mails: several mails for each connection, 2 ms apart; milters only.
+        passed: by contender, how many of 3 limits' worth of requests passed, each round.
+    """
+
+    one_mail: dict[tuple[str, int], list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    several_mails: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    passed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+
+def compare(contenders: Sequence[Contender], plan: Plan) -> Comparison:
+    """Measure all contenders in turn, round by round."""
+    found = Comparison()
+    for contender in contenders:
+        contender.run(seconds=0.5, connections=50, mailboxes=_MAILBOXES)
+        settle(contender)
+    for round_ in range(plan.rounds):
+        for connections in plan.connections:
+            for contender in contenders:
+                sample = take(
+                    contender,
+                    seconds=plan.seconds,
+                    connections=connections,
+                    mailboxes=_MAILBOXES,
+                    seed=round_ + 1,
+                )
+                found.one_mail[contender.name, connections].append(sample)
+                _report(plan, round_, f"{connections} connections", contender, sample)
+        for contender in contenders:
+            if "policy" not in contender.load_options:
+                sample = take(
+                    contender,
+                    seconds=plan.seconds,
+                    connections=SEVERAL_MAILS_CONNECTIONS,
+                    mails_per_connection=SEVERAL_MAILS,
+                    mailboxes=_MAILBOXES,
+                    seed=round_ + 1,
+                )
+                found.several_mails[contender.name].append(sample)
+                _report(plan, round_, f"{SEVERAL_MAILS} mails each", contender, sample)
+        for contender in contenders:
+            load = contender.run(
+                seconds=_EXACTNESS_S,
+                connections=_EXACTNESS_CONNECTIONS,
+                count=_REQUESTS,
+                mailboxes=1,
+                first_mailbox=_FIRST_UNUSED + round_,
+            )
+            settle(contender)
+            found.passed[contender.name].append(load.accepted)
+            progress(f"exactness: {contender.name} let {load.accepted} of {_REQUESTS} pass")
+    return found
+
+
+def _report(plan: Plan, round_: int, what: str, contender: Contender, sample: Sample) -> None:
+    text = f"round {round_ + 1}/{plan.rounds}, {what}: {contender.name} {rate(sample):.0f}/s"
+    progress(text + (f", {lost(sample)} without an answer" if lost(sample) else ""))
