@@ -12,16 +12,28 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.attachment import FileChange, Plan, is_own_reference
+from sendlimit.postfix.attachment import FileChange
 from sendlimit.postfix.backup import FOLDER, Backup
 from sendlimit.postfix.commands import PostfixCommands
-from sendlimit.postfix.files import exclusive, make_folders, remove_folders, write_change
+from sendlimit.postfix.files import (
+    exclusive,
+    make_folders,
+    make_private_folder,
+    remove_folders,
+    write_change,
+)
 from sendlimit.postfix.findings import ATTACHMENT_CODES, find_faults
-from sendlimit.postfix.snapshot import Snapshot, read_snapshot
+from sendlimit.postfix.services import is_own_reference
+from sendlimit.postfix.snapshot import Snapshot, read_snapshot, read_text_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sendlimit.postfix.attachment import Plan
 
 _NOT_RUNNING = "Postfix is not running: the change counts from its next start"
 
@@ -77,6 +89,7 @@ def _prepared(snapshot: Snapshot, state_dir: Path) -> Iterator[PostfixCommands]:
         raise PostfixError(msg)
     commands = PostfixCommands(snapshot.config_directory)
     try:
+        make_private_folder(state_dir / FOLDER)
         with exclusive(state_dir / FOLDER / "lock", "another 'sendlimit postfix'"):
             commands.check()
             yield commands
@@ -93,8 +106,7 @@ def _carry_out(plan: Plan, commands: PostfixCommands) -> tuple[str, ...]:
         for change in plan.changes:
             done.append(change)
             write_change(change)
-            if change.path.parent == commands.config_directory.resolve():
-                commands.check()
+            commands.check()
             if change.is_reload_due and commands.is_running():
                 reloaded = True
                 commands.reload()
@@ -121,7 +133,8 @@ def _undo(done: list[FileChange], commands: PostfixCommands, *, reload: bool) ->
             without_us=change.without_us,
         )
         try:
-            write_change(back)
+            if read_text_file(change.path).text != change.before:
+                write_change(back)
         except PostfixError as exc:
             remains.append(str(exc))
     if reload:

@@ -17,35 +17,26 @@ whoever writes smtpd_milters in main.cf (ISPConfig does at every update) can't p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
 from sendlimit.postfix import main_cf, master_cf
 from sendlimit.postfix.chain import endpoint_of, is_outside_queue, parse_chain, render_entry
-from sendlimit.postfix.snapshot import Service, Snapshot, TextFile
+from sendlimit.postfix.services import (
+    OWN_PARAMETER,
+    Role,
+    is_own_override,
+    is_own_parameter,
+    role_of,
+)
+from sendlimit.postfix.understood import refuse_unless_understood
 
-OWN_PARAMETER = "sendlimit_milters"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
-_OLDEST = (3, 0)  # the first with settings of its own for each milter
-_OWN_REFERENCE = re.compile(rf"\$[{{(]?{OWN_PARAMETER}(?:_\w+)?[)}}]?")
-_SUBMISSION = {"25", "465", "587", "smtp", "smtps", "submission", "submissions"}
-_LOOPBACK = re.compile(r"(?:127\.[\d.]+|localhost|\[::1\]|::1):")
-
-
-class Role(Enum):
-    """What a smtpd service is to us."""
-
-    LIMITED = "limited"
-    """It offers AUTH: mail sent through it must be counted."""
-    RE_ENTRY = "re-entry"
-    """It takes mail back from a content filter on this host: counted before."""
-    BYPASS = "not limited"
-    """It offers AUTH, but the admin switched milters off there."""
-    NO_AUTH = "no AUTH"
-    """Nobody can log in there."""
+    from sendlimit.postfix.snapshot import Service, Snapshot, TextFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,47 +79,6 @@ class Recorded:
     attached: str | None
 
 
-def role_of(service: Service) -> Role:
-    """Tell what a smtpd service is to us.
-
-    A service is taken for a re-entry port only when AUTH comes from main.cf alone, nobody but
-    this host reaches it, and it switches milters or the content filter off, as the ports that
-    ISPConfig and amavis set up (10025, 10027) do: a wrong guess would leave mail uncounted.
-    """
-    if service.effective["smtpd_sasl_auth_enable"].lower() != "yes":
-        return Role.NO_AUTH
-    port, kind = service.key.rpartition("/")[0].rpartition(":")[2], service.key.rpartition("/")[2]
-    is_for_clients = (
-        "smtpd_sasl_auth_enable" in service.overrides or port in _SUBMISSION or kind == "pass"
-    )
-    is_local = _LOOPBACK.match(service.key) is not None
-    overrides = {name: value.strip() for name, value in service.overrides.items()}
-    if "no_milters" in re.split(r"[,\s]+", service.effective["receive_override_options"]):
-        return Role.RE_ENTRY if is_local and not is_for_clients else Role.BYPASS
-    if is_for_clients:
-        return Role.LIMITED
-    if overrides.get("smtpd_milters") == "":
-        return Role.RE_ENTRY if is_local else Role.BYPASS
-    if is_local and overrides.get("content_filter") == "":
-        return Role.RE_ENTRY
-    return Role.LIMITED
-
-
-def is_own_parameter(name: str) -> bool:
-    """Tell whether a parameter of main.cf is ours by its name."""
-    return name == OWN_PARAMETER or name.startswith(f"{OWN_PARAMETER}_")
-
-
-def is_own_override(override: master_cf.Override) -> bool:
-    """Tell whether an -o of master.cf is ours."""
-    return override.name == "smtpd_milters" and is_own_reference(override.value)
-
-
-def is_own_reference(value: str) -> bool:
-    """Tell whether a value of smtpd_milters is a reference to a parameter of ours."""
-    return _OWN_REFERENCE.fullmatch(value.strip()) is not None
-
-
 def plan_attach(snapshot: Snapshot, socket: str) -> Plan:
     """Work out what to change so that every service that offers AUTH asks sendlimit last.
 
@@ -142,7 +92,7 @@ def plan_attach(snapshot: Snapshot, socket: str) -> Plan:
     Raises:
         PostfixError: the situation is not one that we understand; says what to do.
     """
-    _refuse_unless_understood(snapshot)
+    refuse_unless_understood(snapshot)
     limited = [service for service in snapshot.services if role_of(service) is Role.LIMITED]
     entry = render_entry(_endpoint(snapshot, limited, socket))
     parameters, notes = _own_chains(snapshot, limited, entry)
@@ -202,57 +152,6 @@ def plan_detach(snapshot: Snapshot, recorded: Mapping[Path, Recorded]) -> Plan:
                 after = None
         changes.append(_change(file, after, is_reload_due=not changes))
     return Plan(changes=tuple(changes), notes=tuple(notes))
-
-
-def _refuse_unless_understood(snapshot: Snapshot) -> None:
-    version = re.match(r"(\d+)\.(\d+)", snapshot.version)
-    if version is None or (int(version[1]), int(version[2])) < _OLDEST:
-        msg = (
-            f"this is Postfix {snapshot.version}, but sendlimit needs Postfix 3.0 or newer"
-            " (settings for a single milter): upgrade Postfix"
-        )
-        raise PostfixError(msg)
-    if snapshot.multi_instance_directories and not snapshot.is_chosen:
-        msg = (
-            f"{snapshot.main_cf.path}: multi_instance_directories ="
-            f" {snapshot.multi_instance_directories}: there are several Postfix instances;"
-            " say which one with --config-directory DIRECTORY"
-        )
-        raise PostfixError(msg)
-    texts = {
-        service.key: service for service in master_cf.services(snapshot.master_cf.text or "")
-    }
-    keys = [service.key for service in snapshot.services]
-    for service in snapshot.services:
-        if keys.count(service.key) > 1:
-            msg = f"{snapshot.master_cf.path}: {service.key} is there twice: take one of them out"
-            raise PostfixError(msg)
-        text = texts.get(service.key)
-        read = {override.name: override.value for override in text.overrides} if text else None
-        if read is None or _blankless(read) != _blankless(service.overrides):
-            msg = (
-                f"{snapshot.master_cf.path}: the options of {service.key} are written in a way"
-                f" that sendlimit does not understand: compare 'postconf -P \"{service.key}/*\"',"
-                " and write each as '-o name=value' on a line of its own"
-            )
-            raise PostfixError(msg)
-    roles = {role_of(service) for service in snapshot.services}
-    if Role.LIMITED not in roles and Role.BYPASS in roles:
-        msg = (
-            f"{snapshot.config_directory}: milters are switched off on every service that offers"
-            " AUTH: take no_milters out of receive_override_options (main.cf, master.cf)"
-        )
-        raise PostfixError(msg)
-    if Role.LIMITED not in roles:
-        msg = (
-            f"{snapshot.master_cf.path}: no smtpd service offers AUTH, so nobody's mail could be"
-            " limited: set up SASL first (smtpd_sasl_auth_enable = yes, see SASL_README)"
-        )
-        raise PostfixError(msg)
-
-
-def _blankless(options: Mapping[str, str]) -> dict[str, str]:
-    return {name: re.sub(r"\s", "", value) for name, value in options.items()}
 
 
 def _endpoint(snapshot: Snapshot, limited: list[Service], socket: str) -> str:

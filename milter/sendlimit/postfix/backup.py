@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.attachment import FileChange, Recorded
+from sendlimit.postfix.attachment import Recorded
+from sendlimit.postfix.files import refuse_foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sendlimit.postfix.attachment import FileChange
 
 FOLDER = "postfix-backup"
 
@@ -80,11 +85,16 @@ class Backup:
     def _load(self) -> None:
         path = self.folder / _RECORD
         try:
+            refuse_foreign(self.folder.parent)
+            refuse_foreign(self.folder)
             record: _Record = json.loads(path.read_text())
             self._files = {Path(name): Recorded(**file) for name, file in record["files"].items()}
             self.made_folders = [Path(name) for name in record["made_folders"]]
         except FileNotFoundError:
             return
+        except PermissionError as exc:
+            msg = f"only root may read {path}: run this as root (sudo)"
+            raise PostfixError(msg) from exc
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
             msg = (
                 f"{path} can't be read ({exc}): move the folder {self.folder} away; detach then"
@@ -93,7 +103,6 @@ class Backup:
             raise PostfixError(msg) from exc
 
     def _save(self) -> None:
-        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700, exist_ok=True)
         record: _Record = {
             "files": {

@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shutil
+import stat
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.attachment import FileChange
 from sendlimit.postfix.snapshot import read_text_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sendlimit.postfix.attachment import FileChange
+
+DAEMON_USER = "sendlimit"
 
 _LOCK_WAIT_S = 10
 _RETRY_S = 0.05
@@ -47,6 +55,44 @@ def make_folders(folder: Path) -> list[Path]:
     return missing[::-1]
 
 
+def make_private_folder(folder: Path) -> None:
+    """Make a folder for root only; one above it that is missing becomes the daemon's.
+
+    Raises:
+        PostfixError: it can't be made, or could be written by somebody else.
+    """
+    state_dir = folder.parent
+    try:
+        if not state_dir.exists():
+            state_dir.mkdir(parents=True)
+            with contextlib.suppress(LookupError):  # the daemon's user, where it is installed
+                shutil.chown(state_dir, DAEMON_USER, DAEMON_USER)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        msg = f"{folder} can't be made: {exc.strerror}"
+        raise PostfixError(msg) from exc
+    refuse_foreign(folder)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that another user owns or may write to.
+
+    state_dir belongs to the daemon's user, who could put a folder of his own in the place of
+    ours and have root write what he likes into main.cf.
+
+    Raises:
+        PostfixError: it is not ours alone.
+    """
+    facts = folder.lstat()
+    is_ours = facts.st_uid in {0, os.geteuid()} and not facts.st_mode & 0o022
+    if not is_ours or not stat.S_ISDIR(facts.st_mode):
+        msg = (
+            f"{folder} is not a folder that only root may write to, so it is not trusted: look at"
+            " it, and move it away; detach then takes out exactly sendlimit's settings"
+        )
+        raise PostfixError(msg)
+
+
 def remove_folders(folders: list[Path]) -> None:
     """Remove the folders that we made, innermost first, where nobody put anything in."""
     for folder in reversed(folders):
@@ -61,7 +107,6 @@ def exclusive(path: Path, purpose: str) -> Iterator[None]:
     Raises:
         PostfixError: somebody else holds it.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

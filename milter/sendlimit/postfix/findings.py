@@ -7,10 +7,10 @@ a copy of the configuration before it touches the real one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.attachment import Role, is_own_reference, plan_attach, role_of
+from sendlimit.postfix.attachment import plan_attach
 from sendlimit.postfix.chain import (
     ENTRY_OPTIONS,
     Entry,
@@ -19,7 +19,10 @@ from sendlimit.postfix.chain import (
     is_outside_queue,
     parse_chain,
 )
-from sendlimit.postfix.snapshot import Service, Snapshot
+from sendlimit.postfix.services import Role, is_own_reference, role_of
+
+if TYPE_CHECKING:
+    from sendlimit.postfix.snapshot import Service, Snapshot
 
 ATTACHMENT_CODES = {"not-attached", "other-socket", "twice", "not-last", "options", "chroot"}
 """Findings that must be gone after an attach."""
@@ -55,14 +58,19 @@ class ServiceStatus:
     Attributes:
         key: "submission/inet".
         role: what the service is to us.
-        is_attached: whether it asks sendlimit.
-        chain: the milters it asks, in order, references resolved.
+        chain: endpoints of the milters it asks, in order.
+        place: which of them is sendlimit, from 1; 0: none.
     """
 
     key: str
     role: Role
-    is_attached: bool
-    chain: str
+    chain: tuple[str, ...]
+    place: int
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether it asks sendlimit."""
+        return self.place > 0
 
 
 def service_statuses(snapshot: Snapshot, socket: str) -> tuple[ServiceStatus, ...]:
@@ -71,15 +79,19 @@ def service_statuses(snapshot: Snapshot, socket: str) -> tuple[ServiceStatus, ..
     Raises:
         PostfixError: the socket or a chain can't be read.
     """
-    return tuple(
-        ServiceStatus(
-            key=service.key,
-            role=role_of(service),
-            is_attached=bool(_positions(snapshot, service, socket)),
-            chain=service.effective["smtpd_milters"],
+    found: list[ServiceStatus] = []
+    for service in snapshot.services:
+        chain = parse_chain(service.effective["smtpd_milters"])
+        positions = _positions(snapshot, service, socket)
+        found.append(
+            ServiceStatus(
+                key=service.key,
+                role=role_of(service),
+                chain=tuple(entry.endpoint for entry in chain),
+                place=positions[-1] + 1 if positions else 0,
+            )
         )
-        for service in snapshot.services
-    )
+    return tuple(found)
 
 
 def is_attached(statuses: tuple[ServiceStatus, ...]) -> bool:

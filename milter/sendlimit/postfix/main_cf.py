@@ -8,8 +8,11 @@ Source: postconf(5) "main.cf file format".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 COMMENT = "# Set by 'sendlimit postfix attach', taken out by 'sendlimit postfix detach'."
 

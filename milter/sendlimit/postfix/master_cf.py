@@ -8,10 +8,13 @@ before stays where it is, and the last one wins. Source: master(5), "Command nam
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sendlimit.postfix.main_cf import is_remark, logical_lines, physical_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _FIELDS = 8  # service type private unpriv chroot wakeup maxproc command
 _WORD = re.compile(r"\S+")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
 from sendlimit.postfix.commands import PostfixCommands, default_config_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ISPCONFIG = Path("/usr/local/ispconfig")
 
