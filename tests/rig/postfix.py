@@ -174,7 +174,7 @@ class PrivatePostfix:
 
     def start(self) -> None:
         """Start Postfix and wait until both ports take connections."""
-        self._backdate_main_cf()
+        _backdate(self.config_directory / "main.cf")
         self.process.start()
         self.process.wait_until(
             lambda: all(map(accepts_connections, (self.submission_port, self.smtp_port))),
@@ -198,7 +198,7 @@ class PrivatePostfix:
             open_sessions: SMTP sessions that the caller has open; they keep the old settings.
         """
         old_servers = self._smtp_servers()
-        self._backdate_main_cf()
+        _backdate(self.config_directory / "main.cf")
         self.process.send_signal(signal.SIGHUP)  # what `postfix reload` does, a second faster
         # An idle smtpd of before could still take the next session.
         wait_for(
@@ -249,12 +249,6 @@ class PrivatePostfix:
         # As the admin makes it: group postfix may pass and owns new sockets, others may not.
         _make_folder(self.milter_socket.parent, "root", "postfix", 0o2750)
 
-    def _backdate_main_cf(self) -> None:
-        """Make main.cf look old: Postfix waits until it has not changed for a second."""
-        main_cf = self.config_directory / "main.cf"
-        some_time_ago = main_cf.stat().st_mtime - 10
-        os.utime(main_cf, (some_time_ago, some_time_ago))
-
     def _smtp_servers(self) -> set[int]:
         """Return the process ids of all smtpd processes."""
         master = self.process.pid
@@ -265,6 +259,7 @@ class PrivatePostfix:
         _make_folder(self.maildirs, _MAILDIR_UID, _MAILDIR_UID, 0o755)
         table = self.config_directory / "mailboxes"
         table.write_text("".join(f"{mailbox} {mailbox}/\n" for mailbox in mailboxes))
+        _backdate(table)
         return {
             "virtual_transport": "virtual:",
             "virtual_mailbox_base": str(self.maildirs),
@@ -278,6 +273,12 @@ def _make_folder(folder: Path, user: str | int, group: str | int, mode: int) -> 
     folder.mkdir()
     shutil.chown(folder, user, group)
     folder.chmod(mode)
+
+
+def _backdate(file: Path) -> None:
+    """Make a file look old: Postfix waits until it has not changed for a second."""
+    some_time_ago = file.stat().st_mtime - 10
+    os.utime(file, (some_time_ago, some_time_ago))
 
 
 def _program(pid: str) -> str:
