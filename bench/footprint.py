@@ -39,6 +39,16 @@ def family(pid: int) -> list[int]:
     return found
 
 
+def session(leader: int) -> list[int]:
+    """Return the processes of a session that have not ended."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        fields = _stat_fields(int(entry.name)) if entry.name.isdigit() else None
+        if fields and int(fields[3]) == leader and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
 def cpu_s(pid: int) -> float:
     """Return the CPU seconds, user and system, of a process and its descendants.
 

@@ -5,7 +5,6 @@ Everything keeps the package's defaults but for addresses, folders, the log leve
 
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.contender import LIMIT_PER_DAY, Contender
-from bench.footprint import family
+from bench.footprint import session
 from rig.process import Process, accepts_connections, free_port, wait_for
 
 _START_DEADLINE_S = 30
@@ -170,7 +169,6 @@ def postfwd(parent: Path) -> Iterator[Contender]:
     It always leaves its parent (its rate limits do not work in the foreground), so it is found
     and ended by its pid file.
     """
-    account = pwd.getpwnam("postfw")
     folder = _own_folder(parent / "postfwd", "postfw")
     rules = folder / "postfwd.cf"
     rules.write_text(_POSTFWD_RULE.format(limit=LIMIT_PER_DAY, day_s=_DAY_S))
@@ -188,12 +186,17 @@ def postfwd(parent: Path) -> Iterator[Contender]:
             name="postfwd", address=f"inet:127.0.0.1:{port}", daemon=pid, load_options=_POLICY_LOAD
         )
     finally:
-        _end_family(pid, account.pw_uid)
+        _end_session(pid)
 
 
-def _end_family(pid: int, uid: int) -> None:
-    """Kill a process and its descendants, as far as they belong to this user."""
-    for member in family(pid):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if Path(f"/proc/{member}").stat().st_uid == uid:
+def _end_session(leader: int) -> None:
+    """Kill all processes of a session; those that are born meanwhile, too."""
+
+    def is_over() -> bool:
+        members = session(leader)
+        for member in members:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(member, signal.SIGKILL)
+        return not members
+
+    wait_for(is_over, _START_DEADLINE_S, f"end of session {leader}")
