@@ -3,7 +3,7 @@
 SendlimitError
   ConfigError          the configuration file is wrong (exit code 2)
   SocketInUse          another daemon answers on the milter socket
-  StateError           state_dir can't be used
+  ListenError          libmilter can't listen, or has ended by itself
   StoreError           anything the database answers that is not a result
     StoreUnavailable   no connection, or it was lost: the outcome is unknown
     StoreConflict      rolled back by the database: read again and redo
@@ -47,8 +47,8 @@ class SocketInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports
     """Another daemon answers on the milter socket: stop it first, or set another milter.socket."""
 
 
-class StateError(SendlimitError):
-    """The directory in state_dir can't be used: make it, owned by the user that runs sendlimit."""
+class ListenError(SendlimitError):
+    """libmilter can't listen on milter.socket."""
 
 
 class StoreError(SendlimitError):

@@ -80,6 +80,11 @@ class Setting(NamedTuple):
     valid_until: int | None = None
 
 
+def holding(rows: Iterable[Setting], now: int) -> list[Setting]:
+    """Return the settings that hold at the moment: all but ended boosts."""
+    return [row for row in rows if row.valid_until is None or row.valid_until > now]
+
+
 class Limit(NamedTuple):
     """A limit in force for a mail: the winning setting and where it comes from."""
 
@@ -190,15 +195,12 @@ class Rules:
     overrides: Settings = field(default_factory=Settings)
     boosts: Settings = field(default_factory=Settings)
 
-    def with_rows(self, rows: Iterable[Setting], now: int) -> Rules:
-        """Return the same file settings with these rows of er_limit, without ended boosts."""
+    def with_rows(self, rows: Iterable[Setting]) -> Rules:
+        """Return the same file settings with these rows of er_limit, which all hold now."""
         lasting: dict[tuple[str, LimitName], Setting] = {}
         boosts: dict[tuple[str, LimitName], Setting] = {}
         for row in rows:
-            if row.valid_until is None:
-                lasting[row.subject, row.name] = row
-            elif row.valid_until > now:
-                boosts[row.subject, row.name] = row
+            (lasting if row.valid_until is None else boosts)[row.subject, row.name] = row
         return Rules(self.file, Settings(lasting), Settings(boosts))
 
     def names(self) -> frozenset[LimitName]:

@@ -1,0 +1,159 @@
+"""One batch of the ledger: what to load, what is decided, what is written. Pure.
+
+Requests are decided in the order in which they came, each against the counters that the
+database holds plus what the batch has granted before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.policy import EVERYONE, LATCH, Charge, Decision, Request, Rules, Unit, counted_names, counter, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sendlimit.policy import CounterKey, LimitName, Setting
+    from sendlimit.window import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the config file says about counting; lives until the file is loaded again.
+
+    Attributes:
+        file: the file's limits.
+        calendar: cuts the periods.
+        observe: count and record, refuse nothing.
+    """
+
+    file: Rules
+    calendar: Calendar
+    observe: bool = False
+
+
+class Asked(NamedTuple):
+    """A request, and what its mail has reserved: given back when the answer is no (R9)."""
+
+    request: Request
+    reserved: tuple[Charge, ...] = ()
+
+
+class Answer(NamedTuple):
+    """A decision, and all that it does to the counters."""
+
+    decision: Decision
+    effects: tuple[Charge, ...]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters as they are, and what is to be added to them."""
+
+    usage: dict[CounterKey, int] = field(default_factory=dict)
+    additions: dict[CounterKey, int] = field(default_factory=dict)
+
+    def add(self, charges: Iterable[Charge]) -> None:
+        """Take charges into both."""
+        for key, amount in charges:
+            self.usage[key] = self.usage.get(key, 0) + amount
+            self.additions[key] = self.additions.get(key, 0) + amount
+
+
+def reverse(charges: Iterable[Charge]) -> tuple[Charge, ...]:
+    """Return the charges that undo these."""
+    return tuple(Charge(key, -amount) for key, amount in charges)
+
+
+def counted(request: Request, names: Sequence[LimitName], calendar: Calendar) -> list[Charge]:
+    """Return the charges of a mail that was accepted without a decision (R11).
+
+    Args:
+        request: with recipients > 0 only the recipients, else only the message.
+        names: what is counted.
+        calendar: cuts the periods.
+    """
+    unit, amount = request.unit, request.recipients or 1
+    charges = []
+    for name in names:
+        if name.unit is unit and (found := counter(name, request.sender, calendar, request.at)):
+            charges.append(Charge(found[0], amount))
+    if unit is Unit.MESSAGES:
+        charges.append(Charge(LATCH, amount))
+    return charges
+
+
+def keys_to_load(
+    asked: Iterable[Asked], names: Sequence[LimitName], calendar: Calendar
+) -> dict[CounterKey, None]:
+    """Return the counters that the requests are decided by, each once, in order."""
+    keys: dict[CounterKey, None] = {}
+    for request, _ in asked:
+        for name in names:
+            if name.unit is Unit.RECIPIENTS or request.unit is Unit.MESSAGES:
+                found = counter(name, request.sender, calendar, request.at)
+                if found is not None:
+                    keys[found[0]] = None
+    return keys
+
+
+def subjects_to_load(asked: Iterable[Asked]) -> dict[str, None]:
+    """Return the subjects whose overrides bear on the requests, each once."""
+    subjects: dict[str, None] = {EVERYONE: None}
+    for request, _ in asked:
+        subjects[request.sender.mailbox] = None
+        if request.sender.domain:
+            subjects[request.sender.domain] = None
+    return subjects
+
+
+def answer_all(  # noqa: PLR0913 - the facts of a batch, each by its own name
+    asked: Sequence[Asked],
+    *,
+    terms: Terms,
+    names: Sequence[LimitName],
+    usage: Mapping[CounterKey, int],
+    settings: Iterable[Setting],
+    owed: Mapping[CounterKey, int],
+) -> tuple[list[Answer], dict[CounterKey, int]]:
+    """Decide a batch.
+
+    Args:
+        asked: in the order in which they came.
+        terms: of the config file.
+        names: what is counted.
+        usage: the counters as loaded.
+        settings: the rows of er_limit that hold now, without ended boosts.
+        owed: unconditional additions (releases, bookings) that ride along.
+
+    Returns:
+        An answer per request, and everything to add to the counters.
+    """
+    rules = terms.file.with_rows(settings)
+    tally = Tally(dict(usage))
+    tally.add(Charge(key, amount) for key, amount in owed.items())
+    answers = []
+    for request, reserved in asked:
+        decision = decide(
+            request,
+            rules=rules,
+            names=names,
+            usage=tally.usage,
+            calendar=terms.calendar,
+            observe=terms.observe,
+        )
+        if decision.refused:
+            effects = reverse(reserved)
+        elif request.unit is Unit.MESSAGES:
+            effects = (*decision.charges, Charge(LATCH, 1))
+        else:
+            effects = decision.charges
+        tally.add(effects)
+        answers.append(Answer(decision, effects))
+    return answers, tally.additions
+
+
+def names_of(terms: Terms, known: frozenset[LimitName], rows: Iterable[Setting] = ()) -> tuple[LimitName, ...]:
+    """Return what is counted now: by the file, by what the database was last seen to limit, by these rows."""
+    return counted_names(terms.file.names() | known | {row.name for row in rows if row.max is not None})

@@ -1,0 +1,114 @@
+"""What every command has: the configuration, the database, the clock."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sendlimit.config.reading import default_path, load, read_password
+from sendlimit.errors import SchemaError
+from sendlimit.policy import Settings
+from sendlimit.store.connection import open_connection
+from sendlimit.store.location import Location, SQLiteLocation, parse_url
+from sendlimit.store.migrations import schema_version
+from sendlimit.store.rows import check_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sendlimit.config import Config
+    from sendlimit.store.connection import Connection
+    from sendlimit.window import Calendar
+
+
+@dataclass
+class Invocation:
+    """One run of the command; files and database are opened when they are asked for.
+
+    Attributes:
+        clock: says what time it is, seconds since 1970.
+        sleep: waits for some seconds.
+        given_path: --config, wherever it was written; None: not given.
+        debug: show where an error came from.
+    """
+
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    given_path: Path | None = None
+    debug: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The configuration file."""
+        return self.given_path or default_path()
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration, read once."""
+        return load(self.path)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The configured calendar."""
+        return self.config.make_calendar()
+
+    @cached_property
+    def file_settings(self) -> Settings:
+        """The limits of the file."""
+        return Settings.of(self.config.settings())
+
+    @property
+    def location(self) -> Location:
+        """Where the database is."""
+        return parse_url(self.config.store.url)
+
+    def now(self) -> int:
+        """Return the moment of the call, whole seconds since 1970."""
+        return int(self.clock())
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Open the database, whatever its tables are.
+
+        Raises:
+            StoreError: it can't be reached.
+            SchemaError: SQLite's file is not there; opening it would make an empty one.
+        """
+        location = self.location
+        if isinstance(location, SQLiteLocation) and not Path(location.path).exists():
+            raise SchemaError(f"{location}: there is no such file: run 'sendlimit db init'")
+        connection = open_connection(location, read_password(self.config, self.path))
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def database(self) -> Iterator[Connection]:
+        """Open the database with the tables of this release.
+
+        Raises:
+            StoreError: it can't be reached.
+            SchemaError: the tables are missing or of another version.
+        """
+        with self.connection() as connection:
+            check_version(schema_version(connection), self.location)
+            yield connection
+
+
+pass_invocation = click.make_pass_decorator(Invocation)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON; moments are UTC.")
+
+
+def chosen_path() -> Path:
+    """Return the configuration file of the running command, for commands that take it themselves."""
+    context = click.get_current_context(silent=True)
+    invocation = context.find_object(Invocation) if context else None
+    return invocation.path if invocation else default_path()

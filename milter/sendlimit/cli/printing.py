@@ -1,0 +1,123 @@
+"""How the commands print: tables, JSON, and words; nothing foreign reaches a terminal raw."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sendlimit.window import Calendar
+
+_WIDTH = 80
+"""Of what is piped; a terminal has its own."""
+
+UNLIMITED = "unlimited"
+
+
+def escaped(text: str) -> str:
+    r"""Show control characters, and what turns writing round, as escapes such as \x1b."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text
+    )
+
+
+def say(*lines: str, style: str = "") -> None:
+    """Print lines of data to stdout, not wrapped."""
+    console = _console()
+    for line in lines:
+        console.print(Text(escaped(line), style=style), soft_wrap=True)
+
+
+def tell(*lines: str) -> None:
+    """Print words to stderr."""
+    for line in lines:
+        click.echo(escaped(line), err=True)
+
+
+def complain(*lines: str) -> None:
+    """Print what went wrong to stderr."""
+    tell(*(f"sendlimit: {line}" for line in lines))
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON, in ASCII."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Sequence[str]]]) -> None:
+    """Print a table as wide as the terminal, or 80 columns.
+
+    Args:
+        headings: one a column; ">" before it aligns to the right, "|" keeps the column's
+            cells on one line.
+        rows: cells; a list is a cell of several lines.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(
+            heading.lstrip(">|"),
+            justify="right" if ">" in heading[:2] else "left",
+            no_wrap="|" in heading[:2],
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(_cell(cell) for cell in row))
+    console = _console()
+    with console.capture() as captured:
+        console.print(table)
+    # rich fills every line up with blanks.
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), color=console.is_terminal)
+
+
+def _cell(cell: str | Sequence[str]) -> Text:
+    lines = [cell] if isinstance(cell, str) else cell
+    return Text("\n".join(escaped(line) for line in lines))
+
+
+def _console() -> Console:
+    is_terminal = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout,
+        width=None if is_terminal else _WIDTH,
+        force_terminal=is_terminal,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def never_fail_on_characters() -> None:
+    """Let output that is not UTF-8 have escapes for what it lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def number(value: int | None) -> str:
+    """Write a limit's value."""
+    return UNLIMITED if value is None else str(value)
+
+
+def local(calendar: Calendar, at: int) -> str:
+    """Write a moment on the calendar's clock: "2026-11-22 18:00"."""
+    return calendar.local(at).strftime("%Y-%m-%d %H:%M")
+
+
+def local_with_zone(calendar: Calendar, at: int) -> str:
+    """Write a moment with the name of its zone: "2026-11-22 18:00 CET"."""
+    return calendar.local(at).strftime("%Y-%m-%d %H:%M %Z").rstrip()
+
+
+def iso(at: int | None) -> str | None:
+    """Write a moment for machines: "2026-11-22T17:00:00+00:00"."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()

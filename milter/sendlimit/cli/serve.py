@@ -1,0 +1,24 @@
+"""`sendlimit serve`: the daemon."""
+
+from __future__ import annotations
+
+import click
+
+from sendlimit.cli.invocation import Invocation, pass_invocation
+
+
+@click.command()
+@pass_invocation
+def serve(invocation: Invocation) -> None:
+    """Run the daemon that Postfix asks, until it is told to stop.
+
+    It logs to stderr (systemd's journal). SIGHUP reads the configuration again, SIGTERM
+    answers the mail in flight, books what is left to book, and ends.
+
+    \b
+    Example: sendlimit serve --config /etc/sendlimit/sendlimit.toml
+    """
+    # Imported here: only the daemon needs libmilter.
+    from sendlimit.service import serve as serve_milter
+
+    serve_milter(invocation.path)

@@ -1,0 +1,391 @@
+"""The thread that works off the ledger's queue: one batch, one transaction, two packets.
+
+FAILURE: a conflict is rolled back and done again. A lost connection is opened again (the next
+host that answers); a batch that was on its way is looked up behind a fence and done again only
+when it is not in, so every batch counts once. While nothing answers, what is owed is kept, and
+at a clean stop written to the journal.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from queue import Empty
+from typing import TYPE_CHECKING, Protocol
+
+from sendlimit.batch import answer_all, keys_to_load, names_of, reverse, subjects_to_load
+from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
+from sendlimit.journal import Entry, Owed, new_id
+from sendlimit.ledger import Addition, Question
+from sendlimit.policy import holding
+from sendlimit.store import Publication, Writing
+from sendlimit.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sendlimit.batch import Answer
+    from sendlimit.journal import Journal
+    from sendlimit.ledger import Ledger
+    from sendlimit.store import Store
+
+BATCH_MAX = 500
+RECONNECT_S = 0.5
+LOOK_S = 1.0
+"""How old the knowledge of the limits in the database may be while mail flows."""
+IDLE_LOOK_S = 5.0
+CONFLICT_PAUSE_S = 0.005
+DAYS_AHEAD = 7
+
+
+
+class Observer(Protocol):
+    """What the committer tells: log lines and metrics are made of it. Must not raise or wait."""
+
+    def store_down(self, error: StoreError) -> None:
+        """The database is away, or its tables are not right; said once per outage."""
+
+    def store_back(self, bookings: int) -> None:
+        """It is back, and this many mails accepted meanwhile are booked."""
+
+    def batch_done(self, questions: int, seconds: float) -> None:
+        """A batch is in."""
+
+    def batch_retried(self, error: StoreError) -> None:
+        """A batch is done again."""
+
+    def journal_unreadable(self, error: ValueError) -> None:
+        """The journal of an earlier stop is damaged and was put aside."""
+
+    def fault(self, where: str) -> None:
+        """Something in the committer itself raised; called in the except clause."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction is made of, until its outcome is known.
+
+    Attributes:
+        number: the number that er_committer has once the batch is in.
+        questions: in order; those whose callback has left are dropped when it is done again.
+        owed: what rides along.
+        answers: of the last try, as many as there were questions.
+        sent: packet 2 was sent, so the batch may be in.
+    """
+
+    number: int
+    questions: list[Question]
+    owed: Owed
+    answers: list[Answer] = field(default_factory=list)
+    sent: bool = False
+
+
+class Committer:
+    """One thread and one connection; lives as long as the daemon."""
+
+    def __init__(
+        self, ledger: Ledger, store: Store, journal: Journal, observer: Observer, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Take the parts; nothing is opened before start()."""
+        self._ledger = ledger
+        self._store = store
+        self._journal = journal
+        self._observer = observer
+        self._clock = clock
+        self._id = new_id()
+        self._number = 0
+        self._owed = Owed()
+        self._doubt: Batch | None = None
+        self._entries: list[Entry] = []
+        self._down_said = False
+        self._next_try = 0.0
+        self._next_look = 0.0
+        self._published: Publication | None = None
+        self._stopping = False
+        self._looked = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def start(self, wait_s: float) -> None:
+        """Start the thread; wait until the database was tried once, or for wait_s."""
+        self._thread.start()
+        self._looked.wait(wait_s)
+
+    def stop(self, wait_s: float) -> bool:
+        """Book what is owed or write it to the journal; return whether that is done in time."""
+        self._stopping = True
+        self._ledger.queue.put(None)
+        self._thread.join(wait_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        """Work until told to stop and everything is booked or in the journal."""
+        try:
+            self._entries = self._journal.load()
+        except ValueError as error:
+            self._observer.journal_unreadable(error)
+        questions: list[Question] = []
+        while True:
+            try:
+                self._serve(questions)
+                self._looked.set()
+                if self._stopping and self._ledger.queue.empty():
+                    break
+                questions = self._take()
+            except Exception:  # noqa: BLE001 - the roof of the thread: mail must go on
+                self._observer.fault("committer")
+                self._lose(questions)
+                self._store.close()
+                self._next_try = time.monotonic() + RECONNECT_S
+                questions = []
+        self._save()
+        self._store.close()
+
+    def _take(self) -> list[Question]:
+        """Wait for work and take all there is; what nobody waits for goes to what is owed."""
+        questions: list[Question] = []
+        queue = self._ledger.queue
+        pause = IDLE_LOOK_S if self._ledger.up else RECONNECT_S
+        try:
+            item = queue.get(timeout=pause)
+            while True:
+                if isinstance(item, Question):
+                    questions.append(item)
+                elif isinstance(item, Addition):
+                    self._owed.add(item.charges)
+                    self._owed.bookings += item.bookings
+                elif item is not None:
+                    self._owed.record(item)
+                if len(questions) >= BATCH_MAX:
+                    break
+                item = queue.get_nowait()
+        except Empty:
+            pass
+        return questions
+
+    def _serve(self, questions: list[Question]) -> None:
+        """Work off what was taken."""
+        started = time.monotonic()
+        if not self._ledger.up and (started < self._next_try or not self._connect()):
+            self._lose(questions)
+            return
+        self._ledger.working_since = started
+        try:
+            self._look_again(started)
+            if questions or self._owed:
+                self._commit(Batch(self._number + 1, questions, self._take_owed()))
+                self._observer.batch_done(len(questions), time.monotonic() - started)
+            self._ledger.stuck = False
+        except StoreError as error:
+            self._down(error)
+            self._lose(questions)
+        finally:
+            self._ledger.working_since = None
+
+    def _take_owed(self) -> Owed:
+        owed, self._owed = self._owed, Owed()
+        return owed
+
+    def _commit(self, batch: Batch) -> None:
+        """Do a batch until it is in.
+
+        Raises:
+            StoreError: the database is away; what is owed is kept, or in doubt.
+        """
+        while True:
+            try:
+                self._attempt(batch)
+                break
+            except StoreConflict as error:
+                self._store.rollback()
+                batch.sent = False
+                self._observer.batch_retried(error)
+                if self._stopping:
+                    self._owed.merge(batch.owed)
+                    raise
+                time.sleep(CONFLICT_PAUSE_S)
+            except StoreError as error:
+                self._observer.batch_retried(error)
+                if self._recovered(batch, error):
+                    break
+        self._finish(batch)
+
+    def _attempt(self, batch: Batch) -> None:
+        """Send both packets."""
+        batch.questions = [question for question in batch.questions if not question.abandoned]
+        asked = [question.asked for question in batch.questions]
+        terms = self._ledger.terms
+        names = self._ledger.names()
+        loaded = self._store.read(keys_to_load(asked, names, terms.calendar), subjects_to_load(asked) if asked else ())
+        settings = holding(loaded.settings, int(self._clock()))
+        needed = names_of(terms, self._ledger.known_names, settings)
+        if needed != names:
+            # A limit that was set a moment ago: its counters are still to be loaded.
+            self._ledger.known_names |= frozenset(needed)
+            self._store.rollback()
+            self._attempt(batch)
+            return
+        batch.answers, additions = answer_all(
+            asked,
+            terms=terms,
+            names=names,
+            usage=loaded.usage,
+            settings=settings,
+            owed=batch.owed.additions,
+        )
+        batch.sent = True
+        self._store.write(
+            Writing(
+                self._id, batch.number, additions, list(batch.owed.episodes.values()), sorted(batch.owed.journals)
+            )
+        )
+
+    def _recovered(self, batch: Batch, error: StoreError) -> bool:
+        """Connect again after an error and learn the outcome; return whether the batch is in.
+
+        Raises:
+            StoreError: the database is away; the batch is kept.
+        """
+        self._store.close()
+        try:
+            if not isinstance(error, StoreUnavailable):
+                raise error  # the statements themselves fail: trying again at once won't help
+            self._store.connect()
+            if batch.sent and self._store.fence(self._id) == batch.number:
+                return True
+        except StoreError:
+            if batch.sent:
+                self._doubt = batch
+            else:
+                self._owed.merge(batch.owed)
+            raise
+        batch.sent = False
+        return False
+
+    def _finish(self, batch: Batch) -> None:
+        """Hand out the answers of a batch that is in; undo those that nobody waits for."""
+        self._number = batch.number
+        with self._ledger.mutex:
+            for question, answer in zip(batch.questions, batch.answers, strict=True):
+                if question.abandoned:
+                    # Its mail was accepted undecided and is booked at its end.
+                    self._owed.add(reverse(answer.effects))
+                else:
+                    question.answer = answer
+        for question in batch.questions:
+            question.wake.release()
+        if batch.owed.journals:
+            self._entries = [entry for entry in self._entries if entry.id not in batch.owed.journals]
+            self._journal.save(self._entries)
+        if self._down_said:
+            self._down_said = False
+            self._observer.store_back(batch.owed.bookings)
+
+    def _lose(self, questions: Sequence[Question]) -> None:
+        """Let the callbacks go on without an answer."""
+        with self._ledger.mutex:
+            waiting = [question for question in questions if not (question.abandoned or question.answer)]
+            for question in waiting:
+                question.abandoned = True
+        for question in waiting:
+            question.wake.release()
+
+    def _down(self, error: StoreError) -> None:
+        """Answer at once from now on, and say so once."""
+        self._ledger.up = False
+        self._store.close()
+        self._next_try = time.monotonic() + RECONNECT_S
+        if not self._down_said:
+            self._down_said = True
+            self._observer.store_down(error)
+
+    def _connect(self) -> bool:
+        """Open the database and settle what an earlier connection left open."""
+        try:
+            self._store.connect()
+            if self._doubt is not None:
+                self._settle(self._doubt)
+                self._doubt = None
+            self._read_entries()
+            self._next_look = 0.0
+            self._published = None
+            self._look(time.monotonic())
+            if self._owed:
+                self._commit(Batch(self._number + 1, [], self._take_owed()))
+            elif self._down_said:
+                self._down_said = False
+                self._observer.store_back(0)
+        except StoreError as error:
+            self._down(error)
+            return False
+        self._ledger.up = True
+        return True
+
+    def _settle(self, doubt: Batch) -> None:
+        """Ask for the outcome of a batch that was on its way when the connection was lost."""
+        if self._store.fence(self._id) == doubt.number:
+            self._number = doubt.number
+            for answer in doubt.answers:
+                self._owed.add(reverse(answer.effects))
+        else:
+            self._owed.merge(doubt.owed)
+
+    def _read_entries(self) -> None:
+        """Take over what an earlier stop left, unless it is booked already."""
+        waiting = [entry for entry in self._entries if entry.id not in self._owed.journals]
+        if not waiting:
+            return
+        booked = self._store.booked_journals([entry.id for entry in waiting])
+        for entry in waiting:
+            if entry.unless is not None and self._store.fence(entry.unless[0]) == entry.unless[1]:
+                booked.add(entry.id)
+            if entry.id not in booked:
+                self._owed.merge(entry.owed)
+        self._entries = [entry for entry in self._entries if entry.id not in booked]
+        self._journal.save(self._entries)
+
+    def _look(self, now: float) -> None:
+        """Learn which limits are in force anywhere, and keep the views' tables up to date."""
+        if now < self._next_look:
+            return
+        at = int(self._clock())
+        try:
+            self._ledger.known_names = self._store.names_in_force(at)
+            publication = self._publication(at)
+            if publication != self._published:
+                self._store.publish(publication)
+                self._published = publication
+            self._next_look = now + LOOK_S
+        except StoreConflict as error:
+            self._store.rollback()
+            self._observer.batch_retried(error)
+
+    def _look_again(self, now: float) -> None:
+        """Look; a connection that was closed while nothing was asked is opened again."""
+        try:
+            self._look(now)
+        except StoreUnavailable:
+            self._store.close()
+            self._store.connect()
+            self._look(now)
+
+    def _publication(self, at: int) -> Publication:
+        """Return what the views need: the file's limits, today and the next days."""
+        terms = self._ledger.terms
+        day = terms.calendar.period(Window.DAY, at)
+        days = [(day.start, day.end)]
+        while len(days) <= DAYS_AHEAD:
+            following = terms.calendar.period(Window.DAY, days[-1][1])
+            days.append((following.start, following.end))
+        return Publication(tuple(terms.file.file.by_subject.values()), tuple(days))
+
+    def _save(self) -> None:
+        """Write what is still owed to the journal."""
+        entries = [entry for entry in self._entries if entry.id not in self._owed.journals]
+        if self._doubt is not None:
+            entries.append(Entry(new_id(), self._doubt.owed, (self._id, self._doubt.number)))
+        if self._owed:
+            entries.append(Entry(new_id(), self._owed))
+        self._journal.save(entries)
+
+

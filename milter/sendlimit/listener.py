@@ -1,0 +1,169 @@
+"""The milter socket: who may use it, is it free, and libmilter's thread behind it.
+
+libmilter handles signals by itself in the thread that runs it, so that is not the main
+thread. It removes a socket that another daemon still uses, so that is looked at before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import os
+import re
+import socket
+import stat
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import Milter
+
+from sendlimit.errors import ConfigError, SocketInUse, ListenError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sendlimit.config.sections import Milter as MilterSection
+
+NAME = "sendlimit"
+BACKLOG = 4096
+_ANSWERS_S = 1.0
+_STARTS_S = 10.0
+_POLL_S = 0.01
+_INET = re.compile(r"inet6?:(?P<port>\d+)@\[?(?P<host>[^\]]+)\]?")
+
+
+def address_of(spec: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+    """Return what to connect to for a socket of the config file."""
+    match = _INET.fullmatch(spec)
+    if match is None:
+        return socket.AF_UNIX, spec.partition(":")[2]
+    family = socket.AF_INET6 if spec.startswith("inet6:") else socket.AF_INET
+    return family, (match["host"], int(match["port"]))
+
+
+def answers(spec: str) -> bool:
+    """Say whether somebody listens on a socket."""
+    family, address = address_of(spec)
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_ANSWERS_S)
+        try:
+            probe.connect(address)
+        except BlockingIOError:
+            return True  # the backlog of a live daemon is full
+        except OSError:
+            return False
+        return True
+
+
+class Listener:
+    """The socket and libmilter's thread; one in a process, as libmilter allows no second."""
+
+    def __init__(self, section: MilterSection, config_file: Path) -> None:
+        """Take where to listen and the file to name in errors."""
+        self._section = section
+        self._file = config_file
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._lock: int | None = None
+
+    def claim(self) -> None:
+        """Make sure that nobody else listens; remove what a dead daemon left.
+
+        Raises:
+            SocketInUse: another daemon listens.
+            ConfigError: the group is unknown, the path is something else than a socket, or its
+                directory can't be used.
+        """
+        path = self._section.path
+        if path is None:
+            if answers(self._section.socket):
+                raise SocketInUse(f"{self._section.socket}: {SocketInUse.__doc__}")
+            return
+        self._group()
+        try:
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, mode=0o750)
+                os.chown(path.parent, -1, self._group())
+            self._lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SocketInUse(f"{path}: {SocketInUse.__doc__}") from error
+        except OSError as error:
+            raise ConfigError(
+                [f"{self._file}: milter.socket: {error.filename or path}: {error.strerror}"]
+            ) from error
+        if answers(self._section.socket):
+            raise SocketInUse(f"{path}: {SocketInUse.__doc__}")
+        if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+            raise ConfigError([f"{self._file}: milter.socket: {path} exists and is not a socket; remove it"])
+        path.unlink(missing_ok=True)
+
+    def start(self, factory: Callable[[], Milter.Base]) -> None:
+        """Listen; return when connections are taken.
+
+        Raises:
+            ListenError: libmilter could not open the socket.
+        """
+        Milter.factory = factory
+        self._thread = threading.Thread(target=self._run, name="libmilter", daemon=True)
+        before = os.umask(0o177)  # nobody else's until group and mode are set
+        try:
+            self._thread.start()
+            self._wait()
+        finally:
+            os.umask(before)
+        path = self._section.path
+        if path is not None:
+            try:
+                os.chown(path, -1, self._group())
+                path.chmod(int(self._section.socket_mode, 8))
+            except OSError as error:
+                raise ListenError(
+                    f"milter.socket_group: can't give {path} to group {self._section.socket_group}:"
+                    f" {error.strerror}; run the daemon as a member of that group"
+                ) from error
+
+    def _run(self) -> None:
+        try:
+            Milter.setbacklog(BACKLOG)
+            Milter.runmilter(NAME, self._section.socket, 0, False)  # noqa: FBT003 - pymilter's order
+        except BaseException as error:  # noqa: BLE001 - handed to the main thread
+            self._failure = error
+
+    def _wait(self) -> None:
+        """Wait until the socket answers, or libmilter has given up."""
+        deadline = time.monotonic() + _STARTS_S
+        while not answers(self._section.socket):
+            if not self.alive() or time.monotonic() > deadline:
+                raise ListenError(f"milter.socket: can't listen on {self._section.socket}: {self._failure or 'no answer'}")
+            time.sleep(_POLL_S)
+
+    def alive(self) -> bool:
+        """Say whether libmilter runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self, wait_s: float) -> None:
+        """Take no more connections; callbacks that run go on to their end."""
+        Milter.stop()
+        answers(self._section.socket)  # wakes libmilter, which looks every 5 s otherwise
+        if self._thread is not None:
+            self._thread.join(wait_s)
+
+    def remove(self) -> None:
+        """Remove the socket's file and let go of the claim."""
+        path = self._section.path
+        if path is not None and self._lock is not None:
+            path.unlink(missing_ok=True)
+            Path(f"{path}.lock").unlink(missing_ok=True)
+            os.close(self._lock)
+            self._lock = None
+
+    def _group(self) -> int:
+        try:
+            return grp.getgrnam(self._section.socket_group).gr_gid
+        except KeyError as error:
+            raise ConfigError(
+                [f"{self._file}: milter.socket_group: there is no group {self._section.socket_group!r}"]
+            ) from error

@@ -1,0 +1,175 @@
+"""Log lines: "EVENT key=value ...", one function per event, made nowhere else.
+
+Every event stands in docs/operations.md with what it means; a test compares both. Values are
+quoted when they hold anything but letters, digits and plain punctuation, and control
+characters are escaped, so nothing from the network can forge a line.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    from sendlimit.errors import SendlimitError
+    from sendlimit.policy import Hit
+
+logger = logging.getLogger("sendlimit")
+
+_PLAIN = re.compile(r"[\w@.+/:<>\[\]{}*?=,;!#$%&^|~()'-]+", re.ASCII)
+
+
+def escaped(value: object) -> str:
+    """Return a value as it stands behind the "=": plain, or quoted with escapes."""
+    text = str(value)
+    if _PLAIN.fullmatch(text):
+        return text
+    inner = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(char if char.isprintable() else ascii(char)[1:-1] for char in inner) + '"'
+
+
+def _line(level: int, event: str, **values: object) -> None:
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", " ".join([event, *(f"{key}={escaped(value)}" for key, value in values.items())]))
+
+
+def _refusal(event: str, hit: Hit, mailbox: str, client: str, sender: str, resets_at: datetime) -> None:
+    _line(
+        logging.INFO,
+        event,
+        mailbox=mailbox,
+        client=client,
+        sender=sender,
+        scope=hit.limit.name.scope,
+        subject=hit.key.subject,
+        unit=hit.limit.name.unit,
+        window=hit.limit.name.window,
+        limit=hit.limit.max,
+        used=hit.used,
+        resets_at=resets_at.isoformat(),
+    )
+
+
+def refused(hit: Hit, mailbox: str, client: str, sender: str, resets_at: datetime) -> None:
+    """A mail or a recipient was refused."""
+    _refusal("refused", hit, mailbox, client, sender, resets_at)
+
+
+def would_refuse(hit: Hit, mailbox: str, client: str, sender: str, resets_at: datetime) -> None:
+    """In observe mode: a mail was let through that "enforce" would have refused."""
+    _refusal("would-refuse", hit, mailbox, client, sender, resets_at)
+
+
+def accepted(mailbox: str, client: str, sender: str, queue_id: str, recipients: int) -> None:
+    """A mail was accepted and counted."""
+    _line(
+        logging.DEBUG,
+        "accepted",
+        mailbox=mailbox,
+        client=client,
+        sender=sender,
+        queue_id=queue_id,
+        recipients=recipients,
+    )
+
+
+def accepted_on_failure(mailbox: str, reason: str) -> None:
+    """A mail was accepted without a decision; it is booked when the database is back."""
+    _line(logging.WARNING, "accepted-on-failure", mailbox=mailbox, reason=reason)
+
+
+def refused_on_failure(mailbox: str, reason: str) -> None:
+    """A mail was refused without a decision, as on_failure = "tempfail" wants it."""
+    _line(logging.WARNING, "refused-on-failure", mailbox=mailbox, reason=reason)
+
+
+def store_down(error: SendlimitError) -> None:
+    """The database is away or its tables are not right; mail is not limited."""
+    _line(logging.ERROR, "store-down", error=error)
+
+
+def store_back(bookings: int) -> None:
+    """The database is back; this many mails accepted meanwhile are booked."""
+    _line(logging.WARNING, "store-back", bookings=bookings)
+
+
+def batch_retried(error: SendlimitError) -> None:
+    """A transaction is done again: a conflict with another writer, or a lost connection."""
+    _line(logging.INFO, "batch-retried", error=error)
+
+
+def journal_unreadable(error: ValueError) -> None:
+    """The counts kept from an earlier stop can't be read; the file was put aside."""
+    _line(logging.ERROR, "journal-unreadable", error=error)
+
+
+def config_loaded(path: Path, limits: int) -> None:
+    """The settings of the file are in force; limits says how many are set in it."""
+    _line(logging.INFO, "config-loaded", file=path, limits=limits)
+
+
+def nothing_limited(path: Path) -> None:
+    """The file sets no limit: unless the database does, nothing will be refused."""
+    _line(logging.WARNING, "nothing-limited", file=path)
+
+
+def config_rejected(problems: Iterable[str]) -> None:
+    """The file is wrong; the settings from before stay in force."""
+    for problem in problems:
+        _line(logging.ERROR, "config-rejected", error=problem)
+
+
+def restart_needed(key: str) -> None:
+    """A changed setting takes effect at the next start only."""
+    _line(logging.WARNING, "restart-needed", key=key)
+
+
+def started(version: str, socket: str, store: object) -> None:
+    """The daemon takes mail."""
+    _line(logging.INFO, "started", version=version, socket=socket, store=store)
+
+
+def stopping(signal_name: str) -> None:
+    """The daemon was told to stop and lets the mails in flight end."""
+    _line(logging.INFO, "stopping", signal=signal_name)
+
+
+def stopped(*, booked: bool) -> None:
+    """The daemon leaves; booked=no: counts that were not booked are in state_dir."""
+    _line(logging.INFO, "stopped", booked="yes" if booked else "no")
+
+
+def fault(where: str) -> None:
+    """Something raised that should not have; mail goes on. Called in an except clause.
+
+    The trace of each kind is logged once, repeats are a line each.
+    """
+    error = sys.exc_info()[1]
+    trace = error.__traceback__ if error else None
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    kind = (where, type(error), trace.tb_lineno if trace else 0)
+    if kind not in _known_faults:
+        _known_faults.add(kind)
+        logger.error("%s", "".join(traceback.format_exception(error)).rstrip())
+    _line(logging.ERROR, "fault", where=where, error=repr(error))
+
+
+_known_faults: set[tuple[str, type[BaseException] | None, int]] = set()
+
+
+def lines_dropped(number: int) -> None:
+    """Log lines were dropped because whoever reads the log was too slow."""
+    _line(logging.WARNING, "lines-dropped", number=number)
+
+
+def accepts_debug() -> bool:
+    """Say whether lines at level debug are written: their values cost the callback time."""
+    return logger.isEnabledFor(logging.DEBUG)

@@ -1,0 +1,387 @@
+"""The milter session: one SMTP connection of Postfix. The only file that imports pymilter.
+
+Callbacks: envfrom, envrcpt, eom, abort, close; `data` on an inet socket only, where it saves
+Postfix 40 ms a mail. State: no mail, a reservation, or a refusal that is held until
+end-of-message. abort may come twice or without a mail, close without abort, and nothing comes
+after end-of-message (rule R8). Nothing is ever refused in `data`: a client that repeats DATA
+would get through.
+
+FAILURE: every callback has one roof; whatever raises, the answer is CONTINUE (R11).
+LIMITS: libmilter calls from a few worker threads, one callback a session at a time.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import Milter
+
+from sendlimit import maillog
+from sendlimit.mailbox import Sender, sender_of
+from sendlimit.policy import RECIPIENTS_PER_MESSAGE, Unit, recipient_beyond
+from sendlimit.reply import FIXED_TEXT, Reply, Wording, one_line
+from sendlimit.store import Episode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sendlimit.ledger import Ledger, Reservation
+    from sendlimit.policy import Decision, Hit
+    from sendlimit.window import Calendar
+
+CONTINUE, ACCEPT, TEMPFAIL, NOREPLY = Milter.CONTINUE, Milter.ACCEPT, Milter.TEMPFAIL, Milter.NOREPLY
+
+_NOT_ASKED_FOR = (
+    Milter.P_NOCONNECT
+    | Milter.P_NOHELO
+    | Milter.P_NOBODY
+    | Milter.P_NOHDRS
+    | Milter.P_NOEOH
+    | Milter.P_NOUNKNOWN
+    | Milter.P_SKIP
+)
+_CLIENT = re.compile(r"\[(?:IPv6:)?([^\]]*)\]")
+
+
+class Witness(Protocol):
+    """Who is told what became of a mail: metrics and notices. Must not raise or wait."""
+
+    def decided(self, sender: Sender, decision: Decision, seconds: float) -> None:
+        """A decision was made; seconds: how long the callback waited for it."""
+
+    def undecided(self, *, accepted: bool, seconds: float) -> None:
+        """No decision could be made in time."""
+
+    def uncounted(self, *, exempt: bool) -> None:
+        """A mail that is not counted: not authenticated, or exempt."""
+
+    def refused(self, sender: Sender, hit: Hit) -> None:
+        """A mail or a recipient was refused, or would be in observe mode."""
+
+    def fault(self, where: str) -> None:
+        """A callback raised; called in the except clause."""
+
+    def opened(self) -> None:
+        """A reservation was made."""
+
+    def ended(self) -> None:
+        """A reservation became final or was given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What the config file says about sessions; replaced when the file is loaded again.
+
+    Attributes:
+        calendar: for the times in refusals.
+        wording: of refusals.
+        default_domain: for logins without a domain.
+        exempt: mailboxes that are never counted, normalised.
+        refuse_at_end: refusals wait for end-of-message (reply.at).
+        tempfail: refuse what can't be decided (store.on_failure).
+        data_callback: ask for `data`, which cures a 40 ms stall on inet sockets.
+    """
+
+    calendar: Calendar
+    wording: Wording
+    default_domain: str = ""
+    exempt: frozenset[str] = frozenset()
+    refuse_at_end: bool = False
+    tempfail: bool = False
+    data_callback: bool = False
+
+
+class Desk:
+    """What all sessions share; lives as long as the daemon."""
+
+    def __init__(
+        self, ledger: Ledger, conduct: Conduct, witness: Witness, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Take the parts."""
+        self.ledger = ledger
+        self.conduct = conduct
+        self.witness = witness
+        self.clock = clock
+        self.busy: set[Session] = set()
+
+    def session(self) -> Session:
+        """Make the session of a new connection."""
+        return Session(self)
+
+
+class Session(Milter.Base):
+    """One connection; lives from negotiate to close."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Begin without a mail."""
+        self._desk = desk
+        self._reservation: Reservation | None = None
+        self._held: Reply | None = None
+        self._reverse_path = b""
+        self._recipients = 0
+        self._noted = False
+        self._after_rcpt = CONTINUE
+
+    # libmilter's callbacks, by their names
+
+    def negotiate(self, opts: list[int]) -> int:
+        """Ask for the callbacks that are needed.
+
+        RCPT is answered while a limit on recipients is in force. Otherwise it is only counted,
+        without an answer that Postfix would wait for: so a limit that is set in the database
+        holds for the next mail of a connection that is open already.
+        """
+        try:
+            offered = opts[1]
+            wanted = _NOT_ASKED_FOR
+            if not self._desk.conduct.data_callback:
+                wanted |= Milter.P_NODATA
+            if not self._limits_recipients() and offered & Milter.P_NR_RCPT:
+                wanted |= Milter.P_NR_RCPT
+                self._after_rcpt = NOREPLY
+            opts[1:] = [offered & wanted, 0, 0]
+        except Exception:  # noqa: BLE001 - the roof
+            self._fault("negotiate")
+        return CONTINUE
+
+    def envfrom_bytes(self, reverse_path: bytes, *_parameters: bytes) -> int:
+        """MAIL: reserve the message, or refuse."""
+        desk = self._desk
+        desk.busy.add(self)
+        try:
+            return self._envfrom(reverse_path)
+        except Exception:  # noqa: BLE001 - the roof
+            return self._fault("envfrom")
+        finally:
+            desk.busy.discard(self)
+
+    def envrcpt_bytes(self, _forward_path: bytes, *_parameters: bytes) -> int:
+        """RCPT that Postfix accepted: count it, or refuse it."""
+        try:
+            return self._envrcpt()
+        except Exception:  # noqa: BLE001 - the roof
+            self._fault("envrcpt")
+            return self._after_rcpt
+
+    def data(self) -> int:
+        """DATA: nothing, and never a refusal."""
+        return CONTINUE
+
+    def eom(self) -> int:
+        """End-of-message: make the reservation final, or refuse."""
+        desk = self._desk
+        desk.busy.add(self)
+        try:
+            return self._eom()
+        except Exception:  # noqa: BLE001 - the roof
+            return self._fault("eom")
+        finally:
+            desk.busy.discard(self)
+
+    def abort(self) -> int:
+        """The mail ended without being sent, or there was none: give back what is reserved."""
+        try:
+            self._drop()
+        except Exception:  # noqa: BLE001 - the roof
+            self._fault("abort")
+        return CONTINUE
+
+    def close(self) -> int:
+        """The connection is gone, perhaps without an abort."""
+        return self.abort()
+
+    # what they do
+
+    def _envfrom(self, reverse_path: bytes) -> int:
+        self._drop()
+        desk, conduct = self._desk, self._desk.conduct
+        try:
+            login = self.getsymval("{auth_authen}")
+        except UnicodeDecodeError:
+            maillog.accepted_on_failure("?", "the login is not UTF-8")
+            return ACCEPT
+        if not login:
+            desk.witness.uncounted(exempt=False)
+            return ACCEPT
+        sender = sender_of(login, conduct.default_domain)
+        if sender.mailbox in conduct.exempt:
+            desk.witness.uncounted(exempt=True)
+            return ACCEPT
+        self._reverse_path = reverse_path
+        started = time.monotonic()
+        reservation = desk.ledger.reserve(sender, int(desk.clock()))
+        decision = reservation.decision
+        if decision is None:
+            return self._undecided(reservation, time.monotonic() - started)
+        desk.witness.decided(sender, decision, time.monotonic() - started)
+        if decision.hit is not None:
+            self._note(decision.hit, sender, refused=decision.refused)
+            if decision.refused:
+                return self._refuse(self._refusal(decision.hit, sender))
+        self._reserved(reservation)
+        return CONTINUE
+
+    def _undecided(self, reservation: Reservation, seconds: float) -> int:
+        """Accept or refuse at MAIL what the ledger could not decide."""
+        conduct = self._desk.conduct
+        self._desk.witness.undecided(accepted=not conduct.tempfail, seconds=seconds)
+        if conduct.tempfail:
+            maillog.refused_on_failure(reservation.sender.mailbox, "store")
+            return self._refuse(conduct.wording.unavailable())
+        maillog.accepted_on_failure(reservation.sender.mailbox, "store")
+        self._reserved(reservation)
+        return CONTINUE
+
+    def _reserved(self, reservation: Reservation) -> None:
+        self._reservation = reservation
+        self._desk.witness.opened()
+
+    def _envrcpt(self) -> int:
+        reservation = self._reservation
+        if reservation is None or self._held is not None:
+            return self._after_rcpt
+        hit = self._beyond(reservation, self._recipients + 1)
+        if hit is not None and self._after_rcpt != NOREPLY:
+            observe = self._desk.ledger.terms.observe
+            if not (observe and self._noted):
+                self._note(hit, reservation.sender, refused=not observe)
+                self._noted = True
+            if not observe:
+                return self._refuse(self._refusal(hit, reservation.sender))
+        self._recipients += 1
+        return self._after_rcpt
+
+    def _eom(self) -> int:
+        reservation, held, recipients = self._reservation, self._held, self._recipients
+        if held is not None:
+            self._drop()
+            return self._answer(held)
+        if reservation is None:
+            return CONTINUE
+        self._forget()
+        hit = self._unanswered(reservation, recipients)
+        if hit is not None:
+            observe = self._desk.ledger.terms.observe
+            self._note(hit, reservation.sender, refused=not observe)
+            if not observe:
+                self._desk.ledger.release(reservation)
+                return self._answer(self._refusal(hit, reservation.sender))
+        return self._settle(reservation, recipients)
+
+    def _settle(self, reservation: Reservation, recipients: int) -> int:
+        """Make the reservation final; charge the recipients where they are counted (R9)."""
+        desk, sender = self._desk, reservation.sender
+        at = int(desk.clock())
+        if reservation.decision is None:
+            desk.ledger.book(reservation, recipients, at)
+        elif reservation.decision.counts_recipients and recipients:
+            started = time.monotonic()
+            decision = desk.ledger.settle(reservation, recipients, at)
+            if decision is None:
+                desk.witness.undecided(accepted=not desk.conduct.tempfail, seconds=time.monotonic() - started)
+                if desk.conduct.tempfail:
+                    desk.ledger.release(reservation)
+                    maillog.refused_on_failure(sender.mailbox, "store")
+                    return self._answer(desk.conduct.wording.unavailable())
+                desk.ledger.book(reservation, recipients, at)
+                maillog.accepted_on_failure(sender.mailbox, "store")
+            else:
+                desk.witness.decided(sender, decision, time.monotonic() - started)
+                if decision.hit is not None:
+                    self._note(decision.hit, sender, refused=decision.refused)
+                    if decision.refused:
+                        return self._answer(self._refusal(decision.hit, sender))
+        if maillog.accepts_debug():
+            maillog.accepted(
+                sender.mailbox, self._client_addr(), self._sender_text(), self.getsymval("i") or "", recipients
+            )
+        return CONTINUE
+
+    def _limits_recipients(self) -> bool:
+        """Say whether any limit on recipients is known to be in force."""
+        ledger = self._desk.ledger
+        if any(name.unit is Unit.RECIPIENTS for name in ledger.names()):
+            return True
+        return RECIPIENTS_PER_MESSAGE in ledger.terms.file.names() or RECIPIENTS_PER_MESSAGE in ledger.known_names
+
+    @staticmethod
+    def _beyond(reservation: Reservation, recipients: int) -> Hit | None:
+        """Return the limit that this many recipients would pass, as of MAIL."""
+        if reservation.decision is None or not reservation.decision.rooms:
+            return None
+        return recipient_beyond(reservation.decision.rooms, recipients)
+
+    def _unanswered(self, reservation: Reservation, recipients: int) -> Hit | None:
+        """Return the limit of one mail that RCPT, left without answers, could not refuse at."""
+        if self._after_rcpt != NOREPLY or reservation.decision is None:
+            return None
+        rooms = [room for room in reservation.decision.rooms if room.limit.name == RECIPIENTS_PER_MESSAGE]
+        return recipient_beyond(rooms, recipients)
+
+    def _drop(self) -> None:
+        """Give back what is reserved and forget the mail; harmless without one."""
+        if self._reservation is not None:
+            reservation = self._reservation
+            self._forget()
+            self._desk.ledger.release(reservation)
+        self._held = None
+
+    def _forget(self) -> None:
+        """Leave the mail; its reservation is final or somebody else's to give back."""
+        self._reservation = None
+        self._held = None
+        self._recipients = 0
+        self._noted = False
+        self._desk.witness.ended()
+
+    def _refuse(self, reply: Reply) -> int:
+        """Refuse now, or hold the refusal until end-of-message."""
+        if self._desk.conduct.refuse_at_end:
+            self._held = reply
+            return CONTINUE
+        return self._answer(reply)
+
+    def _answer(self, reply: Reply) -> int:
+        """Set the reply that TEMPFAIL sends; a text that can't be set gives way to the fixed one."""
+        try:
+            self.setreply(reply.code, reply.enhanced_status, reply.text.replace("%", "%%"))
+        except (ValueError, Milter.error):
+            self.setreply(reply.code, reply.enhanced_status, FIXED_TEXT)
+        return TEMPFAIL
+
+    def _refusal(self, hit: Hit, sender: Sender) -> Reply:
+        conduct = self._desk.conduct
+        return conduct.wording.refusal(hit, sender, conduct.calendar, int(self._desk.clock()))
+
+    def _note(self, hit: Hit, sender: Sender, *, refused: bool) -> None:
+        """Log and record a refusal (R13), or in observe mode what would have been one."""
+        desk = self._desk
+        client, reverse_path = self._client_addr(), self._sender_text()
+        line = maillog.refused if refused else maillog.would_refuse
+        line(hit, sender.mailbox, client, reverse_path, desk.conduct.calendar.local(hit.period.end))
+        at = int(desk.clock())
+        desk.ledger.record(
+            Episode(hit.key, hit.limit.max, at, at, 1, one_line(client), one_line(reverse_path), sender.mailbox)
+        )
+        desk.witness.refused(sender, hit)
+
+    def _client_addr(self) -> str:
+        """Return the client's address: {client_addr} where Postfix sends it, else out of `_`."""
+        address = self.getsymval("{client_addr}")
+        if address:
+            return address
+        found = _CLIENT.search(self.getsymval("_") or "")
+        return found[1] if found else "unknown"
+
+    def _sender_text(self) -> str:
+        """Return the reverse path as text, without the angle brackets."""
+        text = self._reverse_path.decode("utf-8", "backslashreplace")
+        return text.removeprefix("<").removesuffix(">")
+
+    def _fault(self, where: str) -> int:
+        """Tell what raised, go on (R11)."""
+        self._desk.witness.fault(where)
+        return CONTINUE

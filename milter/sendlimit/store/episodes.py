@@ -1,0 +1,80 @@
+"""The commands' way to er_refusal: episodes of refusals (R13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sendlimit.policy import CounterKey, Scope, Unit
+from sendlimit.store import Episode
+from sendlimit.store.sqltime import from_sql, to_sql
+from sendlimit.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sendlimit.policy import LimitName
+    from sendlimit.store.connection import Connection
+    from sendlimit.store.rows import Row
+
+_CHUNK = 200
+
+_COLUMNS = """
+SELECT scope, subject, unit, `window`, period_start, `limit`, first_at, last_at, attempts,
+       last_client_addr, last_sender, last_mailbox FROM er_refusal"""
+_LAST = _COLUMNS + """
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s ORDER BY period_start DESC LIMIT 1"""
+_SINCE = _COLUMNS + " WHERE last_at >= %s ORDER BY last_at DESC, first_at DESC"
+_SINCE_OF = _COLUMNS + """
+ WHERE last_at >= %s AND ((scope = 'mailbox' AND subject = %s) OR last_mailbox = %s)
+ ORDER BY last_at DESC, first_at DESC"""
+_OLD = _COLUMNS + " WHERE last_at < %s ORDER BY last_at LIMIT %s"
+_REMOVE = """
+DELETE FROM er_refusal
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s AND last_at < %s"""
+
+
+def episodes_since(connection: Connection, since: int, mailbox: str | None = None) -> list[Episode]:
+    """Return the episodes with an attempt since the moment, the last first.
+
+    Args:
+        connection: to the tables.
+        since: seconds since 1970.
+        mailbox: only those of its own counters, or with this mailbox refused last.
+    """
+    if mailbox is None:
+        return [_episode(row) for row in connection.execute(_SINCE, [to_sql(since)])]
+    return [_episode(row) for row in connection.execute(_SINCE_OF, (to_sql(since), mailbox, mailbox))]
+
+
+def last_episodes(
+    connection: Connection, counters: Iterable[tuple[LimitName, str]]
+) -> dict[LimitName, Episode]:
+    """Return the last episode of each (limit, subject) that has one."""
+    found = {}
+    for name, subject in counters:
+        params = (str(name.scope), subject, str(name.unit), str(name.window))
+        for row in connection.execute(_LAST, params):
+            found[name] = _episode(row)
+    return found
+
+
+def remove_old(connection: Connection, before: int, progress: Callable[[int], None]) -> int:
+    """Remove the episodes whose last attempt was before the moment; return how many.
+
+    Args:
+        connection: to the tables.
+        before: seconds since 1970.
+        progress: told the number removed so far after each chunk.
+    """
+    removed = 0
+    while old := connection.execute(_OLD, (to_sql(before), _CHUNK)):
+        for row in old:
+            connection.execute(_REMOVE, (*row[:5], to_sql(before)))
+        removed += len(old)
+        progress(removed)
+    return removed
+
+
+def _episode(row: Row) -> Episode:
+    key = CounterKey(Scope(row[0]), row[1], Unit(row[2]), Window(row[3]), from_sql(row[4]))
+    return Episode(key, row[5], from_sql(row[6]), from_sql(row[7]), *row[8:12])

@@ -1,0 +1,135 @@
+"""The commands' way to er_counter: what is used, and giving it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sendlimit.policy import CounterKey, Scope, Unit
+from sendlimit.store import statements as sql
+from sendlimit.store.rows import key_params
+from sendlimit.store.sqltime import from_sql, to_sql
+from sendlimit.store.transaction import atomically
+from sendlimit.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from sendlimit.policy import LimitName
+    from sendlimit.store.connection import Connection
+    from sendlimit.store.rows import Row
+    from sendlimit.window import Calendar
+
+_CHUNK = 200
+"""Rows a statement and a transaction: short enough not to hold up the daemon."""
+
+_TOP = """
+SELECT subject, used FROM er_counter
+ WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s AND used > 0
+ ORDER BY used DESC, subject LIMIT %s"""
+_SCOPES = "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
+# A write that changes nothing locks the row in both databases, as the ledger's own lock does.
+_LOCK_LATCH = """
+UPDATE er_counter SET used = used
+ WHERE scope = 'global' AND subject = '*' AND unit = 'messages' AND `window` = 'ever'"""
+_RESET = "UPDATE er_counter SET used = 0 WHERE "
+_OLD = """
+SELECT scope, subject, unit, `window`, period_start FROM er_counter
+ WHERE `window` = %s AND period_start < %s ORDER BY period_start LIMIT %s"""
+_REMOVE = "DELETE FROM er_counter WHERE "
+_FORGET_COMMITTERS = "DELETE FROM er_committer WHERE last_at < %s"
+
+_WINDOWS = (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
+
+
+def usage(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey, int]:
+    """Return the counters that have a row; never below 0."""
+    found: dict[CounterKey, int] = {}
+    for chunk in _chunks(keys):
+        for row in connection.execute(sql.COUNTERS + _any_of(chunk), _params(chunk)):
+            found[_key(row)] = max(0, row[5])
+    return found
+
+
+def running_keys(scope: Scope, subject: str, calendar: Calendar, at: int) -> list[CounterKey]:
+    """Return the keys of a subject's own counters in the periods that run at the moment."""
+    return [
+        CounterKey(scope, subject, unit, window, calendar.period(window, at).start)
+        for unit in Unit
+        for window in _WINDOWS
+    ]
+
+
+def reset(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey, int]:
+    """Set counters to 0, under the latch: no batch of the ledger is half way.
+
+    Returns:
+        What was taken away, without the counters that had nothing.
+    """
+
+    def work() -> dict[CounterKey, int]:
+        connection.execute(_LOCK_LATCH)
+        taken = {key: used for key, used in usage(connection, keys).items() if used}
+        for chunk in _chunks([*taken]):
+            connection.execute(_RESET + _any_of(chunk), _params(chunk))
+        return taken
+
+    return atomically(connection, work)
+
+
+def top(connection: Connection, name: LimitName, period_start: int, count: int) -> list[tuple[str, int]]:
+    """Return the subjects that used most in a period, as (subject, used)."""
+    params = (str(name.scope), str(name.unit), str(name.window), to_sql(period_start), count)
+    return [(row[0], row[1]) for row in connection.execute(_TOP, params)]
+
+
+def scopes_of(connection: Connection, subject: str) -> set[Scope]:
+    """Return what a name has been counted as: a domain, a mailbox, both, or nothing yet."""
+    return {Scope(row[0]) for row in connection.execute(_SCOPES, [subject])}
+
+
+def remove_finished(
+    connection: Connection, calendar: Calendar, before: int, progress: Callable[[int], None]
+) -> int:
+    """Remove the counters of periods that ended before the moment; the latch stays.
+
+    Args:
+        connection: to the tables.
+        calendar: cuts the periods.
+        before: seconds since 1970, not later than now: so no running period is removed.
+        progress: told the number removed so far after each chunk.
+
+    Returns:
+        How many rows were removed.
+    """
+    removed = 0
+    for window in _WINDOWS:
+        start = to_sql(calendar.period(window, before).start)
+        while old := connection.execute(_OLD, (str(window), start, _CHUNK)):
+            keys = [_key(row) for row in old]
+            connection.execute(_REMOVE + _any_of(keys), _params(keys))
+            removed += len(keys)
+            progress(removed)
+    return removed
+
+
+def forget_committers(connection: Connection, before: int) -> int:
+    """Remove the rows of daemons that have not written since the moment; return how many."""
+    connection.execute(_FORGET_COMMITTERS, [to_sql(before)])
+    return connection.affected()
+
+
+def _chunks(keys: Sequence[CounterKey]) -> Iterator[Sequence[CounterKey]]:
+    for start in range(0, len(keys), _CHUNK):
+        yield keys[start : start + _CHUNK]
+
+
+def _any_of(keys: Sequence[CounterKey]) -> str:
+    return " OR ".join([sql.ONE_COUNTER] * len(keys))
+
+
+def _params(keys: Iterable[CounterKey]) -> list[str]:
+    return [param for key in keys for param in key_params(key)]
+
+
+def _key(row: Row) -> CounterKey:
+    return CounterKey(Scope(row[0]), row[1], Unit(row[2]), Window(row[3]), from_sql(row[4]))
