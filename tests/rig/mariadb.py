@@ -17,6 +17,8 @@ from rig.process import Process, accepts_connections, free_port, private_folder
 # Creating a server's tables takes seconds, copying them does not; the size of the redo log is
 # part of them.
 _REDO_LOG = "--innodb-log-file-size=16M"
+# Not /tmp: a server that starts removes the temporary tables that it finds, others' too.
+_TEMPORARY = "temporary"
 _START_DEADLINE_S = 60
 
 
@@ -71,6 +73,7 @@ class PrivateMariaDB:
         folder.mkdir(parents=True, exist_ok=True)
         _copy_tables(_template_tables(), folder / "tables")
         shutil.chown(folder, "mysql", "mysql")
+        _make_temporary_folder(folder)
         self.process = self._server(options)
 
     def start(self) -> None:
@@ -151,6 +154,7 @@ class PrivateMariaDB:
             "mariadbd",
             "--no-defaults",
             f"--datadir={self.folder / 'tables'}",
+            f"--tmpdir={self.folder / _TEMPORARY}",
             f"--socket={self.socket}",
             f"--pid-file={self.folder / 'mariadb.pid'}",
             f"--port={self.port}",
@@ -179,11 +183,14 @@ def _template_tables() -> Path:
     """Create the tables of a new server once a run; removed when the run ends."""
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
-    tables = stack.enter_context(private_folder("tables")) / "tables"
+    folder = stack.enter_context(private_folder("tables"))
+    _make_temporary_folder(folder)
+    tables = folder / "tables"
     command = [
         "mariadb-install-db",
         "--no-defaults",
         f"--datadir={tables}",
+        f"--tmpdir={folder / _TEMPORARY}",
         "--user=mysql",
         "--auth-root-authentication-method=normal",
         "--skip-test-db",
@@ -201,3 +208,8 @@ def _copy_tables(source: Path, target: Path) -> None:
     shutil.copytree(source, target)
     for path in [target, *target.rglob("*")]:
         shutil.chown(path, "mysql", "mysql")
+
+
+def _make_temporary_folder(folder: Path) -> None:
+    (folder / _TEMPORARY).mkdir()
+    shutil.chown(folder / _TEMPORARY, "mysql", "mysql")
