@@ -6,10 +6,22 @@ database holds plus what the batch has granted before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.policy import EVERYONE, LATCH, Charge, Decision, Request, Rules, Unit, counted_names, counter, decide
+from sendlimit.policy import (
+    EVERYONE,
+    LATCH,
+    Charge,
+    Decision,
+    Facts,
+    Request,
+    Rules,
+    Unit,
+    counted_names,
+    counter,
+    decide,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -75,10 +87,11 @@ def counted(request: Request, names: Sequence[LimitName], calendar: Calendar) ->
         calendar: cuts the periods.
     """
     unit, amount = request.unit, request.recipients or 1
-    charges = []
-    for name in names:
-        if name.unit is unit and (found := counter(name, request.sender, calendar, request.at)):
-            charges.append(Charge(found[0], amount))
+    charges = [
+        Charge(found[0], amount)
+        for name in names
+        if name.unit is unit and (found := counter(name, request.sender, calendar, request.at))
+    ]
     if unit is Unit.MESSAGES:
         charges.append(Charge(LATCH, amount))
     return charges
@@ -108,41 +121,25 @@ def subjects_to_load(asked: Iterable[Asked]) -> dict[str, None]:
     return subjects
 
 
-def answer_all(  # noqa: PLR0913 - the facts of a batch, each by its own name
-    asked: Sequence[Asked],
-    *,
-    terms: Terms,
-    names: Sequence[LimitName],
-    usage: Mapping[CounterKey, int],
-    settings: Iterable[Setting],
-    owed: Mapping[CounterKey, int],
+def answer_all(
+    asked: Sequence[Asked], facts: Facts, owed: Mapping[CounterKey, int]
 ) -> tuple[list[Answer], dict[CounterKey, int]]:
     """Decide a batch.
 
     Args:
         asked: in the order in which they came.
-        terms: of the config file.
-        names: what is counted.
-        usage: the counters as loaded.
-        settings: the rows of er_limit that hold now, without ended boosts.
+        facts: rules and usage as loaded.
         owed: unconditional additions (releases, bookings) that ride along.
 
     Returns:
         An answer per request, and everything to add to the counters.
     """
-    rules = terms.file.with_rows(settings)
-    tally = Tally(dict(usage))
+    tally = Tally(dict(facts.usage))
     tally.add(Charge(key, amount) for key, amount in owed.items())
+    facts = replace(facts, usage=tally.usage)
     answers = []
     for request, reserved in asked:
-        decision = decide(
-            request,
-            rules=rules,
-            names=names,
-            usage=tally.usage,
-            calendar=terms.calendar,
-            observe=terms.observe,
-        )
+        decision = decide(request, facts)
         if decision.refused:
             effects = reverse(reserved)
         elif request.unit is Unit.MESSAGES:
@@ -154,6 +151,10 @@ def answer_all(  # noqa: PLR0913 - the facts of a batch, each by its own name
     return answers, tally.additions
 
 
-def names_of(terms: Terms, known: frozenset[LimitName], rows: Iterable[Setting] = ()) -> tuple[LimitName, ...]:
+def names_of(
+    terms: Terms, known: frozenset[LimitName], rows: Iterable[Setting] = ()
+) -> tuple[LimitName, ...]:
     """Return what is counted now: by the file, by what the database was last seen to limit, by these rows."""
-    return counted_names(terms.file.names() | known | {row.name for row in rows if row.max is not None})
+    return counted_names(
+        terms.file.names() | known | {row.name for row in rows if row.max is not None}
+    )

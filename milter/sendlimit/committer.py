@@ -18,7 +18,7 @@ from sendlimit.batch import answer_all, keys_to_load, names_of, reverse, subject
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.journal import Entry, Owed, new_id
 from sendlimit.ledger import Addition, Question
-from sendlimit.policy import holding
+from sendlimit.policy import Facts, holding
 from sendlimit.store import Publication, Writing
 from sendlimit.window import Window
 
@@ -37,7 +37,6 @@ LOOK_S = 1.0
 IDLE_LOOK_S = 5.0
 CONFLICT_PAUSE_S = 0.005
 DAYS_AHEAD = 7
-
 
 
 class Observer(Protocol):
@@ -85,7 +84,12 @@ class Committer:
     """One thread and one connection; lives as long as the daemon."""
 
     def __init__(
-        self, ledger: Ledger, store: Store, journal: Journal, observer: Observer, clock: Callable[[], float] = time.time
+        self,
+        ledger: Ledger,
+        store: Store,
+        journal: Journal,
+        observer: Observer,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Take the parts; nothing is opened before start()."""
         self._ledger = ledger
@@ -216,7 +220,9 @@ class Committer:
         asked = [question.asked for question in batch.questions]
         terms = self._ledger.terms
         names = self._ledger.names()
-        loaded = self._store.read(keys_to_load(asked, names, terms.calendar), subjects_to_load(asked) if asked else ())
+        loaded = self._store.read(
+            keys_to_load(asked, names, terms.calendar), subjects_to_load(asked) if asked else ()
+        )
         settings = holding(loaded.settings, int(self._clock()))
         needed = names_of(terms, self._ledger.known_names, settings)
         if needed != names:
@@ -225,18 +231,18 @@ class Committer:
             self._store.rollback()
             self._attempt(batch)
             return
-        batch.answers, additions = answer_all(
-            asked,
-            terms=terms,
-            names=names,
-            usage=loaded.usage,
-            settings=settings,
-            owed=batch.owed.additions,
+        facts = Facts(
+            terms.file.with_rows(settings), names, loaded.usage, terms.calendar, terms.observe
         )
+        batch.answers, additions = answer_all(asked, facts, batch.owed.additions)
         batch.sent = True
         self._store.write(
             Writing(
-                self._id, batch.number, additions, list(batch.owed.episodes.values()), sorted(batch.owed.journals)
+                self._id,
+                batch.number,
+                additions,
+                list(batch.owed.episodes.values()),
+                sorted(batch.owed.journals),
             )
         )
 
@@ -275,7 +281,9 @@ class Committer:
         for question in batch.questions:
             question.wake.release()
         if batch.owed.journals:
-            self._entries = [entry for entry in self._entries if entry.id not in batch.owed.journals]
+            self._entries = [
+                entry for entry in self._entries if entry.id not in batch.owed.journals
+            ]
             self._journal.save(self._entries)
         if self._down_said:
             self._down_said = False
@@ -284,7 +292,9 @@ class Committer:
     def _lose(self, questions: Sequence[Question]) -> None:
         """Let the callbacks go on without an answer."""
         with self._ledger.mutex:
-            waiting = [question for question in questions if not (question.abandoned or question.answer)]
+            waiting = [
+                question for question in questions if not (question.abandoned or question.answer)
+            ]
             for question in waiting:
                 question.abandoned = True
         for question in waiting:
@@ -387,5 +397,3 @@ class Committer:
         if self._owed:
             entries.append(Entry(new_id(), self._owed))
         self._journal.save(entries)
-
-

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sendlimit.policy import LIMIT_NAMES, LATCH, CounterKey, LimitName
+from sendlimit.policy import LATCH, LIMIT_NAMES, CounterKey, LimitName
 from sendlimit.store import Episode
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Owed:
     bookings: int = 0
 
     def __bool__(self) -> bool:
+        """Say whether there is anything to write."""
         return bool(self.additions or self.episodes or self.journals)
 
     def add(self, charges: Iterable[Charge]) -> None:
@@ -131,7 +132,10 @@ class Journal:
         self.path.replace(self.path.with_suffix(".json.damaged"))
 
 
-_NAMES = {tuple(map(str, name)): name for name in (*LIMIT_NAMES, LimitName(LATCH.scope, LATCH.unit, LATCH.window))}
+_NAMES = {
+    tuple(map(str, name)): name
+    for name in (*LIMIT_NAMES, LimitName(LATCH.scope, LATCH.unit, LATCH.window))
+}
 
 
 def _item(entry: Entry) -> dict[str, Any]:
@@ -139,7 +143,9 @@ def _item(entry: Entry) -> dict[str, Any]:
         "id": entry.id,
         "unless": entry.unless,
         "additions": [[list(key), amount] for key, amount in entry.owed.additions.items()],
-        "episodes": [asdict(episode) | {"key": list(episode.key)} for episode in entry.owed.episodes.values()],
+        "episodes": [
+            asdict(episode) | {"key": list(episode.key)} for episode in entry.owed.episodes.values()
+        ],
         "bookings": entry.owed.bookings,
     }
 
@@ -153,7 +159,9 @@ def _key(item: list[Any]) -> CounterKey:
 def _entry(item: dict[str, Any]) -> Entry:
     owed = Owed(
         additions={_key(key): int(amount) for key, amount in item["additions"]},
-        episodes={(key := _key(raw["key"])): Episode(**(raw | {"key": key})) for raw in item["episodes"]},
+        episodes={
+            (key := _key(raw["key"])): Episode(**(raw | {"key": key})) for raw in item["episodes"]
+        },
         journals={str(item["id"])},
         bookings=int(item["bookings"]),
     )

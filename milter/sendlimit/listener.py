@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import Milter
 
-from sendlimit.errors import ConfigError, SocketInUse, ListenError
+from sendlimit.errors import ConfigError, ListenError, SocketInUse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,9 @@ class Listener:
         if answers(self._section.socket):
             raise SocketInUse(f"{path}: {SocketInUse.__doc__}")
         if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
-            raise ConfigError([f"{self._file}: milter.socket: {path} exists and is not a socket; remove it"])
+            raise ConfigError(
+                [f"{self._file}: milter.socket: {path} exists and is not a socket; remove it"]
+            )
         path.unlink(missing_ok=True)
 
     def start(self, factory: Callable[[], Milter.Base]) -> None:
@@ -137,7 +139,9 @@ class Listener:
         deadline = time.monotonic() + _STARTS_S
         while not answers(self._section.socket):
             if not self.alive() or time.monotonic() > deadline:
-                raise ListenError(f"milter.socket: can't listen on {self._section.socket}: {self._failure or 'no answer'}")
+                raise ListenError(
+                    f"milter.socket: can't listen on {self._section.socket}: {self._failure or 'no answer'}"
+                )
             time.sleep(_POLL_S)
 
     def alive(self) -> bool:
@@ -165,5 +169,7 @@ class Listener:
             return grp.getgrnam(self._section.socket_group).gr_gid
         except KeyError as error:
             raise ConfigError(
-                [f"{self._file}: milter.socket_group: there is no group {self._section.socket_group!r}"]
+                [
+                    f"{self._file}: milter.socket_group: there is no group {self._section.socket_group!r}"
+                ]
             ) from error

@@ -37,16 +37,18 @@ def escaped(value: object) -> str:
 
 def _line(level: int, event: str, **values: object) -> None:
     if logger.isEnabledFor(level):
-        logger.log(level, "%s", " ".join([event, *(f"{key}={escaped(value)}" for key, value in values.items())]))
+        logger.log(
+            level,
+            "%s",
+            " ".join([event, *(f"{key}={escaped(value)}" for key, value in values.items())]),
+        )
 
 
-def _refusal(event: str, hit: Hit, mailbox: str, client: str, sender: str, resets_at: datetime) -> None:
+def _refusal(event: str, hit: Hit, resets_at: datetime, **whose: str) -> None:
     _line(
         logging.INFO,
         event,
-        mailbox=mailbox,
-        client=client,
-        sender=sender,
+        **whose,
         scope=hit.limit.name.scope,
         subject=hit.key.subject,
         unit=hit.limit.name.unit,
@@ -59,12 +61,12 @@ def _refusal(event: str, hit: Hit, mailbox: str, client: str, sender: str, reset
 
 def refused(hit: Hit, mailbox: str, client: str, sender: str, resets_at: datetime) -> None:
     """A mail or a recipient was refused."""
-    _refusal("refused", hit, mailbox, client, sender, resets_at)
+    _refusal("refused", hit, resets_at, mailbox=mailbox, client=client, sender=sender)
 
 
 def would_refuse(hit: Hit, mailbox: str, client: str, sender: str, resets_at: datetime) -> None:
     """In observe mode: a mail was let through that "enforce" would have refused."""
-    _refusal("would-refuse", hit, mailbox, client, sender, resets_at)
+    _refusal("would-refuse", hit, resets_at, mailbox=mailbox, client=client, sender=sender)
 
 
 def accepted(mailbox: str, client: str, sender: str, queue_id: str, recipients: int) -> None:
@@ -162,7 +164,7 @@ def fault(where: str) -> None:
     _line(logging.ERROR, "fault", where=where, error=repr(error))
 
 
-_known_faults: set[tuple[str, type[BaseException] | None, int]] = set()
+_known_faults: set[tuple[str, type[object], int]] = set()
 
 
 def lines_dropped(number: int) -> None:

@@ -52,6 +52,7 @@ class LimitName(NamedTuple):
     window: Window
 
     def __str__(self) -> str:
+        """Write it as file and command do."""
         return f"{self.scope}.{self.unit}_per_{self.window}"
 
 
@@ -184,7 +185,9 @@ class Settings:
 
     def names(self) -> frozenset[LimitName]:
         """Return the names that are limited for anybody."""
-        return frozenset(key[1] for key, setting in self.by_subject.items() if setting.max is not None)
+        return frozenset(
+            key[1] for key, setting in self.by_subject.items() if setting.max is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,78 +284,93 @@ class Request:
         return Unit.RECIPIENTS if self.recipients else Unit.MESSAGES
 
 
-def decide(  # noqa: PLR0913 - the facts of a decision, each by its own name
-    request: Request,
-    *,
-    rules: Rules,
-    names: Iterable[LimitName],
-    usage: Mapping[CounterKey, int],
-    calendar: Calendar,
-    observe: bool = False,
-) -> Decision:
-    """Decide one request against the usage; nothing is charged here (R6, R7, R9).
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a decision depends on, besides the request.
 
-    Args:
-        request: the question.
+    Attributes:
         rules: the settings that hold now.
         names: what is counted (counted_names).
         usage: the counters, 0 where absent, with what the batch has granted so far.
         calendar: cuts the periods.
         observe: never refuse, but say what was hit.
     """
+
+    rules: Rules
+    names: tuple[LimitName, ...]
+    usage: Mapping[CounterKey, int]
+    calendar: Calendar
+    observe: bool = False
+
+
+def decide(request: Request, facts: Facts) -> Decision:
+    """Decide one request against the usage; nothing is charged here (R6, R7, R9)."""
     unit, amount = request.unit, request.recipients or 1
     charges: list[Charge] = []
     marks: list[Mark] = []
     rooms: list[Hit] = []
     hits: list[Hit] = []
     counts_recipients = False
-    for name in names:
-        if unit is Unit.RECIPIENTS and name.unit is not unit:
+    for name in facts.names:
+        asked = name.unit is unit
+        if not asked and unit is Unit.RECIPIENTS:
             continue
-        found = counter(name, request.sender, calendar, request.at)
+        found = counter(name, request.sender, facts.calendar, request.at)
         if found is None:
             continue
         key, period = found
-        limit = rules.limit(name, request.sender)
-        used = max(0, usage.get(key, 0))
-        if name.unit is unit:
+        if asked:
             charges.append(Charge(key, amount))
-            if limit is not None:
-                marks.append(Mark(limit, key, used, used + amount, period))
-                if used + amount > limit.max:
-                    hits.append(Hit(limit, key, used, period))
         else:
             counts_recipients = True
-            if limit is not None:
-                room = Hit(limit, key, used, period)
-                rooms.append(room)
-                if used >= limit.max:
-                    hits.append(room)
-    if unit is Unit.MESSAGES:
-        for room in per_message(request, rules, calendar):
+        limit = facts.rules.limit(name, request.sender)
+        if limit is None:
+            continue
+        room = Hit(limit, key, max(0, facts.usage.get(key, 0)), period)
+        if asked:
+            marks.append(Mark(limit, key, room.used, room.used + amount, period))
+        else:
             rooms.append(room)
-            if room.limit.max == 0:
-                hits.append(room)
+        # At MAIL one recipient is asked for: a mailbox with none left is refused there (R9).
+        if room.used + amount > limit.max:
+            hits.append(room)
+    if unit is Unit.MESSAGES and (room_of_one_mail := per_message(request, facts)):
+        rooms.append(room_of_one_mail)
+        if room_of_one_mail.limit.max == 0:
+            hits.append(room_of_one_mail)
     hit = first_to_name(hits)
-    if hit is not None and not observe:
+    if hit is not None and not facts.observe:
         return Decision(hit=hit, refused=True)
-    return Decision(tuple(charges), hit, False, tuple(rooms), counts_recipients, tuple(marks))
+    return Decision(
+        charges=tuple(charges),
+        hit=hit,
+        rooms=tuple(rooms),
+        counts_recipients=counts_recipients,
+        marks=tuple(marks),
+    )
 
 
-def per_message(request: Request, rules: Rules, calendar: Calendar) -> Iterator[Hit]:
-    """Yield the limit on the recipients of one mail, if one is in force."""
-    limit = rules.limit(RECIPIENTS_PER_MESSAGE, request.sender)
-    if limit is not None:
-        period = calendar.period(Window.MESSAGE, request.at)
-        key = CounterKey(*RECIPIENTS_PER_MESSAGE[:1], request.sender.mailbox, *RECIPIENTS_PER_MESSAGE[1:], period.start)
-        yield Hit(limit, key, 0, period)
+def per_message(request: Request, facts: Facts) -> Hit | None:
+    """Return the limit on the recipients of one mail as a hit with nothing used, if there is one."""
+    limit = facts.rules.limit(RECIPIENTS_PER_MESSAGE, request.sender)
+    if limit is None:
+        return None
+    scope, unit, window = RECIPIENTS_PER_MESSAGE
+    period = facts.calendar.period(window, request.at)
+    return Hit(
+        limit, CounterKey(scope, request.sender.mailbox, unit, window, period.start), 0, period
+    )
 
 
 def first_to_name(hits: Iterable[Hit]) -> Hit | None:
     """Return the hit that the answer names: global, domain, mailbox; then the last to free up (R7)."""
     return min(
         hits,
-        key=lambda hit: (_SCOPE_ORDER[hit.limit.name.scope], -hit.period.end, _ORDER[hit.limit.name]),
+        key=lambda hit: (
+            _SCOPE_ORDER[hit.limit.name.scope],
+            -hit.period.end,
+            _ORDER[hit.limit.name],
+        ),
         default=None,
     )
 

@@ -110,7 +110,9 @@ def duration(seconds: int) -> str:
         return _count(max(seconds, 0), "second")
     minutes = -(-seconds // 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [_count(n, word) for n, word in ((days, "day"), (hours, "hour"), (minutes, "minute")) if n]
+    parts = [
+        _count(n, word) for n, word in ((days, "day"), (hours, "hour"), (minutes, "minute")) if n
+    ]
     return " ".join(parts[:2])
 
 
@@ -158,4 +160,3 @@ def problem_with(template: str) -> str | None:
     if length > LINE_MAX:
         return f"is too long: {length} bytes once filled in, at most {LINE_MAX} can be sent"
     return None
-

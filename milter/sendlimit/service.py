@@ -43,7 +43,9 @@ _NEEDS_RESTART = ("milter", "store", "state_dir", "metrics")
 
 def terms_of(config: Config) -> Terms:
     """Return what the file says about counting."""
-    return Terms(Rules(Settings.of(config.settings())), config.make_calendar(), config.mode == "observe")
+    return Terms(
+        Rules(Settings.of(config.settings())), config.make_calendar(), config.mode == "observe"
+    )
 
 
 def conduct_of(config: Config) -> Conduct:
@@ -53,7 +55,9 @@ def conduct_of(config: Config) -> Conduct:
         calendar=config.make_calendar(),
         wording=config.wording(),
         default_domain=domain,
-        exempt=frozenset(sender_of(login, domain).mailbox for login in config.identity.exempt if login),
+        exempt=frozenset(
+            sender_of(login, domain).mailbox for login in config.identity.exempt if login
+        ),
         refuse_at_end=config.reply.at == "end-of-message",
         tempfail=config.store.on_failure == "tempfail",
         data_callback=config.milter.path is None,
@@ -125,7 +129,9 @@ class Service:
                 number = self._signals.get(timeout=tick)
             except Empty:
                 if not self._listener.alive():
-                    raise ListenError("libmilter has ended by itself; see the system's mail log") from None
+                    raise ListenError(
+                        "libmilter has ended by itself; see the system's mail log"
+                    ) from None
                 notify("WATCHDOG=1")
                 continue
             if number == signal.SIGHUP:
@@ -185,7 +191,9 @@ def _state_dir(config: Config, path: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     except OSError as error:
-        raise ConfigError([f"{path}: state_dir: {folder} can't be made: {error.strerror}"]) from error
+        raise ConfigError(
+            [f"{path}: state_dir: {folder} can't be made: {error.strerror}"]
+        ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise ConfigError([f"{path}: state_dir: {folder} can't be written by this user"])
     return folder

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
     from sendlimit.policy import Decision, Hit
     from sendlimit.window import Calendar
 
-CONTINUE, ACCEPT, TEMPFAIL, NOREPLY = Milter.CONTINUE, Milter.ACCEPT, Milter.TEMPFAIL, Milter.NOREPLY
+CONTINUE, ACCEPT, TEMPFAIL, NOREPLY = (
+    Milter.CONTINUE,
+    Milter.ACCEPT,
+    Milter.TEMPFAIL,
+    Milter.NOREPLY,
+)
 
 _NOT_ASKED_FOR = (
     Milter.P_NOCONNECT
@@ -98,7 +103,11 @@ class Desk:
     """What all sessions share; lives as long as the daemon."""
 
     def __init__(
-        self, ledger: Ledger, conduct: Conduct, witness: Witness, clock: Callable[[], float] = time.time
+        self,
+        ledger: Ledger,
+        conduct: Conduct,
+        witness: Witness,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Take the parts."""
         self.ledger = ledger
@@ -281,7 +290,9 @@ class Session(Milter.Base):
             started = time.monotonic()
             decision = desk.ledger.settle(reservation, recipients, at)
             if decision is None:
-                desk.witness.undecided(accepted=not desk.conduct.tempfail, seconds=time.monotonic() - started)
+                desk.witness.undecided(
+                    accepted=not desk.conduct.tempfail, seconds=time.monotonic() - started
+                )
                 if desk.conduct.tempfail:
                     desk.ledger.release(reservation)
                     maillog.refused_on_failure(sender.mailbox, "store")
@@ -296,7 +307,11 @@ class Session(Milter.Base):
                         return self._answer(self._refusal(decision.hit, sender))
         if maillog.accepts_debug():
             maillog.accepted(
-                sender.mailbox, self._client_addr(), self._sender_text(), self.getsymval("i") or "", recipients
+                sender.mailbox,
+                self._client_addr(),
+                self._sender_text(),
+                self.getsymval("i") or "",
+                recipients,
             )
         return CONTINUE
 
@@ -305,7 +320,10 @@ class Session(Milter.Base):
         ledger = self._desk.ledger
         if any(name.unit is Unit.RECIPIENTS for name in ledger.names()):
             return True
-        return RECIPIENTS_PER_MESSAGE in ledger.terms.file.names() or RECIPIENTS_PER_MESSAGE in ledger.known_names
+        return (
+            RECIPIENTS_PER_MESSAGE in ledger.terms.file.names()
+            or RECIPIENTS_PER_MESSAGE in ledger.known_names
+        )
 
     @staticmethod
     def _beyond(reservation: Reservation, recipients: int) -> Hit | None:
@@ -318,7 +336,9 @@ class Session(Milter.Base):
         """Return the limit of one mail that RCPT, left without answers, could not refuse at."""
         if self._after_rcpt != NOREPLY or reservation.decision is None:
             return None
-        rooms = [room for room in reservation.decision.rooms if room.limit.name == RECIPIENTS_PER_MESSAGE]
+        rooms = [
+            room for room in reservation.decision.rooms if room.limit.name == RECIPIENTS_PER_MESSAGE
+        ]
         return recipient_beyond(rooms, recipients)
 
     def _drop(self) -> None:
@@ -364,7 +384,16 @@ class Session(Milter.Base):
         line(hit, sender.mailbox, client, reverse_path, desk.conduct.calendar.local(hit.period.end))
         at = int(desk.clock())
         desk.ledger.record(
-            Episode(hit.key, hit.limit.max, at, at, 1, one_line(client), one_line(reverse_path), sender.mailbox)
+            Episode(
+                hit.key,
+                hit.limit.max,
+                at,
+                at,
+                1,
+                one_line(client),
+                one_line(reverse_path),
+                sender.mailbox,
+            )
         )
         desk.witness.refused(sender, hit)
 

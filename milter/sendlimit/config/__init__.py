@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Literal
+from typing import Literal, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
@@ -13,10 +13,12 @@ from sendlimit.config.limits import Limits
 from sendlimit.config.replies import ReplySection
 from sendlimit.config.section import Section
 from sendlimit.config.sections import CalendarSection, Identity, Log, Metrics, Milter, Store
-from sendlimit.policy import Setting
 from sendlimit.reply import Wording
 from sendlimit.store.location import parse_url
 from sendlimit.window import Calendar
+
+if TYPE_CHECKING:
+    from sendlimit.policy import Setting
 
 
 class Config(Section):
@@ -26,7 +28,8 @@ class Config(Section):
         "enforce", description='"enforce", or "observe": count, log and record, refuse nothing'
     )
     state_dir: str = Field(
-        "/var/lib/sendlimit", description="directory for what outlives a restart, such as counts not yet booked"
+        "/var/lib/sendlimit",
+        description="directory for what outlives a restart, such as counts not yet booked",
     )
     milter: Milter = Field(default_factory=Milter)
     store: Store = Field(default_factory=Store)
@@ -48,7 +51,9 @@ class Config(Section):
     def _one_password(self) -> Config:
         location = parse_url(self.store.url)
         if getattr(location, "password", None) is not None and self.store.password_file is not None:
-            raise ValueError("store.password_file and a password in store.url exclude each other; keep the file")
+            raise ValueError(
+                "store.password_file and a password in store.url exclude each other; keep the file"
+            )
         return self
 
     def settings(self) -> list[Setting]:

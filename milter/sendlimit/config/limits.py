@@ -15,9 +15,13 @@ MAX_LIMIT = 10**15
 
 def _limit(value: object) -> object:
     if isinstance(value, bool) or not (value == UNLIMITED or isinstance(value, int)):
-        raise ValueError(f'{value!r} is not a limit; allowed: a whole number >= 0, or "{UNLIMITED}"')
+        raise ValueError(
+            f'{value!r} is not a limit; allowed: a whole number >= 0, or "{UNLIMITED}"'
+        )
     if isinstance(value, int) and not 0 <= value <= MAX_LIMIT:
-        raise ValueError(f'{value} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or "{UNLIMITED}"')
+        raise ValueError(
+            f'{value} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or "{UNLIMITED}"'
+        )
     return value
 
 
@@ -38,7 +42,11 @@ def key_of(name: LimitName) -> str:
     return str(name).partition(".")[2]
 
 
-_WHOSE = {Scope.GLOBAL: "the whole server", Scope.DOMAIN: "a domain, as a pool", Scope.MAILBOX: "each mailbox"}
+_WHOSE = {
+    Scope.GLOBAL: "the whole server",
+    Scope.DOMAIN: "a domain, as a pool",
+    Scope.MAILBOX: "each mailbox",
+}
 
 
 def _meaning(name: LimitName) -> str:
@@ -50,7 +58,9 @@ class _ScopeLimits(Section):
 
 
 def _limits_model(scope: Scope) -> type[_ScopeLimits]:
-    return create_model(f"{scope.capitalize()}Limits", __base__=_ScopeLimits, **_scope_section(scope))
+    return create_model(
+        f"{scope.capitalize()}Limits", __base__=_ScopeLimits, **_scope_section(scope)
+    )
 
 
 GlobalLimits = _limits_model(Scope.GLOBAL)
@@ -80,8 +90,10 @@ class Limits(Section):
     def _subjects(cls, value: dict[str, SubjectLimits]) -> dict[str, SubjectLimits]:
         for subject, limits in value.items():
             if not subject.strip() or subject == "*":
-                raise ValueError(f"{subject!r} is not a domain or a mailbox; for everyone, leave \"for\" out")
-            if "@" in subject and limits.domain.model_fields_set:
+                raise ValueError(
+                    f'{subject!r} is not a domain or a mailbox; for everyone, leave "for" out'
+                )
+            if "@" in subject and "domain" in limits.model_fields_set:
                 raise ValueError(
                     f"{subject!r} is a mailbox and can't have domain limits; allowed: mailbox limits,"
                     f" or domain limits for {subject.rpartition('@')[2]!r}"
@@ -99,7 +111,9 @@ class Limits(Section):
 def _settings(subject: str, limits: Limits | SubjectLimits) -> list[Setting]:
     found = []
     for name in LIMIT_NAMES:
-        section = getattr(limits, "global_" if name.scope is Scope.GLOBAL else str(name.scope), None)
+        section = getattr(
+            limits, "global_" if name.scope is Scope.GLOBAL else str(name.scope), None
+        )
         value = getattr(section, key_of(name), None)
         if value is not None:
             found.append(Setting(subject, name, None if value == UNLIMITED else value))

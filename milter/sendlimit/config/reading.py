@@ -40,22 +40,24 @@ def load(path: Path) -> Config:
     except OSError as error:
         raise ConfigError([f"{path}: can't be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{path}: is not UTF-8: {error.reason} at byte {error.start}"]) from error
+        raise ConfigError(
+            [f"{path}: is not UTF-8: {error.reason} at byte {error.start}"]
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{path}: is not TOML: {error}"]) from error
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
         # Without the input, which may hold a password.
-        problems = [_sentence(path, detail) for detail in error.errors(include_input=False, include_url=False)]
+        problems = [
+            _sentence(path, detail)
+            for detail in error.errors(include_input=False, include_url=False)
+        ]
         raise ConfigError(problems) from None
     if getattr(parse_url(config.store.url), "password", None) is not None and _world_readable(path):
-        raise ConfigError(
-            [
-                f"{path}: store.url: holds a password and every local user can read the file;"
-                f" run 'chmod o= {path}' or move it to store.password_file"
-            ]
-        )
+        problem = "holds a password and every local user can read the file"
+        remedy = f"run 'chmod o= {path}' or move it to store.password_file"
+        raise ConfigError([f"{path}: store.url: {problem}; {remedy}"])
     return config
 
 
@@ -112,7 +114,11 @@ _TYPES = {
 
 def _sentence(path: Path, detail: ErrorDetails) -> str:
     """Say one problem as "FILE: KEY: what is wrong, what is allowed"."""
-    where = [str(part) for part in detail["loc"] if not str(part).startswith(("function-", "tuple[", "literal["))]
+    where = [
+        str(part)
+        for part in detail["loc"]
+        if not str(part).startswith(("function-", "tuple[", "literal["))
+    ]
     key = ".".join(f'"{part}"' if "." in part or "@" in part else part for part in where)
     kind = detail["type"]
     if kind == "extra_forbidden":
@@ -138,5 +144,8 @@ def _keys_beside(where: list[str]) -> list[str]:
             continue  # the name of a domain or mailbox
         annotation = fields[part].annotation
         candidates = [annotation, *get_args(annotation)]
-        model = next((item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)), model)
+        model = next(
+            (item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)),
+            model,
+        )
     return sorted(field.alias or name for name, field in model.model_fields.items())

@@ -14,11 +14,16 @@ from sendlimit.reply import DEFAULT_TEXTS, problem_with
 class ReplyTexts(Section):
     """Texts that a refused client reads, by scope."""
 
-    mailbox: str = Field(DEFAULT_TEXTS["mailbox"], description="text when a mailbox limit is reached")
+    mailbox: str = Field(
+        DEFAULT_TEXTS["mailbox"], description="text when a mailbox limit is reached"
+    )
     domain: str = Field(DEFAULT_TEXTS["domain"], description="text when a domain limit is reached")
-    global_: str = Field(DEFAULT_TEXTS["global"], alias="global", description="text when a server limit is reached")
+    global_: str = Field(
+        DEFAULT_TEXTS["global"], alias="global", description="text when a server limit is reached"
+    )
     message: str = Field(
-        DEFAULT_TEXTS["message"], description="text when one mail has more recipients than recipients_per_message"
+        DEFAULT_TEXTS["message"],
+        description="text when one mail has more recipients than recipients_per_message",
     )
 
     @field_validator("mailbox", "domain", "global_", "message")
@@ -30,18 +35,25 @@ class ReplyTexts(Section):
 
     def texts(self) -> dict[str, str]:
         """Return the texts that are set, by scope."""
-        return {key.rstrip("_"): getattr(self, key) for key in sorted(self.model_fields_set & set(ReplyTexts.model_fields))}
+        return {
+            key.rstrip("_"): getattr(self, key)
+            for key in sorted(self.model_fields_set & set(ReplyTexts.model_fields))
+        }
 
 
 class ReplySection(ReplyTexts):
     """The answer to mail over a limit."""
 
-    code: int = Field(450, description="SMTP reply code of a refusal, 400 to 499; 421 closes the connection")
+    code: int = Field(
+        450, description="SMTP reply code of a refusal, 400 to 499; 421 closes the connection"
+    )
     enhanced_status: str = Field("4.7.1", description="enhanced status code of a refusal, 4.y.z")
     at: Literal["mail", "end-of-message"] = Field(
         "mail", description='when a refusal is sent: "mail" (MAIL FROM) or "end-of-message"'
     )
-    for_: dict[str, ReplyTexts] = Field(default_factory=dict, alias="for", description="other texts for one domain")
+    for_: dict[str, ReplyTexts] = Field(
+        default_factory=dict, alias="for", description="other texts for one domain"
+    )
 
     @field_validator("code")
     @classmethod
@@ -54,5 +66,7 @@ class ReplySection(ReplyTexts):
     @classmethod
     def _enhanced(cls, value: str) -> str:
         if not re.fullmatch(r"4\.\d{1,3}\.\d{1,3}", value):
-            raise ValueError(f'{value!r} does not go with a temporary refusal; allowed: "4.y.z" such as "4.7.1"')
+            raise ValueError(
+                f'{value!r} does not go with a temporary refusal; allowed: "4.y.z" such as "4.7.1"'
+            )
         return value

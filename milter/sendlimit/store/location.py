@@ -15,7 +15,9 @@ _URL = re.compile(
     r"(?P<scheme>mariadb|mysql)://(?:(?P<user>[^:@/]*)(?::(?P<password>[^@/]*))?@)?"
     r"(?P<hosts>[^/?]*)/(?P<database>[^/?]+)(?:\?(?P<query>.*))?"
 )
-_HOST = re.compile(r"(?:\[(?P<inet6>[0-9a-fA-F:.]+)\]|(?P<name>[^:\[\]\s]+))(?::(?P<port>\d{1,5}))?")
+_HOST = re.compile(
+    r"(?:\[(?P<inet6>[0-9a-fA-F:.]+)\]|(?P<name>[^:\[\]\s]+))(?::(?P<port>\d{1,5}))?"
+)
 _PORT = 3306
 _PORT_MAX = 65535
 _NAME = re.compile(r"[0-9A-Za-z_$-]{1,64}")
@@ -28,6 +30,7 @@ class Host(NamedTuple):
     port: int
 
     def __str__(self) -> str:
+        """Write it as the url has it."""
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
 
 
@@ -47,6 +50,7 @@ class MariaDBLocation:
     password: str | None = None
 
     def __str__(self) -> str:
+        """Name it for people, without the password."""
         where = self.unix_socket or ",".join(str(host) for host in self.hosts)
         return f"mariadb {self.user}@{where}/{self.database}"
 
@@ -58,6 +62,7 @@ class SQLiteLocation:
     path: str
 
     def __str__(self) -> str:
+        """Name it for people."""
         return f"sqlite {self.path}"
 
 
@@ -77,16 +82,22 @@ def parse_url(url: str) -> Location:
         return SQLiteLocation(unquote(path))
     match = _URL.fullmatch(url)
     if match is None:
-        raise ValueError("is not 'mariadb://USER@HOST[:PORT][,HOST...]/DATABASE' or 'sqlite:///PATH'")
+        raise ValueError(
+            "is not 'mariadb://USER@HOST[:PORT][,HOST...]/DATABASE' or 'sqlite:///PATH'"
+        )
     if not match["user"]:
         raise ValueError("has no user: 'mariadb://USER@HOST/DATABASE'")
     database = unquote(match["database"])
     if not _NAME.fullmatch(database):
-        raise ValueError("has a database name with other characters than letters, digits, '_', '$' and '-'")
+        raise ValueError(
+            "has a database name with other characters than letters, digits, '_', '$' and '-'"
+        )
     options = dict(parse_qsl(match["query"] or "", keep_blank_values=True))
     unix_socket = options.pop("unix_socket", None)
     if options:
-        raise ValueError(f"has an unknown option '{sorted(options)[0]}'; the only one is 'unix_socket'")
+        raise ValueError(
+            f"has an unknown option '{min(options)}'; the only one is 'unix_socket'"
+        )
     if unix_socket is not None and not unix_socket.startswith("/"):
         raise ValueError("has a unix_socket that is not an absolute path")
     password = match["password"]

@@ -71,7 +71,9 @@ class MariaDBStore:
             if number in MISSING_TABLE:
                 rows.check_version(None, where)
             if number == NO_SUCH_DATABASE:
-                raise SchemaError(f"{where}: there is no such database: run 'sendlimit db init'") from error
+                raise SchemaError(
+                    f"{where}: there is no such database: run 'sendlimit db init'"
+                ) from error
             raise
         rows.check_version(version, where)
         with mariadb_errors(where):
@@ -136,7 +138,9 @@ class MariaDBStore:
             for key in keys:
                 params.extend(rows.key_params(key))
         if writing.episodes:
-            statements.append(sql.MariaDB.EPISODES.format(rows=",".join([sql.TWELVE] * len(writing.episodes))))
+            statements.append(
+                sql.MariaDB.EPISODES.format(rows=",".join([sql.TWELVE] * len(writing.episodes)))
+            )
             for episode in writing.episodes:
                 params.extend(rows.episode_params(episode))
         for journal in writing.journals:

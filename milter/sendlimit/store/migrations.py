@@ -42,7 +42,9 @@ def sql_folder() -> Path:
 def migrations(location: Location) -> list[Migration]:
     """Return the files for a kind of database, oldest first."""
     folder = sql_folder() / ("sqlite" if isinstance(location, SQLiteLocation) else "mariadb")
-    return sorted(Migration(int(path.name[:4]), path) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))
+    return sorted(
+        Migration(int(path.name[:4]), path) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.sql")
+    )
 
 
 def schema_version(connection: Connection) -> int | None:

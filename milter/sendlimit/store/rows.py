@@ -28,7 +28,9 @@ def key_params(key: CounterKey) -> tuple[str, str, str, str, str]:
 def loaded(counters: Iterable[Row], settings: Iterable[Row]) -> Loaded:
     """Read what packet 1 selected."""
     # A plain tuple of strings equals and hashes like the CounterKey: the words are StrEnums.
-    usage: dict[Any, int] = {(row[0], row[1], row[2], row[3], from_sql(row[4])): row[5] for row in counters}
+    usage: dict[Any, int] = {
+        (row[0], row[1], row[2], row[3], from_sql(row[4])): row[5] for row in counters
+    }
     return Loaded(usage, [setting(row) for row in settings])
 
 

@@ -72,7 +72,9 @@ class SQLiteStore:
         connection.begin()
         counters: list[Row] = []
         for key in keys:
-            counters.extend(connection.execute(sql.COUNTERS + sql.ONE_COUNTER, rows.key_params(key)))
+            counters.extend(
+                connection.execute(sql.COUNTERS + sql.ONE_COUNTER, rows.key_params(key))
+            )
         settings: list[Row] = []
         if subjects:
             statement = sql.SETTINGS.format(subjects=rows.placeholders([*subjects]))
@@ -87,7 +89,9 @@ class SQLiteStore:
             connection.execute(sql.SQLite.ADD, row)
         for amount, keys in back.items():
             for key in keys:
-                connection.execute(sql.SQLite.GIVE_BACK + sql.ONE_COUNTER, (amount, *rows.key_params(key)))
+                connection.execute(
+                    sql.SQLite.GIVE_BACK + sql.ONE_COUNTER, (amount, *rows.key_params(key))
+                )
         for episode in writing.episodes:
             connection.execute(sql.SQLite.EPISODES, rows.episode_params(episode))
         for journal in writing.journals:
@@ -131,7 +135,9 @@ class SQLiteStore:
             self._replace(connection, sql.FORGET_DAYS, sql.PUBLISH_DAY, days)
 
     @staticmethod
-    def _replace(connection: SQLiteConnection, forget: str, insert: str, new: Iterable[Row]) -> None:
+    def _replace(
+        connection: SQLiteConnection, forget: str, insert: str, new: Iterable[Row]
+    ) -> None:
         """Replace a table's rows in one transaction."""
         connection.begin()
         connection.execute(forget)
@@ -147,5 +153,3 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-

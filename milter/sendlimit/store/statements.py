@@ -38,7 +38,9 @@ BOOKED_JOURNALS = "SELECT id FROM er_committer WHERE id IN ({ids})"
 
 PUBLISHED_LIMITS = "SELECT subject, scope, unit, `window`, max FROM er_file_limit"
 FORGET_LIMITS = "DELETE FROM er_file_limit"
-PUBLISH_LIMIT = "INSERT INTO er_file_limit (subject, scope, unit, `window`, max) VALUES (%s, %s, %s, %s, %s)"
+PUBLISH_LIMIT = (
+    "INSERT INTO er_file_limit (subject, scope, unit, `window`, max) VALUES (%s, %s, %s, %s, %s)"
+)
 PUBLISHED_DAYS = "SELECT period_start, period_end FROM er_day"
 FORGET_DAYS = "DELETE FROM er_day"
 PUBLISH_DAY = "INSERT INTO er_day (period_start, period_end) VALUES (%s, %s)"
