@@ -98,9 +98,9 @@ def accepts_connections(address: Path | int) -> bool:
 class Process:
     """One program with its children, from start to its sure end.
 
-    The program leads its own session, so signals reach its children by process group. The kernel
-    kills it when the *thread* that started it ends (PR_SET_PDEATHSIG): start it from a thread
-    that lives as long as the program should.
+    The program leads its own session, so signals reach its children by process group. When this
+    process dies, however it dies, a watchdog kills the group. (PR_SET_PDEATHSIG would not do:
+    the kernel forgets it when a program changes its user, as Postfix's master does.)
     """
 
     def __init__(
@@ -127,24 +127,34 @@ class Process:
         self._user = user
         self._env = dict(env or {})
         self._popen: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the program and return at once."""
         if self.is_running:
             msg = f"{self.name} runs already"
             raise RuntimeError(msg)
-        wrapper = ["setpriv", "--pdeathsig", "KILL"]
-        if self._user is not None:
-            wrapper += ["--reuid", self._user, "--regid", self._user, "--init-groups"]
+        self._end_watchdog()
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
-                [*wrapper, *self.argv],
+                self.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=os.environ | self._env,
                 start_new_session=True,
+                user=self._user,
+                group=self._user,
+                extra_groups=None if self._user is None else [],
             )
+        # It reads until nobody holds the other end of its stdin any more.
+        self._watchdog = subprocess.Popen(
+            ["sh", "-c", 'read -r never; kill -9 "-$0"', str(self._popen.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:
@@ -154,7 +164,10 @@ class Process:
     @property
     def is_running(self) -> bool:
         """True from start until the program has ended."""
-        return self._popen is not None and self._popen.poll() is None
+        if self._popen is None or self._popen.poll() is not None:
+            self._end_watchdog()
+            return False
+        return True
 
     def stop(self, deadline_s: float = 20) -> int:
         """Ask the program to end (SIGTERM), kill what is left of it, return its exit code.
@@ -178,6 +191,7 @@ class Process:
         """End the program and its children at once (SIGKILL); fine if there are none."""
         if self._popen is not None:
             self._signal_group(signal.SIGKILL)
+            self._end_watchdog()
             self._popen.wait()
 
     def freeze(self) -> None:
@@ -231,6 +245,12 @@ class Process:
             msg = f"{self.name} was not started"
             raise RuntimeError(msg)
         return self._popen
+
+    def _end_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.kill()
+            self._watchdog.communicate()
+            self._watchdog = None
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -22,6 +22,25 @@ from rig.smtp import SmtpClient, many_mails
 ALICE = "alice@example.org"
 ELSEWHERE = "someone@example.com"
 
+# Prints the process ids of a MariaDB and of a Postfix with its children.
+_START_AND_DIE = """
+import os, pathlib, signal, sys
+from rig.mariadb import PrivateMariaDB
+from rig.postfix import PrivatePostfix
+from rig.process import wait_for
+
+folder = pathlib.Path(sys.argv[1])
+mariadb = PrivateMariaDB(folder / "mariadb")
+mariadb.start()
+postfix = PrivatePostfix(folder / "postfix", sasl_path="inet:127.0.0.1:1")
+postfix.start()
+master = postfix.process.pid
+listing = pathlib.Path(f"/proc/{master}/task/{master}/children")
+children = wait_for(listing.read_text, 20, "children of Postfix's master")
+print(mariadb.process.pid, master, children, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
 Seen = Callable[[], list[dict[str, Any]]]
 
 
@@ -214,26 +233,19 @@ def test_store_url(store_url: str) -> None:
 class TestProcess:
     """Starting and ending of programs."""
 
-    @pytest.mark.parametrize("user", [None, "mysql"])
-    def test_dies_with_its_starter(self, folder: Path, user: str | None) -> None:
-        """A program is gone when the process that started it was killed."""
-        code = (
-            "import os, pathlib, signal, rig.process as p;"
-            f"s = p.Process('s', ['sleep', '100'], pathlib.Path('{folder}/log'), user={user!r});"
-            "s.start();"
-            "s.wait_until(lambda: b'sleep' in"
-            " pathlib.Path(f'/proc/{s.pid}/cmdline').read_bytes()[:5], 20, 'exec');"
-            "print(s.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONPATH": "tests"},
+    def test_dies_with_its_starter(self, folder: Path) -> None:
+        """Programs and their children are gone when the process that started them was killed."""
+        starter = subprocess.run(
+            [sys.executable, "-c", _START_AND_DIE, folder],
+            env=os.environ | {"PYTHONPATH": "tests", "TMPDIR": str(folder)},
             stdout=subprocess.PIPE,
             check=False,
         )
 
-        assert done.returncode == -signal.SIGKILL
-        wait_for(lambda: _has_ended(int(done.stdout)), 5, "end of the program")
+        assert starter.returncode == -signal.SIGKILL
+        pids = [int(pid) for pid in starter.stdout.split()]
+        assert len(pids) > 2
+        wait_for(lambda: all(map(_has_ended, pids)), 5, "end of the programs")
 
     def test_early_end(self, folder: Path) -> None:
         """Waiting for a program that has ended fails at once and shows what it printed."""
