@@ -44,7 +44,9 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, message="sendlimit %(version)s")
 def sendlimit() -> None:
     """Limit what each mailbox, domain and server may send through Postfix.
@@ -52,11 +54,10 @@ def sendlimit() -> None:
     The daemon ('sendlimit serve') counts the mail of every login and answers mail over a limit
     with a temporary refusal. The other commands set limits and show what is going on.
 
-    \b
-    Why was somebody refused?   sendlimit show alice@example.org
-    Let her send more today:    sendlimit limit set alice@example.org \\
-                                  mailbox.messages_per_day 500 --until +8h
-    Is everything in order?     sendlimit check
+    Examples:
+      sendlimit check                    is everything in order?
+      sendlimit show alice@example.org   why was she refused?
+      sendlimit limit set alice@example.org mailbox.messages_per_day 500 --until +8h
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,10 @@ from sendlimit.config.reading import DEFAULT_PATH, PATH_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_AS_IT_IS = "\b"
+"""click's mark before a paragraph that is not to be wrapped."""
 
 
 class LazyGroup(click.Group):
@@ -48,6 +53,7 @@ class LazyGroup(click.Group):
 
 def _share_options(command: click.Command) -> None:
     """Let a command and those below it take --config and --debug, wherever they are written."""
+    command.help = _with_lines_kept(command.help)
     taken = {option: parameter for parameter in command.params for option in parameter.opts}
     if "--config" in taken:
         # It takes the path as a parameter of its own; one given further left is its default.
@@ -66,12 +72,26 @@ def _share_options(command: click.Command) -> None:
     if "--debug" not in taken:
         command.params.append(
             click.Option(
-                ["--debug"], is_flag=True, expose_value=False, callback=_take_debug, help="Show where an error came from."
+                ["--debug"],
+                is_flag=True,
+                expose_value=False,
+                callback=_take_debug,
+                help="Show where an error came from.",
             )
         )
     if isinstance(command, click.Group):
         for below in command.commands.values():
             _share_options(below)
+
+
+def _with_lines_kept(text: str | None) -> str | None:
+    """Mark paragraphs of examples, so that click leaves their lines alone."""
+    if text is None or _AS_IT_IS in text:
+        return text
+    return "\n\n".join(
+        f"{_AS_IT_IS}\n{paragraph}" if paragraph.startswith("Example") else paragraph
+        for paragraph in inspect.cleandoc(text).split("\n\n")
+    )
 
 
 def _take_path(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:

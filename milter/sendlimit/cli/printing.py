@@ -27,7 +27,8 @@ UNLIMITED = "unlimited"
 def escaped(text: str) -> str:
     r"""Show control characters, and what turns writing round, as escapes such as \x1b."""
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in text
     )
 
 
@@ -59,10 +60,16 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Sequence[
 
     Args:
         headings: one a column; ">" before it aligns to the right, "|" keeps the column's
-            cells on one line.
+            cells on one line. Without any, there is no line of headings.
         rows: cells; a list is a cell of several lines.
     """
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="bold",
+        show_header=any(heading.strip(">|") for heading in headings),
+    )
     for heading in headings:
         table.add_column(
             heading.lstrip(">|"),
@@ -76,7 +83,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Sequence[
     with console.capture() as captured:
         console.print(table)
     # rich fills every line up with blanks.
-    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()), color=console.is_terminal)
+    click.echo(
+        "\n".join(line.rstrip() for line in captured.get().splitlines()), color=console.is_terminal
+    )
 
 
 def _cell(cell: str | Sequence[str]) -> Text:

@@ -15,10 +15,8 @@ def serve(invocation: Invocation) -> None:
     It logs to stderr (systemd's journal). SIGHUP reads the configuration again, SIGTERM
     answers the mail in flight, books what is left to book, and ends.
 
-    \b
     Example: sendlimit serve --config /etc/sendlimit/sendlimit.toml
     """
-    # Imported here: only the daemon needs libmilter.
-    from sendlimit.service import serve as serve_milter
+    from sendlimit.service import serve as serve_milter  # noqa: PLC0415 - only the daemon loads libmilter
 
     serve_milter(invocation.path)

@@ -21,12 +21,18 @@ _CHUNK = 200
 _COLUMNS = """
 SELECT scope, subject, unit, `window`, period_start, `limit`, first_at, last_at, attempts,
        last_client_addr, last_sender, last_mailbox FROM er_refusal"""
-_LAST = _COLUMNS + """
+_LAST = (
+    _COLUMNS
+    + """
  WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s ORDER BY period_start DESC LIMIT 1"""
+)
 _SINCE = _COLUMNS + " WHERE last_at >= %s ORDER BY last_at DESC, first_at DESC"
-_SINCE_OF = _COLUMNS + """
+_SINCE_OF = (
+    _COLUMNS
+    + """
  WHERE last_at >= %s AND ((scope = 'mailbox' AND subject = %s) OR last_mailbox = %s)
  ORDER BY last_at DESC, first_at DESC"""
+)
 _OLD = _COLUMNS + " WHERE last_at < %s ORDER BY last_at LIMIT %s"
 _REMOVE = """
 DELETE FROM er_refusal
@@ -43,7 +49,9 @@ def episodes_since(connection: Connection, since: int, mailbox: str | None = Non
     """
     if mailbox is None:
         return [_episode(row) for row in connection.execute(_SINCE, [to_sql(since)])]
-    return [_episode(row) for row in connection.execute(_SINCE_OF, (to_sql(since), mailbox, mailbox))]
+    return [
+        _episode(row) for row in connection.execute(_SINCE_OF, (to_sql(since), mailbox, mailbox))
+    ]
 
 
 def last_episodes(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.policy import Setting
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
@@ -12,16 +11,21 @@ from sendlimit.store.transaction import atomically
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sendlimit.policy import LimitName
+    from sendlimit.policy import LimitName, Setting
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 
-_COLUMNS = "SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at FROM er_limit"
+_COLUMNS = (
+    "SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at FROM er_limit"
+)
 _ALL = _COLUMNS + " ORDER BY subject, scope, unit, `window`, is_boost"
-_OF_SUBJECTS = _COLUMNS + " WHERE subject IN ({subjects}) ORDER BY subject, scope, unit, `window`, is_boost"
+_OF_SUBJECTS = (
+    _COLUMNS + " WHERE subject IN ({subjects}) ORDER BY subject, scope, unit, `window`, is_boost"
+)
 _KEY = " WHERE subject = %s AND scope = %s AND unit = %s AND `window` = %s AND is_boost = %s"
 _ONE = _COLUMNS + _KEY
-_CHANGE = "UPDATE er_limit SET max = %s, valid_until = %s, reason = %s, set_by = %s, set_at = %s" + _KEY
+_NEW = "max = %s, valid_until = %s, reason = %s, set_by = %s, set_at = %s"
+_CHANGE = "UPDATE er_limit SET " + _NEW + _KEY  # noqa: S608 - constants
 _ADD = """
 INSERT INTO er_limit (max, valid_until, reason, set_by, set_at, subject, scope, unit, `window`)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
@@ -77,7 +81,9 @@ def set_override(connection: Connection, override: Override) -> Override | None:
     return atomically(connection, work)
 
 
-def unset_override(connection: Connection, subject: str, name: LimitName, *, is_boost: bool) -> Override | None:
+def unset_override(
+    connection: Connection, subject: str, name: LimitName, *, is_boost: bool
+) -> Override | None:
     """Remove a row.
 
     Returns:

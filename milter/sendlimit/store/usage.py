@@ -26,7 +26,9 @@ _TOP = """
 SELECT subject, used FROM er_counter
  WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s AND used > 0
  ORDER BY used DESC, subject LIMIT %s"""
-_SCOPES = "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
+_SCOPES = (
+    "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
+)
 # A write that changes nothing locks the row in both databases, as the ledger's own lock does.
 _LOCK_LATCH = """
 UPDATE er_counter SET used = used
@@ -76,7 +78,9 @@ def reset(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey
     return atomically(connection, work)
 
 
-def top(connection: Connection, name: LimitName, period_start: int, count: int) -> list[tuple[str, int]]:
+def top(
+    connection: Connection, name: LimitName, period_start: int, count: int
+) -> list[tuple[str, int]]:
     """Return the subjects that used most in a period, as (subject, used)."""
     params = (str(name.scope), str(name.unit), str(name.window), to_sql(period_start), count)
     return [(row[0], row[1]) for row in connection.execute(_TOP, params)]

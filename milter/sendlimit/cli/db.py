@@ -1,0 +1,295 @@
+"""`sendlimit db`: the tables, and for MariaDB the database and its user."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.printing import print_json, say, tell
+from sendlimit.config.reading import read_password, secret
+from sendlimit.errors import SendlimitError, StoreError
+from sendlimit.store import SCHEMA_VERSION
+from sendlimit.store.connection import open_connection
+from sendlimit.store.location import MariaDBLocation, SQLiteLocation
+from sendlimit.store.migrations import pending, schema_version, upgrade
+from sendlimit.store.rows import check_version
+from sendlimit.store.setup import (
+    RIGHTS,
+    accounts,
+    admin_location,
+    client_hosts,
+    make_file,
+    missing_rights,
+    open_admin,
+    script,
+    set_up,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sendlimit.store.connection import Connection
+
+_PASSWORD_FILE = "/etc/sendlimit/store.password"  # noqa: S105 - a path
+
+
+def _admin_options(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.option(
+        "--admin-password-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="File with the admin's password.",
+    )(command)
+    return click.option(
+        "--admin-url",
+        metavar="URL",
+        help="Connect as an admin of MariaDB: 'mariadb://root@localhost?unix_socket=/run/mysqld/mysqld.sock'.",
+    )(command)
+
+
+@click.group()
+def db() -> None:
+    """Make the tables in the database, bring them up to date, tell how they stand."""
+
+
+@db.command()
+@_admin_options
+@click.option(
+    "--client-host",
+    "hosts",
+    multiple=True,
+    metavar="HOST",
+    help="From where the daemon connects, as MariaDB names it; default: from store.url.",
+)
+@click.option(
+    "--print",
+    "only_print",
+    is_flag=True,
+    help="Print the SQL for a database administrator; do nothing.",
+)
+@pass_invocation
+def init(
+    invocation: Invocation,
+    *,
+    admin_url: str | None,
+    admin_password_file: Path | None,
+    hosts: Sequence[str],
+    only_print: bool,
+) -> None:
+    r"""Make what store.url names; running it again is harmless.
+
+    SQLite: the file with its tables. MariaDB: the tables, with the user of store.url, who
+    must be allowed to create them. With --admin-url also the database, that user, and the
+    rights it needs: SELECT, INSERT, UPDATE and DELETE in this database, nothing else. Its
+    password is the one in store.password_file, or made up and shown once.
+
+    Examples:
+      sendlimit db init
+      sendlimit db init \
+        --admin-url 'mariadb://root@localhost?unix_socket=/run/mysqld/mysqld.sock'
+      sendlimit db init --print > sendlimit.sql
+    """
+    location = invocation.location
+    password = _known_password(invocation)
+    if only_print:
+        _print_script(invocation, password, hosts)
+    elif isinstance(location, SQLiteLocation):
+        make_file(location)
+        with invocation.connection() as connection:
+            _make_tables(connection, invocation)
+    elif admin_url is None:
+        _init_as_user(invocation)
+    else:
+        with _admin(admin_url, admin_password_file) as connection:
+            _init_as_admin(
+                connection, invocation, location, password, hosts or client_hosts(location)
+            )
+
+
+@db.command("upgrade")
+@_admin_options
+@pass_invocation
+def upgrade_tables(
+    invocation: Invocation, *, admin_url: str | None, admin_password_file: Path | None
+) -> None:
+    """Bring the tables to the version that this release needs.
+
+    Make a backup first. MariaDB: the user of store.url must be allowed to alter tables; else
+    use --admin-url.
+
+    Example: sendlimit db upgrade
+    """
+    location = invocation.location
+    with (
+        _admin(admin_url, admin_password_file)
+        if admin_url is not None and isinstance(location, MariaDBLocation)
+        else invocation.connection()
+    ) as connection:
+        if admin_url is not None and isinstance(location, MariaDBLocation):
+            connection.execute(f"USE `{location.database}`")
+        if schema_version(connection) is None:
+            check_version(None, location)
+        _make_tables(connection, invocation)
+
+
+@db.command()
+@as_json
+@pass_invocation
+def status(invocation: Invocation, *, as_json: bool) -> None:
+    """Tell which version the tables have, and which this release needs.
+
+    Exit code 1 when they differ.
+
+    Example: sendlimit db status
+    """
+    location = invocation.location
+    with invocation.connection() as connection:
+        version = schema_version(connection)
+        files = [migration.path.name for migration in pending(connection, location)]
+    if as_json:
+        print_json(
+            {"store": str(location), "version": version, "needed": SCHEMA_VERSION, "pending": files}
+        )
+    else:
+        say(f"store:   {location}")
+        say(
+            f"version: {'no tables' if version is None else version}, this release needs {SCHEMA_VERSION}"
+        )
+        say(*(f"to run:  {file}" for file in files))
+    check_version(version, location)
+
+
+def _make_tables(connection: Connection, invocation: Invocation) -> None:
+    """Run what has not been run, and say so."""
+    before = schema_version(connection)
+    after = upgrade(connection, invocation.location)
+    check_version(after, invocation.location)
+    change = (
+        "nothing to do"
+        if before == after
+        else "made"
+        if before is None
+        else f"upgraded from version {before}"
+    )
+    tell(f"{invocation.location}: tables of version {after}: {change}")
+
+
+def _init_as_user(invocation: Invocation) -> None:
+    try:
+        with invocation.connection() as connection:
+            _make_tables(connection, invocation)
+    except StoreError as error:
+        raise SendlimitError(
+            f"{error}\nif database, user or the right to create tables is missing: use --admin-url,"
+            " or give a database administrator what 'sendlimit db init --print' prints"
+        ) from error
+
+
+def _init_as_admin(
+    connection: Connection,
+    invocation: Invocation,
+    location: MariaDBLocation,
+    password: str | None,
+    hosts: Sequence[str],
+) -> None:
+    existing = accounts(connection, location, hosts)
+    made_up = None
+    if password is None and len(existing) < len(hosts):
+        if existing:
+            raise SendlimitError(
+                f"user {location.user} exists for {', '.join(existing)}, not for all of {', '.join(hosts)}, and its"
+                " password is not known here: put it into store.password_file"
+            )
+        made_up = secrets.token_urlsafe(24)
+    set_up(connection, location, password or made_up or "", hosts)
+    tell(
+        f"user {location.user} (from {', '.join(hosts)}) may {', '.join(RIGHTS)} in {location.database}, nothing else"
+    )
+    _make_tables(connection, invocation)
+    if made_up is not None:
+        _hand_over(made_up, invocation)
+    elif password is None:
+        tell(
+            f"user {location.user} was there and keeps its password, which is not in store.password_file"
+        )
+    else:
+        _prove(location, password)
+
+
+def _prove(location: MariaDBLocation, password: str) -> None:
+    """Log in as the daemon will.
+
+    Raises:
+        SendlimitError: with what to do.
+    """
+    try:
+        connection = open_connection(location, password)
+    except StoreError as error:
+        raise SendlimitError(
+            f"{error}\nthe user was there before with another password; to give it the one in the file:"
+            f" SET PASSWORD FOR {location.user}@HOST = PASSWORD('...')"
+        ) from error
+    missing = missing_rights(connection)
+    connection.close()
+    if missing:
+        raise SendlimitError(f"{location}: rights are missing: {', '.join(missing)}")
+    tell(f"{location}: can log in and has the rights it needs")
+
+
+def _hand_over(password: str, invocation: Invocation) -> None:
+    """Show a made-up password: alone on stdout, with what to do on stderr."""
+    configured = invocation.config.store.password_file
+    file = configured or _PASSWORD_FILE
+    tell("a password was made up; it is stored nowhere and shown this once:")
+    say(password)
+    tell(
+        "put it where only the daemon can read it:",
+        f"  install -m 0600 -o sendlimit /dev/null {file}",
+        f"  cat > {file}     (paste it, Enter, Ctrl-D)",
+    )
+    if configured is None:
+        tell(f'and name the file in {invocation.path}, [store]: password_file = "{file}"')
+
+
+def _print_script(invocation: Invocation, password: str | None, hosts: Sequence[str]) -> None:
+    location = invocation.location
+    if isinstance(location, MariaDBLocation):
+        if password is None:
+            password = secrets.token_urlsafe(24)
+            tell(
+                "the SQL has a made-up password in it (IDENTIFIED BY): put it into store.password_file, too"
+            )
+        else:
+            tell("the SQL has the password of store.password_file in it: keep it to yourself")
+        hosts = hosts or client_hosts(location)
+    click.echo(script(location, password or "", hosts))
+
+
+def _known_password(invocation: Invocation) -> str | None:
+    """Return the password of the daemon's user; None where the file is still to be made."""
+    file = invocation.config.store.password_file
+    if file is not None and not Path(file).exists():
+        return None
+    return read_password(invocation.config, invocation.path) or None
+
+
+@contextmanager
+def _admin(url: str, password_file: Path | None) -> Iterator[Connection]:
+    """Connect as an admin."""
+    try:
+        location = admin_location(url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--admin-url") from error
+    password = (
+        secret(password_file, "--admin-password-file") if password_file else location.password or ""
+    )
+    connection = open_admin(location, password)
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,344 @@
+"""`sendlimit limit`: overrides and boosts in the database."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.moments import moment
+from sendlimit.cli.printing import (
+    UNLIMITED,
+    iso,
+    local,
+    local_with_zone,
+    number,
+    print_json,
+    print_table,
+    say,
+    tell,
+)
+from sendlimit.cli.records import override_record
+from sendlimit.cli.subject import Subject, subject_from
+from sendlimit.config.limits import MAX_LIMIT
+from sendlimit.errors import SendlimitError
+from sendlimit.policy import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
+from sendlimit.store.overrides import Override, overrides, set_override, unset_override
+
+if TYPE_CHECKING:
+    from sendlimit.window import Calendar
+
+_NAMES = {str(name): name for name in LIMIT_NAMES}
+_REASON_MAX = 255
+
+
+class LimitNameType(click.ParamType[LimitName]):
+    """SCOPE.NAME, such as mailbox.messages_per_day."""
+
+    name = "SCOPE.NAME"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> LimitName:
+        """Look the name up."""
+        if isinstance(value, LimitName):
+            return value
+        found = _NAMES.get(str(value).lower())
+        if found is None:
+            allowed = "<global|domain|mailbox>.<messages|recipients>_per_<minute|hour|day|month>"
+            self.fail(
+                f"{value!r} is not a limit; allowed: {allowed}, mailbox.recipients_per_message",
+                param,
+                ctx,
+            )
+        return found
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Offer the names."""
+        del ctx, param
+        return [
+            click.shell_completion.CompletionItem(name)
+            for name in _NAMES
+            if name.startswith(incomplete)
+        ]
+
+
+class LimitValueType(click.ParamType[int | str]):
+    """A limit's value: a whole number, or "unlimited", which becomes None."""
+
+    name = "VALUE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Read the value; "unlimited" stays a word, as click takes None for missing."""
+        text = str(value).lower()
+        if text == UNLIMITED:
+            return UNLIMITED
+        if not (text.isascii() and text.isdigit() and int(text) <= MAX_LIMIT):
+            self.fail(
+                f"{value!r} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or {UNLIMITED}",
+                param,
+                ctx,
+            )
+        return int(text)
+
+
+@click.group()
+def limit() -> None:
+    """Set limits in the database, for good or until a moment, and see what is set.
+
+    They go before the limits in the configuration file and hold from the next mail on. For
+    each limit the most specific setting wins: the mailbox's, then its domain's, then that for
+    everyone ('*'); among equals first the boost, then the override, then the file.
+    """
+
+
+@limit.command("set")
+@click.argument("subject")
+@click.argument("name", type=LimitNameType(), metavar="SCOPE.NAME")
+@click.argument("value", type=LimitValueType(), metavar="VALUE")
+@click.option(
+    "--until",
+    metavar="TIME",
+    help='Make it a boost that ends by itself: "2026-11-27 18:00", "18:00", "+2h", "+3d".',
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why; shown by 'limit list' and 'show'.")
+@as_json
+@pass_invocation
+def set_limit(  # noqa: PLR0913 - one parameter an argument
+    invocation: Invocation,
+    *,
+    subject: str,
+    name: LimitName,
+    value: int | str,
+    until: str | None,
+    reason: str,
+    as_json: bool,
+) -> None:
+    r"""Set a limit for a mailbox, a domain, or everyone.
+
+    SUBJECT is a mailbox, a domain, or '*' for everyone. SCOPE says what is counted together:
+    each mailbox ('mailbox'), all mailboxes of a domain ('domain'), or the server ('global').
+    VALUE is a whole number (0: nothing may be sent) or 'unlimited'. TIME is on the clock of
+    calendar.timezone.
+
+    Examples:
+      sendlimit limit set alice@example.org mailbox.messages_per_day 500 \
+        --until +8h --reason "newsletter"
+      sendlimit limit set example.org mailbox.messages_per_hour 50
+      sendlimit limit set example.org domain.messages_per_day 5000
+      sendlimit limit set '*' global.messages_per_day unlimited
+    """
+    at = invocation.now()
+    calendar = invocation.calendar
+    valid_until = _ends(until, calendar, at)
+    if len(reason) > _REASON_MAX:
+        raise click.BadParameter(
+            f"has {len(reason)} characters; allowed: {_REASON_MAX}", param_hint="--reason"
+        )
+    with invocation.database() as connection:
+        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        _check_scope(who, name)
+        setting = Setting(who.key, name, None if isinstance(value, str) else value, valid_until)
+        row = Override(setting, reason, _who_runs_this(), at)
+        before = set_override(connection, row)
+        others = [other for other in overrides(connection, [who.key]) if other.setting.name == name]
+    if as_json:
+        print_json(
+            {"now": override_record(row), "before": override_record(before) if before else None}
+        )
+        return
+    say(f"{_titled(who)}: {name} is {_described(row, calendar)}")
+    say(
+        f"before: {_described(before, calendar) if before else f'no {_kind(is_boost=valid_until is not None)}'}"
+    )
+    say(f"undo:   {_undo(row, before, at)}")
+    if valid_until is None:
+        for other in others:
+            if other.setting.valid_until is not None and other.setting.valid_until > at:
+                tell(f"a boost goes before it: {_described(other, calendar)}")
+
+
+@limit.command("unset")
+@click.argument("subject")
+@click.argument("name", type=LimitNameType(), metavar="SCOPE.NAME")
+@click.option("--boost", "kind", flag_value="boost", help="The boost, which has an end.")
+@click.option("--lasting", "kind", flag_value="lasting", help="The override without an end.")
+@as_json
+@pass_invocation
+def unset_limit(
+    invocation: Invocation, *, subject: str, name: LimitName, kind: str | None, as_json: bool
+) -> None:
+    """Take back what 'limit set' has set for a mailbox, a domain, or everyone.
+
+    The next setting in line holds then, in the end the one in the file. Where a boost and a
+    lasting override stand side by side, say which.
+
+    Example: sendlimit limit unset alice@example.org mailbox.messages_per_day
+    """
+    with invocation.database() as connection:
+        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        is_boost = {"boost": True, "lasting": False}.get(kind or "")
+        if is_boost is None:
+            kinds = {
+                row.setting.valid_until is not None
+                for row in overrides(connection, [who.key])
+                if row.setting.name == name
+            }
+            if len(kinds) > 1:
+                raise SendlimitError(
+                    f"{who.key} has a boost and a lasting override of {name}: say --boost or --lasting"
+                )
+            is_boost = True in kinds
+        before = unset_override(connection, who.key, name, is_boost=is_boost)
+    if before is None:
+        what = f"no {_kind(is_boost=is_boost)}" if kind else "neither a boost nor an override"
+        raise SendlimitError(
+            f"{_titled(who)} has {what} of {name} in the database; see 'sendlimit limit list'"
+        )
+    if as_json:
+        print_json({"now": None, "before": override_record(before)})
+        return
+    say(f"{_titled(who)}: {name}: the {_kind(is_boost=is_boost)} is removed")
+    say(f"before: {_described(before, invocation.calendar)}")
+    if (undo := _set_again(before, invocation.now())) is not None:
+        say(f"undo:   {undo}")
+
+
+@limit.command("list")
+@click.argument("subject", required=False)
+@as_json
+@pass_invocation
+def list_limits(invocation: Invocation, subject: str | None, *, as_json: bool) -> None:
+    """List the limits that are set in the database, of one SUBJECT or of all.
+
+    Those of the file are in 'sendlimit config limits'.
+
+    Example: sendlimit limit list example.org
+    """
+    at = invocation.now()
+    calendar = invocation.calendar
+    with invocation.database() as connection:
+        who = (
+            subject_from(subject, connection, invocation.config.identity.default_domain)
+            if subject
+            else None
+        )
+        found = overrides(connection, [who.key] if who else None)
+    if as_json:
+        print_json([{**override_record(row), "in_force": _holds(row, at)} for row in found])
+        return
+    if not found:
+        tell("no limits are set in the database")
+        return
+    print_table(
+        ("SUBJECT, LIMIT", ">|VALUE", "UNTIL", "SET BY, WHY"),
+        (
+            (
+                [row.setting.subject, str(row.setting.name)],
+                number(row.setting.max),
+                _until(row, calendar, at),
+                [
+                    f"{row.set_by or '?'}, {local(calendar, row.set_at)}",
+                    *([row.reason] if row.reason else []),
+                ],
+            )
+            for row in found
+        ),
+    )
+
+
+def _ends(until: str | None, calendar: Calendar, at: int) -> int | None:
+    if until is None:
+        return None
+    try:
+        valid_until = moment(until, calendar, at)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from error
+    if valid_until <= at:
+        raise click.BadParameter(
+            f"{local_with_zone(calendar, valid_until)} is in the past", param_hint="--until"
+        )
+    return valid_until
+
+
+def _check_scope(who: Subject, name: LimitName) -> None:
+    """Refuse a limit that could never count for the subject."""
+    if name.scope is Scope.GLOBAL and who.scope is not Scope.GLOBAL:
+        raise click.UsageError(
+            f"{name} is a limit of the whole server: the subject must be '{EVERYONE}', not {who.key!r}"
+        )
+    if name.scope is Scope.DOMAIN and who.scope is Scope.MAILBOX:
+        domain = f"'{who.sender.domain}' or " if who.sender.domain else ""
+        raise click.UsageError(
+            f"{name} is a limit of a domain: the subject must be {domain}'{EVERYONE}', not {who.key!r}"
+        )
+
+
+def _titled(who: Subject) -> str:
+    return "everyone (*)" if who.scope is Scope.GLOBAL else who.title
+
+
+def _who_runs_this() -> str:
+    """Return the login name of the admin, also behind sudo."""
+    if by_sudo := os.environ.get("SUDO_USER"):
+        return by_sudo
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def _kind(*, is_boost: bool) -> str:
+    return "boost" if is_boost else "override"
+
+
+def _holds(row: Override, at: int) -> bool:
+    return row.setting.valid_until is None or row.setting.valid_until > at
+
+
+def _until(row: Override, calendar: Calendar, at: int) -> list[str]:
+    if row.setting.valid_until is None:
+        return ["(lasting)"]
+    return [local(calendar, row.setting.valid_until), *([] if _holds(row, at) else ["(ended)"])]
+
+
+def _described(row: Override, calendar: Calendar) -> str:
+    until = row.setting.valid_until
+    end = "" if until is None else f" until {local_with_zone(calendar, until)}"
+    reason = f" ({row.reason})" if row.reason else ""
+    return f"{number(row.setting.max)}{end}, set by {row.set_by or '?'} on {local(calendar, row.set_at)}{reason}"
+
+
+def _undo(row: Override, before: Override | None, at: int) -> str:
+    again = _set_again(before, at) if before else None
+    if again is not None:
+        return again
+    kind = "lasting" if row.setting.valid_until is None else "boost"
+    return f"sendlimit limit unset {shlex.quote(row.setting.subject)} {row.setting.name} --{kind}"
+
+
+def _set_again(row: Override, at: int) -> str | None:
+    """Return the command that sets a row; None for a boost that has ended."""
+    if not _holds(row, at):
+        return None
+    words = [
+        "sendlimit",
+        "limit",
+        "set",
+        row.setting.subject,
+        str(row.setting.name),
+        number(row.setting.max),
+    ]
+    if row.setting.valid_until is not None:
+        words += ["--until", str(iso(row.setting.valid_until))]
+    if row.reason:
+        words += ["--reason", row.reason]
+    return shlex.join(words)

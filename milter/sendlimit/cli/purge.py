@@ -1,0 +1,78 @@
+"""`sendlimit purge`: drop what nobody asks about any more."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.moments import span
+from sendlimit.cli.printing import local, print_json, say, tell
+from sendlimit.store.episodes import remove_old
+from sendlimit.store.overrides import remove_ended
+from sendlimit.store.usage import forget_committers, remove_finished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DAY_S = 86400
+_REPORT_EVERY = 10_000
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    default="90d",
+    show_default=True,
+    metavar="SPAN",
+    help="How much to keep, at least 1d.",
+)
+@as_json
+@pass_invocation
+def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
+    """Remove old counts, refusals and ended boosts from the database.
+
+    Counts of periods that have not ended are never touched, nor are limits that hold. It works
+    in small steps beside the daemon; the timer sendlimit-purge.timer runs it every day.
+
+    Example: sendlimit purge --older-than 400d
+    """
+    try:
+        seconds = span(older_than)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--older-than") from error
+    if seconds < _DAY_S:
+        raise click.BadParameter(
+            f"{older_than!r} is too short; allowed: 1d and more", param_hint="--older-than"
+        )
+    before = max(0, invocation.now() - seconds)
+    with invocation.database() as connection:
+        removed = {
+            "counters": remove_finished(
+                connection, invocation.calendar, before, _progress("counters")
+            ),
+            "refusals": remove_old(connection, before, _progress("refusals")),
+            "boosts": remove_ended(connection, before),
+            "committers": forget_committers(connection, before),
+        }
+    if as_json:
+        print_json(removed)
+        return
+    say(f"removed what is older than {local(invocation.calendar, before)}:")
+    say(*(f"{count:>9} {what}" for what, count in removed.items()))
+
+
+def _progress(what: str) -> Callable[[int], None]:
+    """Return a function that says now and then how far it is."""
+    reported = 0
+
+    def progress(removed: int) -> None:
+        nonlocal reported
+        if removed - reported >= _REPORT_EVERY:
+            reported = removed
+            tell(f"{removed} {what} removed so far")
+            sys.stderr.flush()
+
+    return progress

@@ -1,0 +1,130 @@
+"""`sendlimit refusals`: the episodes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.moments import since as moment_since
+from sendlimit.cli.printing import local, print_json, print_table, say, tell
+from sendlimit.cli.records import episode_record
+from sendlimit.mailbox import sender_of
+from sendlimit.policy import EVERYONE, LimitName
+from sendlimit.store.episodes import episodes_since
+
+if TYPE_CHECKING:
+    from sendlimit.policy import CounterKey
+    from sendlimit.store import Episode
+    from sendlimit.store.connection import Connection
+    from sendlimit.window import Calendar
+
+_POLL_S = 2
+
+
+@click.command()
+@click.option(
+    "--since",
+    default="24h",
+    show_default=True,
+    metavar="TIME",
+    help='How far to look back: 24h, 7d, or "2026-11-22 08:00".',
+)
+@click.option(
+    "--mailbox", metavar="MAILBOX", help="Only refusals of this mailbox, by whichever limit."
+)
+@click.option(
+    "--follow", is_flag=True, help="Go on printing refusals as they happen, until Ctrl-C."
+)
+@as_json
+@pass_invocation
+def refusals(
+    invocation: Invocation, *, since: str, mailbox: str | None, follow: bool, as_json: bool
+) -> None:
+    """List the mail that was refused.
+
+    Repeats are one line: all refusals by one limit in one period, with the number of attempts
+    and who tried last. In mode "observe" they are the refusals that would have been. With
+    --json --follow each line is one JSON object.
+
+    Example: sendlimit refusals --since 7d --mailbox alice@example.org
+    """
+    calendar = invocation.calendar
+    try:
+        start = moment_since(since, calendar, invocation.now())
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--since") from error
+    key = (
+        sender_of(mailbox.strip(), invocation.config.identity.default_domain).mailbox
+        if mailbox
+        else None
+    )
+    with invocation.database() as connection:
+        found = episodes_since(connection, start, key)
+        if follow:
+            _follow(invocation, connection, found, key, as_json=as_json)
+            return
+    if as_json:
+        print_json([episode_record(episode) for episode in found])
+    elif found:
+        _print(found, calendar)
+    else:
+        tell(f"no refusals since {local(calendar, start)}")
+
+
+def _print(episodes: list[Episode], calendar: Calendar) -> None:
+    print_table(
+        ("|LAST, FIRST", "LIMIT", ">|TIMES", "LAST BY"),
+        (
+            (
+                [local(calendar, episode.last_at), local(calendar, episode.first_at)],
+                _limit_lines(episode),
+                str(episode.attempts),
+                [episode.last_mailbox, f"[{episode.last_client_addr}]", f"<{episode.last_sender}>"],
+            )
+            for episode in episodes
+        ),
+    )
+
+
+def _limit_lines(episode: Episode) -> list[str]:
+    name = LimitName(episode.key.scope, episode.key.unit, episode.key.window)
+    own = episode.key.subject in {EVERYONE, episode.last_mailbox}
+    return [str(name), f"limit {episode.limit}", *([] if own else [f"of {episode.key.subject}"])]
+
+
+def _follow(
+    invocation: Invocation,
+    connection: Connection,
+    found: list[Episode],
+    mailbox: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print each episode, and again whenever it has more attempts; Ctrl-C is the way out."""
+    seen: dict[CounterKey, int] = {}
+    newest = invocation.now()
+    try:
+        while True:
+            for episode in reversed(found):
+                if seen.get(episode.key) != episode.attempts:
+                    seen[episode.key] = episode.attempts
+                    _print_line(episode, invocation.calendar, as_json=as_json)
+                newest = max(newest, episode.last_at)
+            invocation.sleep(_POLL_S)
+            # Daemons write up to a minute late when the database was away for a moment.
+            found = episodes_since(connection, newest - 60, mailbox)
+    except KeyboardInterrupt:
+        return
+
+
+def _print_line(episode: Episode, calendar: Calendar, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(episode_record(episode)))
+        return
+    say(
+        f"{local(calendar, episode.last_at)}  {', '.join(_limit_lines(episode))}, {episode.attempts} times:"
+        f" {episode.last_mailbox} [{episode.last_client_addr}] <{episode.last_sender}>"
+    )

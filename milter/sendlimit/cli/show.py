@@ -1,0 +1,207 @@
+"""`sendlimit show`: why is somebody refused, or not."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.printing import escaped, iso, local, local_with_zone, number, print_json, say
+from sendlimit.cli.records import episode_record, override_record
+from sendlimit.cli.subject import SERVER, Subject, subject_from
+from sendlimit.explain import Explanation, Standing, counters, explain
+from sendlimit.mailbox import sender_of
+from sendlimit.policy import EVERYONE, Origin, Scope
+from sendlimit.reply import duration
+from sendlimit.store.episodes import last_episodes
+from sendlimit.store.overrides import overrides
+from sendlimit.store.usage import usage
+from sendlimit.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sendlimit.config import Config
+    from sendlimit.explain import Source
+    from sendlimit.store import Episode
+    from sendlimit.window import Calendar
+
+_INDENT = "    "
+_WIDTH = 80
+
+
+@click.command()
+@click.argument("subject", default=SERVER)
+@as_json
+@pass_invocation
+def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
+    """Explain the limits of a mailbox, a domain, or the server (the default).
+
+    SUBJECT is a mailbox, a domain, or 'global'. The first line says what happens to the next
+    mail. Then come all limits that bear on it: what is used, when the count starts again, and
+    which setting each comes from: a boost, an override in the database, or the file.
+
+    Example: sendlimit show alice@example.org
+    """
+    at = invocation.now()
+    calendar = invocation.calendar
+    with invocation.database() as connection:
+        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        keys = counters(who.scope, who.sender, calendar, at)
+        explanation = explain(
+            who.scope,
+            who.sender,
+            file=invocation.file_settings,
+            overrides=overrides(connection, who.levels),
+            usage=usage(
+                connection, [key for key in keys.values() if key.window is not Window.MESSAGE]
+            ),
+            episodes=last_episodes(connection, ((name, key.subject) for name, key in keys.items())),
+            calendar=calendar,
+            at=at,
+        )
+    is_exempt = _is_exempt(who, invocation.config)
+    observe = invocation.config.mode == "observe"
+    if as_json:
+        print_json(_record(who, explanation, at, observe=observe, is_exempt=is_exempt))
+        return
+    verdict = _verdict(who, explanation, calendar, at, observe=observe, is_exempt=is_exempt)
+    say(
+        *textwrap.wrap(escaped(verdict), _WIDTH, break_on_hyphens=False),
+        style="bold red" if explanation.hit and not is_exempt else "bold",
+    )
+    say("", f"{'LIMIT':<32}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
+    for standing in explanation.standings:
+        say(*_lines(standing, calendar))
+    if explanation.defaults:
+        say("", f"{'FOR EACH, UNLESS SET OTHERWISE':<32}{'':>9}{'LIMIT':>11}")
+        for standing in explanation.defaults:
+            say(f"{standing.name!s:<32}{'':>9}{number(standing.max):>11}")
+            say(*_source_lines(standing.source, calendar))
+
+
+def _is_exempt(who: Subject, config: Config) -> bool:
+    domain = config.identity.default_domain
+    exempt = {sender_of(login, domain).mailbox for login in config.identity.exempt if login}
+    return who.scope is Scope.MAILBOX and who.key in exempt
+
+
+def _verdict(  # noqa: PLR0913 - what the sentence is made of
+    who: Subject,
+    explanation: Explanation,
+    calendar: Calendar,
+    at: int,
+    *,
+    observe: bool,
+    is_exempt: bool,
+) -> str:
+    """Say what happens to the next mail."""
+    if is_exempt:
+        return f"{who.title}: exempt (identity.exempt): its mail is never counted and never refused"
+    hit = explanation.hit
+    if hit is None:
+        tail = "; mode = observe: nothing is refused" if observe else ""
+        return f"{who.title}: the next mail passes{tail}"
+    answer = "would be refused, but passes: mode = observe" if observe else "is REFUSED"
+    sentence = (
+        f"{who.title}: the next mail {answer}: {hit.limit.name}, {hit.used} of {hit.limit.max} used"
+    )
+    if hit.limit.max == 0:
+        return f"{sentence}: nothing may be sent"
+    again = f"{local_with_zone(calendar, hit.period.end)} (in {duration(hit.period.end - at)})"
+    return f"{sentence}; sending works again from {again}"
+
+
+def _lines(standing: Standing, calendar: Calendar) -> Iterator[str]:
+    """Write one limit: the numbers, where it comes from, the last refusals."""
+    numbers = f"{standing.name!s:<32}{_count(standing.used):>9}{number(standing.max):>11}{_count(standing.remaining):>9}"
+    # Of one mail nothing adds up, so nothing starts again.
+    yield (
+        numbers.rstrip()
+        if standing.used is None
+        else f"{numbers}  {local(calendar, standing.period.end)}"
+    )
+    if standing.name.scope is Scope.DOMAIN:
+        yield from _wrapped(f"counted for the domain {standing.subject} as a whole")
+    yield from _source_lines(standing.source, calendar)
+    if standing.episode:
+        yield from _wrapped(_last_refused(standing.episode, calendar))
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _source_lines(source: Source | None, calendar: Calendar) -> list[str]:
+    if source is None:
+        return _wrapped("not limited: set nowhere")
+    whose = "everyone" if source.subject == EVERYONE else source.subject
+    row = source.override
+    if row is None:
+        return _wrapped(f"from the file, for {whose}")
+    words = "override in the database"
+    if source.origin is Origin.BOOST and row.setting.valid_until is not None:
+        words = f"boost until {local_with_zone(calendar, row.setting.valid_until)}"
+    by = f", set by {row.set_by}" if row.set_by else ""
+    why = f": {row.reason}" if row.reason else ""
+    return _wrapped(f"{words}, for {whose}{by} on {local(calendar, row.set_at)}{why}")
+
+
+def _last_refused(episode: Episode, calendar: Calendar) -> str:
+    times = (
+        "once"
+        if episode.attempts == 1
+        else f"{episode.attempts} times since {local(calendar, episode.first_at)}"
+    )
+    return (
+        f"last refused {local(calendar, episode.last_at)}, {times}, at a limit of {episode.limit}: login"
+        f" {episode.last_mailbox} from {episode.last_client_addr} as <{episode.last_sender}>"
+    )
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(
+        escaped(text),
+        _WIDTH,
+        break_on_hyphens=False,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT + "  ",
+    )
+
+
+def _record(
+    who: Subject, explanation: Explanation, at: int, *, observe: bool, is_exempt: bool
+) -> dict[str, object]:
+    """Return the JSON form."""
+    hit = None if is_exempt else explanation.hit
+    return {
+        "subject": who.key,
+        "scope": str(who.scope),
+        "at": iso(at),
+        "mode": "observe" if observe else "enforce",
+        "exempt": is_exempt,
+        "over_limit": str(hit.limit.name) if hit else None,
+        "refused": hit is not None and not observe,
+        "resets_at": iso(hit.period.end) if hit else None,
+        "limits": [_standing_record(standing) for standing in explanation.standings],
+        "defaults": [_standing_record(standing) for standing in explanation.defaults],
+    }
+
+
+def _standing_record(standing: Standing) -> dict[str, object]:
+    source = standing.source
+    return {
+        "limit": str(standing.name),
+        "subject": standing.subject,
+        "max": standing.max,
+        "used": standing.used,
+        "remaining": standing.remaining,
+        "period_start": iso(standing.period.start),
+        "period_end": iso(standing.period.end),
+        "origin": str(source.origin) if source else None,
+        "set_for": source.subject if source else None,
+        "override": override_record(source.override) if source and source.override else None,
+        "last_episode": episode_record(standing.episode) if standing.episode else None,
+    }

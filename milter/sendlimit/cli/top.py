@@ -1,0 +1,109 @@
+"""`sendlimit top`: who sends most."""
+
+from __future__ import annotations
+
+import click
+
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.printing import iso, local, number, print_json, print_table, tell
+from sendlimit.mailbox import Sender
+from sendlimit.policy import LimitName, Rules, Scope, Unit, counted_names, holding
+from sendlimit.store.overrides import overrides
+from sendlimit.store.usage import top as most_used
+from sendlimit.window import Window
+
+_WINDOWS = [str(window) for window in (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)]
+
+
+@click.command()
+@click.option(
+    "--window",
+    type=click.Choice(_WINDOWS),
+    default="day",
+    show_default=True,
+    help="Which running period.",
+)
+@click.option(
+    "--scope",
+    type=click.Choice(["mailbox", "domain"]),
+    default="mailbox",
+    show_default=True,
+    help="Mailboxes or domains.",
+)
+@click.option(
+    "--unit",
+    type=click.Choice([str(unit) for unit in Unit]),
+    default="messages",
+    show_default=True,
+    help="Mails, or their recipients.",
+)
+@click.option(
+    "-n",
+    "--number",
+    "count",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many to list.",
+)
+@as_json
+@pass_invocation
+def top(  # noqa: PLR0913 - one parameter an option
+    invocation: Invocation, *, window: str, scope: str, unit: str, count: int, as_json: bool
+) -> None:
+    """List the mailboxes or domains that have sent most in the running period.
+
+    Messages a day are always counted; other windows, and recipients, while a limit on them is
+    in force for anybody.
+
+    Example: sendlimit top --window month -n 5
+    """
+    at = invocation.now()
+    name = LimitName(Scope(scope), Unit(unit), Window(window))
+    period = invocation.calendar.period(name.window, at)
+    with invocation.database() as connection:
+        found = most_used(connection, name, period.start, count)
+        set_now = holding((row.setting for row in overrides(connection)), at)
+    rules = Rules(invocation.file_settings).with_rows(set_now)
+    rows = []
+    for subject, used in found:
+        limit = rules.limit(name, _sender(name.scope, subject))
+        rows.append((subject, used, limit.max if limit else None))
+    if as_json:
+        print_json(
+            {
+                "limit": str(name),
+                "period_start": iso(period.start),
+                "period_end": iso(period.end),
+                "subjects": [
+                    {"subject": subject, "used": used, "max": maximum}
+                    for subject, used, maximum in rows
+                ],
+            }
+        )
+        return
+    if rows:
+        print_table(
+            (scope.upper(), ">|USED", ">|OF", ">|LEFT"),
+            (
+                (
+                    subject,
+                    str(used),
+                    number(maximum),
+                    "-" if maximum is None else str(max(0, maximum - used)),
+                )
+                for subject, used, maximum in rows
+            ),
+        )
+    if name not in counted_names(rules.names()):
+        tell(f"{name} is not counted: no limit on it is in force for anybody")
+    else:
+        tell(f"{name} since {local(invocation.calendar, period.start)}")
+
+
+def _sender(scope: Scope, subject: str) -> Sender:
+    """Return what limits of a counted subject are looked up with."""
+    if scope is Scope.DOMAIN:
+        return Sender("", subject)
+    domain = subject.rpartition("@")[2] if "@" in subject else ""
+    return Sender(subject, domain or None)

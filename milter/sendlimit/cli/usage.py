@@ -1,0 +1,96 @@
+"""`sendlimit usage`: give back what is used."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.printing import iso, local, print_json, print_table, tell
+from sendlimit.cli.subject import subject_from
+from sendlimit.errors import SendlimitError
+from sendlimit.policy import LimitName
+from sendlimit.store import usage as counting
+
+if TYPE_CHECKING:
+    from sendlimit.policy import CounterKey
+    from sendlimit.window import Calendar
+
+
+@click.group()
+def usage() -> None:
+    """Change what has been counted."""
+
+
+@usage.command()
+@click.argument("subject")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@pass_invocation
+def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> None:
+    """Set the running counts of a mailbox, a domain, or the server ('global') to 0.
+
+    Only its own counts: resetting a mailbox leaves those of its domain and of the server. The
+    numbers that were taken away are printed; they can't be put back by a command. Earlier days
+    are kept. To let somebody send more without losing the count, use 'limit set --until'.
+
+    Example: sendlimit usage reset alice@example.org
+    """
+    at = invocation.now()
+    calendar = invocation.calendar
+    with invocation.database() as connection:
+        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        keys = counting.running_keys(who.scope, who.key, calendar, at)
+        used = {key: used for key, used in counting.usage(connection, keys).items() if used}
+        if used and not yes:
+            _ask(who.title, used)
+        taken = counting.reset(connection, [*used]) if used else {}
+    if as_json:
+        print_json([_record(key, amount, calendar, at) for key, amount in taken.items()])
+        return
+    if not taken:
+        tell(f"{who.title}: nothing is used")
+        return
+    print_table(
+        ("COUNTER", ">|TAKEN AWAY", "PERIOD FROM", "TO"),
+        (
+            (
+                str(_name(key)),
+                str(amount),
+                local(calendar, key.period_start),
+                local(calendar, calendar.period(key.window, at).end),
+            )
+            for key, amount in taken.items()
+        ),
+    )
+    tell(f"{who.title}: all running counts are 0 now")
+
+
+def _ask(title: str, used: dict[CounterKey, int]) -> None:
+    """Let the admin confirm.
+
+    Raises:
+        SendlimitError: nobody can be asked, or the answer is no.
+    """
+    numbers = ", ".join(f"{_name(key)} {amount}" for key, amount in used.items())
+    tell(f"{title} has used: {numbers}")
+    if not sys.stdin.isatty():
+        raise SendlimitError("nothing was changed: nobody can be asked here, so say --yes")
+    if not click.confirm("Set these to 0?", err=True):
+        raise SendlimitError("nothing was changed")
+
+
+def _name(key: CounterKey) -> LimitName:
+    return LimitName(key.scope, key.unit, key.window)
+
+
+def _record(key: CounterKey, amount: int, calendar: Calendar, at: int) -> dict[str, object]:
+    return {
+        "subject": key.subject,
+        "limit": str(_name(key)),
+        "taken": amount,
+        "period_start": iso(key.period_start),
+        "period_end": iso(calendar.period(key.window, at).end),
+    }

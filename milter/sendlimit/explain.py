@@ -1,0 +1,194 @@
+"""Why mail of somebody passes or is refused now: what `sendlimit show` says. Pure.
+
+Settings, counters, episodes and the moment come in; a list of limits with where each comes
+from, what is used and when it frees up goes out. The words are the command's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.policy import (
+    LIMIT_NAMES,
+    MESSAGES_PER_DAY,
+    CounterKey,
+    Hit,
+    Limit,
+    Origin,
+    Rules,
+    Scope,
+    first_to_name,
+    holding,
+    subject_of,
+)
+from sendlimit.window import Period, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sendlimit.mailbox import Sender
+    from sendlimit.policy import LimitName, Setting, Settings
+    from sendlimit.store import Episode
+    from sendlimit.store.overrides import Override
+    from sendlimit.window import Calendar
+
+_NARROWEST_FIRST = (Scope.MAILBOX, Scope.DOMAIN, Scope.GLOBAL)
+
+
+class Source(NamedTuple):
+    """Where a limit's value comes from.
+
+    Attributes:
+        origin: boost, override or file.
+        subject: who it is set for: "*", a domain or a mailbox.
+        override: the row of er_limit; None: from the file.
+    """
+
+    origin: Origin
+    subject: str
+    override: Override | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One limit of one subject at the moment.
+
+    Attributes:
+        name: the limit.
+        subject: what is counted: "*", a domain or a mailbox.
+        max: the limit in force; None is unlimited.
+        source: None when nobody set it.
+        used: in the running period; None for the recipients of one mail, and for what is
+            set here for others to count.
+        period: the running period.
+        episode: the last refusals by this limit.
+    """
+
+    name: LimitName
+    subject: str
+    max: int | None
+    source: Source | None
+    used: int | None
+    period: Period
+    episode: Episode | None = None
+
+    @property
+    def remaining(self) -> int | None:
+        """What is left; None when nothing is counted or it is unlimited."""
+        if self.max is None or self.used is None:
+            return None
+        return max(0, self.max - self.used)
+
+    @property
+    def hit(self) -> Hit | None:
+        """The refusal that this limit has for the next mail."""
+        used = self.used or 0
+        if self.max is None or self.source is None or used < self.max:
+            return None
+        limit = Limit(self.name, self.max, self.source.subject, self.source.origin)
+        key = CounterKey(
+            self.name.scope, self.subject, self.name.unit, self.name.window, self.period.start
+        )
+        return Hit(limit, key, used, self.period)
+
+
+class Explanation(NamedTuple):
+    """What bears on a subject's next mail.
+
+    Attributes:
+        standings: the limits that are in force or counted, the narrowest scope first.
+        defaults: settings of a domain or the server that its mailboxes or domains count by.
+        hit: the limit that the answer to the next mail would name (R7); None: it passes.
+    """
+
+    standings: tuple[Standing, ...]
+    defaults: tuple[Standing, ...]
+    hit: Hit | None
+
+
+def counters(
+    scope: Scope, sender: Sender, calendar: Calendar, at: int
+) -> dict[LimitName, CounterKey]:
+    """Return every counter that bears on a subject, and the keys of recipients_per_message.
+
+    Args:
+        scope: what the subject is; a mailbox counts in its domain and the server too.
+        sender: the mailbox and domain; of a domain, the mailbox is "".
+        calendar: cuts the periods.
+        at: the moment, seconds since 1970.
+    """
+    return {
+        name: CounterKey(
+            name.scope, subject, name.unit, name.window, calendar.period(name.window, at).start
+        )
+        for own in _scopes_above(scope)
+        for name in LIMIT_NAMES
+        if name.scope is own and (subject := subject_of(own, sender)) is not None
+    }
+
+
+def explain(  # noqa: PLR0913 - the facts, each by its own name
+    scope: Scope,
+    sender: Sender,
+    *,
+    file: Settings,
+    overrides: Iterable[Override],
+    usage: Mapping[CounterKey, int],
+    episodes: Mapping[LimitName, Episode],
+    calendar: Calendar,
+    at: int,
+) -> Explanation:
+    """Explain a subject's limits.
+
+    Args:
+        scope: what the subject is.
+        sender: the mailbox and domain; of a domain, the mailbox is "".
+        file: the limits of the file.
+        overrides: the rows of er_limit of the subject and those above it.
+        usage: the counters of `counters`; absent is 0.
+        episodes: the last one of each limit.
+        calendar: cuts the periods.
+        at: the moment, seconds since 1970.
+    """
+    rows = {
+        (row.setting.subject, row.setting.name, row.setting.valid_until is not None): row
+        for row in overrides
+    }
+    rules = Rules(file).with_rows(holding((row.setting for row in rows.values()), at))
+
+    def source(name: LimitName) -> tuple[Source | None, Setting | None]:
+        won = rules.winner(name, sender)
+        if won is None:
+            return None, None
+        setting, origin = won
+        row = None if origin is Origin.FILE else rows[setting.subject, name, origin is Origin.BOOST]
+        return Source(origin, setting.subject, row), setting
+
+    def standings() -> Iterator[Standing]:
+        for name, key in counters(scope, sender, calendar, at).items():
+            origin, setting = source(name)
+            used = None if name.window is Window.MESSAGE else usage.get(key, 0)
+            episode = episodes.get(name)
+            if setting is None and not used and episode is None and name not in MESSAGES_PER_DAY:
+                continue
+            period = calendar.period(name.window, at)
+            yield Standing(
+                name, key.subject, setting.max if setting else None, origin, used, period, episode
+            )
+
+    def defaults() -> Iterator[Standing]:
+        below = _NARROWEST_FIRST[: _NARROWEST_FIRST.index(scope)]
+        for name in LIMIT_NAMES:
+            origin, setting = source(name)
+            if name.scope in below and setting is not None and origin is not None:
+                period = calendar.period(name.window, at)
+                yield Standing(name, setting.subject, setting.max, origin, None, period)
+
+    found = tuple(standings())
+    hit = first_to_name(standing.hit for standing in found if standing.hit is not None)
+    return Explanation(found, tuple(defaults()), hit)
+
+
+def _scopes_above(scope: Scope) -> tuple[Scope, ...]:
+    return _NARROWEST_FIRST[_NARROWEST_FIRST.index(scope) :]

@@ -1,0 +1,196 @@
+"""Make the database, its user and its tables, and tell what the user may do.
+
+What needs rights that the daemon's user doesn't have runs on an admin's connection, or is
+printed for one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pymysql.converters import escape_item
+
+from sendlimit.errors import StoreError, StoreUnavailable
+from sendlimit.store.connection import MariaDBConnection, mariadb_errors, open_mariadb
+from sendlimit.store.location import MariaDBLocation, SQLiteLocation, parse_url
+from sendlimit.store.migrations import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from sendlimit.store.connection import Connection
+    from sendlimit.store.location import Location
+
+RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+"""All that the daemon and the commands need."""
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_WITHOUT_DATABASE = re.compile(r"([a-z]+://[^/?]*)/?(\?.*)?")
+_FILE_MODE = 0o660
+
+_USER = "SELECT 1 FROM mysql.user WHERE User = %s AND Host = %s"
+
+# Statements that find nothing to do, but not without the right to do it. The columns are those
+# that have no default.
+_TRIALS = {
+    "SELECT": "SELECT 1 FROM {table} WHERE 1 = 0",
+    "INSERT": "INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE 1 = 0",
+    "UPDATE": "UPDATE {table} SET {column} = {column} WHERE 1 = 0",
+    "DELETE": "DELETE FROM {table} WHERE 1 = 0",
+}
+_COUNTER = ("scope", "subject", "unit", "`window`", "period_start")
+_TABLES = {
+    "er_counter": _COUNTER,
+    "er_refusal": (*_COUNTER, "`limit`", "first_at", "last_at", "attempts"),
+    "er_committer": ("id", "batch"),
+    "er_file_limit": ("subject", "scope", "unit", "`window`"),
+    "er_day": ("period_start", "period_end"),
+    "er_limit": ("subject", "scope", "unit", "`window`"),
+}
+
+
+class Statement(NamedTuple):
+    """A statement of an admin, with its parameters apart."""
+
+    text: str
+    params: tuple[str, ...] = ()
+
+    @property
+    def literal(self) -> str:
+        """The statement as one writes it by hand."""
+        return self.text % tuple(escape_item(param, "utf8mb4") for param in self.params)
+
+
+def client_hosts(location: MariaDBLocation) -> tuple[str, ...]:
+    """Return from where the daemon connects, as the server names it in accounts."""
+    if location.unix_socket is not None:
+        return ("localhost",)
+    if all(host.name in _LOOPBACK for host in location.hosts):
+        # With skip-name-resolve the server doesn't take the addresses for "localhost".
+        return ("localhost", "127.0.0.1", "::1")
+    return ("%",)
+
+
+def statements(
+    location: MariaDBLocation, password: str, hosts: Collection[str]
+) -> Iterator[Statement]:
+    """Yield what makes database, user and grants; harmless where they exist.
+
+    An account that exists keeps its password.
+    """
+    database = f"`{location.database}`"
+    # In a GRANT "_" stands for any character.
+    granted = f"`{location.database.replace('_', chr(92) + '_')}`"
+    yield Statement(f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4")
+    for host in hosts:
+        yield Statement(
+            "CREATE USER IF NOT EXISTS %s@%s IDENTIFIED BY %s", (location.user, host, password)
+        )
+        yield Statement(f"GRANT {', '.join(RIGHTS)} ON {granted}.* TO %s@%s", (location.user, host))
+
+
+def script(location: Location, password: str, hosts: Collection[str]) -> str:
+    """Return all SQL that makes a store, for an admin to run."""
+    parts = []
+    if isinstance(location, MariaDBLocation):
+        parts = [f"{statement.literal};" for statement in statements(location, password, hosts)]
+        parts.append(f"USE `{location.database}`;")
+    parts.extend(migration.text.rstrip("\n") for migration in migrations(location))
+    return "\n".join(parts)
+
+
+def set_up(
+    connection: Connection, location: MariaDBLocation, password: str, hosts: Collection[str]
+) -> None:
+    """Make database, user and grants, and use the database."""
+    for statement in statements(location, password, hosts):
+        connection.execute(*statement)
+    connection.execute(f"USE `{location.database}`")
+
+
+def accounts(
+    connection: Connection, location: MariaDBLocation, hosts: Collection[str]
+) -> tuple[str, ...]:
+    """Return the hosts from which the user can connect already."""
+    return tuple(host for host in hosts if connection.execute(_USER, (location.user, host)))
+
+
+def admin_location(url: str) -> MariaDBLocation:
+    """Read an admin's url, which need not name a database.
+
+    Raises:
+        ValueError: with what is wrong and what is allowed.
+    """
+    match = _WITHOUT_DATABASE.fullmatch(url)
+    location = parse_url(f"{match[1]}/mysql{match[2] or ''}" if match else url)
+    if isinstance(location, SQLiteLocation):
+        raise ValueError(  # noqa: TRY004 - the text is wrong, not the type
+            "is not 'mariadb://USER@HOST' or 'mariadb://USER@localhost?unix_socket=PATH'"
+        )
+    return location
+
+
+def open_admin(location: MariaDBLocation, password: str) -> Connection:
+    """Connect as an admin, without a database: to the first of the hosts that answers.
+
+    Raises:
+        StoreUnavailable: nobody answers, or not with these credentials.
+    """
+    where = f"admin {location.user}@{location.unix_socket or ','.join(str(host) for host in location.hosts)}"
+    failure: StoreError = StoreUnavailable()
+    for host in location.hosts:
+        try:
+            with mariadb_errors(where):
+                return MariaDBConnection(
+                    open_mariadb(location, password, host, database=False), where
+                )
+        except StoreUnavailable as error:
+            failure = error
+    raise failure
+
+
+def make_file(location: SQLiteLocation) -> None:
+    """Make SQLite's file, mode 0660, with the owner of its directory when root makes it.
+
+    Raises:
+        StoreUnavailable: it can't be made.
+    """
+    path = Path(location.path)
+    try:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{location}: can't be made: {error.strerror}: {path.parent}"
+        ) from error
+    try:
+        os.fchmod(file, _FILE_MODE)
+        if os.geteuid() == 0:
+            folder = path.parent.stat()
+            os.fchown(file, folder.st_uid, folder.st_gid)
+    finally:
+        os.close(file)
+
+
+def missing_rights(connection: Connection) -> list[str]:
+    """Return what the user may not do, as "DELETE on er_counter"; nothing is changed by asking.
+
+    Raises:
+        StoreError: the connection is lost.
+    """
+    missing = []
+    for table, columns in _TABLES.items():
+        for right, trial in _TRIALS.items():
+            try:
+                connection.execute(
+                    trial.format(table=table, column=columns[0], columns=", ".join(columns))
+                )
+            except StoreError:
+                # Asked again, so that a lost connection is not taken for a missing right.
+                connection.execute("SELECT 1")
+                missing.append(f"{right} on {table}")
+    return missing
