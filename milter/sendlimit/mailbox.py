@@ -11,6 +11,8 @@ from typing import NamedTuple
 # The width of every subject column in sql/: a longer key would be refused by the database.
 KEY_MAX = 255
 _DIGEST = 40
+# So that a shortened local part and its "@" still fit before the domain (a DNS name has 253).
+_DOMAIN_MAX = KEY_MAX - len("~@") - _DIGEST
 
 
 class Sender(NamedTuple):
@@ -29,22 +31,27 @@ def sender_of(sasl_login: str, default_domain: str = "") -> Sender:
     """Normalise a SASL login; doing it twice changes nothing.
 
     Args:
-        sasl_login: as in {auth_authen}, not empty.
+        sasl_login: as in {auth_authen}, not empty. An "@" at its end says nothing.
         default_domain: appended to a login without a domain; "" appends nothing.
     """
-    login = sasl_login.lower()
-    local, _, domain = login.rpartition("@")
-    if not (local and domain) and default_domain:
-        domain = default_domain.lower()
-        login = f"{login.rstrip('@')}@{domain}"
-    elif not local:
-        domain = ""
-    return Sender(shortened(login), shortened(domain) if domain else None)
+    login = sasl_login.lower().rstrip("@")
+    local, at, domain = login.rpartition("@")
+    if not at:
+        local, domain = login, default_domain.lower()
+    if not domain:
+        return Sender(_shortened(local, KEY_MAX) or "@", None)
+    domain = domain_key(domain)
+    return Sender(f"{_shortened(local, KEY_MAX - len(domain) - 1)}@{domain}", domain)
 
 
-def shortened(key: str) -> str:
-    """Fit a key into its column and keep it unique: its start, then a digest of the whole."""
-    if len(key) <= KEY_MAX:
-        return key
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
-    return f"{key[: KEY_MAX - _DIGEST - 1]}~{digest}"
+def domain_key(domain: str) -> str:
+    """Return the key that a domain in lower case is counted under."""
+    return _shortened(domain, _DOMAIN_MAX)
+
+
+def _shortened(text: str, longest: int) -> str:
+    """Fit a text into its part of the key and keep it unique: its start, then a digest of it all."""
+    if len(text) <= longest:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    return f"{text[: longest - _DIGEST - 1]}~{digest}"

@@ -1,0 +1,49 @@
+"""Laws of rule R2, for any login."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from sendlimit.mailbox import KEY_MAX, sender_of
+
+_LOGINS = st.text(min_size=1, max_size=400)
+_DOMAINS = st.one_of(st.just(""), st.from_regex(r"[a-zA-Z]{1,20}\.(org|de)", fullmatch=True))
+
+
+@given(_LOGINS, _DOMAINS)
+@example("@", "example.org")
+@example("a" * 300, "example.org")
+@example("a@" + "d" * 300, "example.org")
+@example("a" * 300 + "@" + "d" * 300, "")
+def test_normalising_twice_is_once(login: str, default_domain: str) -> None:
+    """A mailbox normalised again is itself, in its own domain."""
+    once = sender_of(login, default_domain)
+
+    assert once == sender_of(once.mailbox, default_domain)
+
+
+@given(_LOGINS, _DOMAINS)
+def test_any_text_fits(login: str, default_domain: str) -> None:
+    """Any text gives a mailbox and a domain that fit their columns."""
+    sender = sender_of(login, default_domain)
+
+    assert 1 <= len(sender.mailbox) <= KEY_MAX
+    assert sender.domain is None or 1 <= len(sender.domain) <= KEY_MAX
+
+
+@given(st.text("ab@.", min_size=1, max_size=300), st.text("ab@.", min_size=1, max_size=300))
+@example("a" * 300 + "@x.org", "a" * 300 + "b@x.org")
+def test_different_logins_are_different_mailboxes(one: str, other: str) -> None:
+    """Without a default domain only capitals, and an "@" at the end, are made equal."""
+    assert (one.rstrip("@") == other.rstrip("@")) == (
+        sender_of(one).mailbox == sender_of(other).mailbox
+    )
+
+
+@given(st.text(max_size=50))
+def test_capitals_make_no_difference(login: str) -> None:
+    """ASCII capitals are the same mailbox."""
+    capitals = "".join(char.upper() if char.isascii() else char for char in login)
+
+    assert (
+        sender_of(login or "a").mailbox.casefold() == sender_of(capitals or "A").mailbox.casefold()
+    )
