@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.errors import SendlimitError
-from sendlimit.mailbox import Sender, sender_of
+from sendlimit.mailbox import Sender, domain_key, sender_of
 from sendlimit.policy import EVERYONE, Scope, levels
 from sendlimit.store.usage import scopes_of
 
@@ -55,17 +55,12 @@ def subject_from(text: str, connection: Connection, default_domain: str) -> Subj
     if name in {EVERYONE, SERVER}:
         return Subject(Scope.GLOBAL, EVERYONE, Sender("", None))
     if name.startswith("@") or ("@" not in name and _is_domain(name, connection)):
-        domain = _domain_key(name.removeprefix("@"))
+        domain = domain_key(name.removeprefix("@"))
         return Subject(Scope.DOMAIN, domain, Sender("", domain))
     sender = sender_of(name, default_domain)
     return Subject(Scope.MAILBOX, sender.mailbox, sender)
 
 
 def _is_domain(name: str, connection: Connection) -> bool:
-    scopes = scopes_of(connection, _domain_key(name))
+    scopes = scopes_of(connection, domain_key(name))
     return Scope.DOMAIN in scopes if scopes else "." in name
-
-
-def _domain_key(domain: str) -> str:
-    """Return a domain as the mail of its mailboxes is counted under it."""
-    return sender_of(f"postmaster@{domain}").domain or domain
