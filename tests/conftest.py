@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rig.counters import Counters, in_mariadb, in_sqlite
 from rig.dovecot import PrivateDovecot
+from rig.mailboxes import FreshDomain, fresh_domains, known_mailboxes
 from rig.mariadb import Database, PrivateMariaDB
 from rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
 from rig.process import private_folder, running
@@ -71,3 +73,40 @@ def postfix(run_folder: Path, dovecot: PrivateDovecot) -> Iterator[PrivatePostfi
         )
     ) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def unused_domains(dovecot: PrivateDovecot) -> Iterator[FreshDomain]:
+    """Domains whose mailboxes can log in; each test takes its own."""
+    dovecot.set_mailboxes(known_mailboxes())
+    return fresh_domains()
+
+
+@pytest.fixture
+def domain(unused_domains: Iterator[FreshDomain]) -> FreshDomain:
+    """A domain that no other test uses."""
+    return next(unused_domains)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def store(request: pytest.FixtureRequest, folder: Path) -> Counters:
+    """An empty store with its tables: each test runs with SQLite and with MariaDB."""
+    if request.param == "sqlite":
+        return in_sqlite(folder / "sendlimit.db")
+    return in_mariadb(request.getfixturevalue("mariadb"), request.getfixturevalue("database"))
+
+
+@pytest.fixture(scope="module")
+def shared_store(mariadb: PrivateMariaDB) -> Iterator[Counters]:
+    """A MariaDB store with its tables, for one daemon that the tests of a module share."""
+    name = f"s_{secrets.token_hex(6)}"
+    database = mariadb.create_database(name, name, secrets.token_urlsafe(9))
+    yield in_mariadb(mariadb, database)
+    mariadb.drop_database(database)
+
+
+@pytest.fixture(scope="module")
+def module_folder() -> Iterator[Path]:
+    """A folder for the tests of one module that servers of all users can enter."""
+    with private_folder("module") as folder:
+        yield folder

@@ -150,8 +150,12 @@ class Listener:
 
     def stop(self, wait_s: float) -> None:
         """Take no more connections; callbacks that run go on to their end."""
-        Milter.stop()
-        answers(self._section.socket)  # wakes libmilter, which looks every 5 s otherwise
+        # It waits for the thread that listens, which looks up every 5 s or at a connection.
+        stopper = threading.Thread(target=Milter.stop, name="stop", daemon=True)
+        stopper.start()
+        while stopper.is_alive():
+            answers(self._section.socket)
+            stopper.join(_POLL_S)
         if self._thread is not None:
             self._thread.join(wait_s)
 

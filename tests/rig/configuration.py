@@ -1,0 +1,33 @@
+"""Configurations of the daemon for tests."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+
+def configuration(
+    folder: Path, socket: Path, store: Mapping[str, str], **tables: Any  # noqa: ANN401 - TOML
+) -> dict[str, Any]:
+    """Return a configuration that says what every test needs.
+
+    Args:
+        folder: for the daemon's state; need not exist.
+        socket: the milter socket.
+        store: the `[store]` table.
+        tables: further tables; they replace those of the same name.
+    """
+    return {
+        "state_dir": str(folder / "state"),
+        "milter": {"socket": f"unix:{socket}"},
+        "store": dict(store),
+        "calendar": calendar(),
+        "log": {"level": "debug"},
+        **tables,
+    }
+
+
+def calendar() -> dict[str, str]:
+    """Return a calendar whose day neither begins nor ends while the tests run."""
+    noon = datetime.now(UTC) - timedelta(hours=12)
+    return {"timezone": "UTC", "day_starts_at": noon.strftime("%H:%M")}
