@@ -73,14 +73,18 @@ class Sendlimit:
         """End the daemon without a chance to clean up."""
         self.process.kill()
 
-    def reload(self, pattern: str = "reload") -> list[str]:
-        """Send SIGHUP and return the log lines that match and are new, at least one."""
+    def reload(self) -> str:
+        """Send SIGHUP and return the log line that says how the configuration was taken.
+
+        The line has `config-loaded` or, when the file is wrong, `config-rejected`.
+        """
+        pattern = "config-(loaded|rejected)"
         before = len(self.lines(pattern))
         self.process.send_signal(signal.SIGHUP)
         self.process.wait_until(
             lambda: len(self.lines(pattern)) > before, 20, f"logs {pattern!r} after SIGHUP"
         )
-        return self.lines(pattern)[before:]
+        return self.lines(pattern)[before]
 
     def lines(self, pattern: str = "") -> list[str]:
         """Return the lines of the daemon's log in which the regular expression is found."""
