@@ -97,18 +97,43 @@ def counted(request: Request, names: Sequence[LimitName], calendar: Calendar) ->
     return charges
 
 
-def keys_to_load(
-    asked: Iterable[Asked], names: Sequence[LimitName], calendar: Calendar
-) -> dict[CounterKey, None]:
-    """Return the counters that the requests are decided by, each once, in order."""
-    keys: dict[CounterKey, None] = {}
+def hoped_for(
+    asked: Iterable[Asked],
+    names: Sequence[LimitName],
+    calendar: Calendar,
+    owed: Mapping[CounterKey, int],
+) -> dict[CounterKey, int]:
+    """Return what is added if every request is granted, and what is owed; never negative.
+
+    The latch comes first. Counters that are only looked at are in it with 0. What is owed
+    below 0 is given back with the corrections.
+    """
+    hoped: dict[CounterKey, int] = {LATCH: 0}
     for request, _ in asked:
+        unit, amount = request.unit, request.recipients or 1
         for name in names:
-            if name.unit is Unit.RECIPIENTS or request.unit is Unit.MESSAGES:
-                found = counter(name, request.sender, calendar, request.at)
-                if found is not None:
-                    keys[found[0]] = None
-    return keys
+            if name.unit is not unit and unit is Unit.RECIPIENTS:
+                continue
+            found = counter(name, request.sender, calendar, request.at)
+            if found is not None:
+                key = found[0]
+                hoped[key] = hoped.get(key, 0) + (amount if name.unit is unit else 0)
+        if unit is Unit.MESSAGES:
+            hoped[LATCH] += 1
+    for key, amount in owed.items():
+        hoped[key] = max(0, hoped.get(key, 0) + amount)
+    return hoped
+
+
+def corrections(
+    added: Mapping[CounterKey, int], wanted: Mapping[CounterKey, int]
+) -> dict[CounterKey, int]:
+    """Return what is still to be added to each counter, negative where too much was."""
+    return {
+        key: difference
+        for key in {**added, **wanted}
+        if (difference := wanted.get(key, 0) - added.get(key, 0))
+    }
 
 
 def subjects_to_load(asked: Iterable[Asked]) -> dict[str, None]:

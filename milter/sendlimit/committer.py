@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from queue import Empty
 from typing import TYPE_CHECKING, Protocol
 
-from sendlimit.batch import answer_all, keys_to_load, names_of, reverse, subjects_to_load
+from sendlimit.batch import (
+    answer_all,
+    corrections,
+    hoped_for,
+    names_of,
+    reverse,
+    subjects_to_load,
+)
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.journal import Entry, Owed, new_id
 from sendlimit.ledger import Addition, Question
@@ -220,9 +227,8 @@ class Committer:
         asked = [question.asked for question in batch.questions]
         terms = self._ledger.terms
         names = self._ledger.names()
-        loaded = self._store.read(
-            keys_to_load(asked, names, terms.calendar), subjects_to_load(asked) if asked else ()
-        )
+        hoped = hoped_for(asked, names, terms.calendar, batch.owed.additions)
+        loaded = self._store.begin(hoped, subjects_to_load(asked) if asked else ())
         settings = holding(loaded.settings, int(self._clock()))
         needed = names_of(terms, self._ledger.known_names, settings)
         if needed != names:
@@ -234,13 +240,13 @@ class Committer:
         facts = Facts(
             terms.file.with_rows(settings), names, loaded.usage, terms.calendar, terms.observe
         )
-        batch.answers, additions = answer_all(asked, facts, batch.owed.additions)
+        batch.answers, wanted = answer_all(asked, facts, batch.owed.additions)
         batch.sent = True
         self._store.write(
             Writing(
                 self._id,
                 batch.number,
-                additions,
+                corrections(hoped, wanted),
                 list(batch.owed.episodes.values()),
                 sorted(batch.owed.journals),
             )
@@ -272,6 +278,7 @@ class Committer:
         """Hand out the answers of a batch that is in; undo those that nobody waits for."""
         self._number = batch.number
         with self._ledger.mutex:
+            self._ledger.unbooked -= batch.owed.bookings
             for question, answer in zip(batch.questions, batch.answers, strict=True):
                 if question.abandoned:
                     # Its mail was accepted undecided and is booked at its end.
@@ -335,6 +342,8 @@ class Committer:
         """Ask for the outcome of a batch that was on its way when the connection was lost."""
         if self._store.fence(self._id) == doubt.number:
             self._number = doubt.number
+            with self._ledger.mutex:
+                self._ledger.unbooked -= doubt.owed.bookings
             for answer in doubt.answers:
                 self._owed.add(reverse(answer.effects))
         else:
@@ -351,6 +360,8 @@ class Committer:
                 booked.add(entry.id)
             if entry.id not in booked:
                 self._owed.merge(entry.owed)
+                with self._ledger.mutex:
+                    self._ledger.unbooked += entry.owed.bookings
         self._entries = [entry for entry in self._entries if entry.id not in booked]
         self._journal.save(self._entries)
 

@@ -23,7 +23,7 @@ class Loaded(NamedTuple):
     """What packet 1 of a batch brings.
 
     Attributes:
-        usage: counters that have a row; others are 0.
+        usage: the counters as they were before this batch added to them.
         settings: the rows of er_limit of the subjects asked for, ended boosts too.
     """
 
@@ -70,14 +70,15 @@ class Writing:
     Attributes:
         committer: the id of the ledger, unique per process start.
         batch: its number, one more than the last.
-        additions: per counter; negative ones never take a counter below 0.
+        corrections: per counter, what packet 1 added too much or too little; a negative one
+            never takes a counter below 0 and never makes a row.
         episodes: refusals to merge into er_refusal.
         journals: ids of journals (counts saved at an earlier stop) that are in additions.
     """
 
     committer: str
     batch: int
-    additions: Mapping[CounterKey, int] = field(default_factory=dict)
+    corrections: Mapping[CounterKey, int] = field(default_factory=dict)
     episodes: Sequence[Episode] = ()
     journals: Sequence[str] = ()
 
@@ -108,14 +109,21 @@ class Store(Protocol):
     def close(self) -> None:
         """Drop the connection and what was not committed; never raises."""
 
-    def read(self, keys: Collection[CounterKey], subjects: Collection[str]) -> Loaded:
-        """Begin a transaction, lock the latch, load counters and settings (packet 1)."""
+    def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
+        """Begin a transaction, add to the counters, load them and the settings (packet 1).
+
+        Adding and loading in one statement costs a quarter of loading first (docs/design.md).
+
+        Args:
+            additions: amounts >= 0, the latch first: that locks it before all others.
+            subjects: whose rows of er_limit to load.
+        """
 
     def write(self, writing: Writing) -> None:
-        """Write and commit the transaction that read() began (packet 2)."""
+        """Write and commit the transaction that begin() began (packet 2)."""
 
     def rollback(self) -> None:
-        """End the transaction that read() began without writing; never raises."""
+        """End the transaction that begin() began without writing; never raises."""
 
     def fence(self, committer: str) -> int:
         """Return the number of the committer's last batch that is in, 0 before the first.

@@ -21,7 +21,7 @@ from sendlimit.store.connection import (
 from sendlimit.store.sqltime import to_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from sendlimit.store.location import Host, MariaDBLocation
     from sendlimit.store.rows import Row
 
-_KEYS_A_STATEMENT = 200
-"""How many ranges the optimiser is given at once; more are further statements."""
+
+def _add(added: Sequence[Row]) -> str:
+    """Return the statement that adds rows to counters and returns what they are then."""
+    return sql.MariaDB.ADD.format(rows=",".join([sql.SIX] * len(added)))
 
 
 class MariaDBStore:
@@ -95,52 +97,38 @@ class MariaDBStore:
     def _rows(self, statement: str, params: Sequence[object] = ()) -> Sequence[Row]:
         return self._run(statement, params).fetchall()
 
-    def read(self, keys: Collection[CounterKey], subjects: Collection[str]) -> Loaded:
-        """Begin, lock the latch, load: one packet."""
-        statements = ["START TRANSACTION", sql.MariaDB.LATCH]
-        params: list[object] = []
-        wanted = list(keys)
-        for first in range(0, len(wanted), _KEYS_A_STATEMENT):
-            some = wanted[first : first + _KEYS_A_STATEMENT]
-            statements.append(sql.COUNTERS + " OR ".join([sql.ONE_COUNTER] * len(some)))
-            for key in some:
-                params.extend(rows.key_params(key))
+    def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
+        """Begin, add, load: one packet."""
+        added = rows.addition_params(additions)
+        statements = ["START TRANSACTION", _add(added)]
+        params = [value for row in added for value in row]
         if subjects:
             statements.append(sql.SETTINGS.format(subjects=rows.placeholders([*subjects])))
             params.extend(subjects)
-        counters: list[Row] = []
-        settings: Sequence[Row] = ()
         with mariadb_errors(self._location):
             cursor = self._run(";".join(statements), params)
-            cursor.nextset()  # the latch
-            for _ in statements[2 : len(statements) - bool(subjects)]:
-                cursor.nextset()
-                counters.extend(cursor.fetchall())
-            if subjects:
-                cursor.nextset()
-                settings = cursor.fetchall()
+            cursor.nextset()
+            after = cursor.fetchall()
+            settings: Sequence[Row] = ()
             while cursor.nextset():
-                pass
-        return rows.loaded(counters, settings)
+                settings = cursor.fetchall()
+        return rows.loaded(additions, after, settings)
 
     def write(self, writing: Writing) -> None:
         """Write and commit: one packet."""
         statements: list[str] = []
         params: list[object] = []
-        added, back = rows.split(writing.additions)
-        if added:
-            statements.append(sql.MariaDB.ADD.format(rows=",".join([sql.SIX] * len(added))))
-            for row in added:
-                params.extend(row)
-        for amount, keys in back.items():
-            statements.append(sql.MariaDB.GIVE_BACK + " OR ".join([sql.ONE_COUNTER] * len(keys)))
-            params.append(amount)
-            for key in keys:
-                params.extend(rows.key_params(key))
+        more, back = rows.split(writing.corrections)
+        if more:
+            added = rows.addition_params(more)
+            statements.append(_add(added))
+            params.extend(value for row in added for value in row)
+        for key, amount in back.items():
+            statements.append(sql.MariaDB.GIVE_BACK)
+            params.extend((amount, *rows.key_params(key)))
         if writing.episodes:
-            statements.append(
-                sql.MariaDB.EPISODES.format(rows=",".join([sql.TWELVE] * len(writing.episodes)))
-            )
+            values = ",".join([sql.TWELVE] * len(writing.episodes))
+            statements.append(sql.MariaDB.EPISODES.format(rows=values))
             for episode in writing.episodes:
                 params.extend(rows.episode_params(episode))
         for journal in writing.journals:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sendlimit.errors import SchemaError
 from sendlimit.policy import LIMIT_NAMES, CounterKey, LimitName, Setting
 from sendlimit.store import SCHEMA_VERSION, Loaded
-from sendlimit.store.sqltime import from_sql, to_sql, until_from_sql
+from sendlimit.store.sqltime import to_sql, until_from_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,11 +25,12 @@ def key_params(key: CounterKey) -> tuple[str, str, str, str, str]:
     return str(key.scope), key.subject, str(key.unit), str(key.window), to_sql(key.period_start)
 
 
-def loaded(counters: Iterable[Row], settings: Iterable[Row]) -> Loaded:
-    """Read what packet 1 selected."""
-    # A plain tuple of strings equals and hashes like the CounterKey: the words are StrEnums.
-    usage: dict[Any, int] = {
-        (row[0], row[1], row[2], row[3], from_sql(row[4])): row[5] for row in counters
+def loaded(
+    additions: Mapping[CounterKey, int], after: Iterable[Row], settings: Iterable[Row]
+) -> Loaded:
+    """Read what packet 1 returned: the counters after the additions, in their order."""
+    usage = {
+        key: row[0] - amount for (key, amount), row in zip(additions.items(), after, strict=True)
     }
     return Loaded(usage, [setting(row) for row in settings])
 
@@ -44,19 +45,21 @@ def limit_name(row: Row) -> LimitName:
     return _NAMES[row[0], row[1], row[2]]
 
 
-def split(additions: Mapping[CounterKey, int]) -> tuple[list[Row], dict[int, list[CounterKey]]]:
-    """Part additions into rows to add, and keys to give back by amount.
+def addition_params(additions: Mapping[CounterKey, int]) -> list[Row]:
+    """Write additions as rows of er_counter."""
+    return [(*key_params(key), amount) for key, amount in additions.items()]
+
+
+def split(
+    corrections: Mapping[CounterKey, int],
+) -> tuple[dict[CounterKey, int], dict[CounterKey, int]]:
+    """Part corrections into what is to be added, and what is to be given back (as amounts > 0).
 
     What is given back must not make a row, nor take one below 0, so it is an update.
     """
-    rows: list[Row] = []
-    back: dict[int, list[CounterKey]] = {}
-    for key, amount in additions.items():
-        if amount > 0:
-            rows.append((*key_params(key), amount))
-        elif amount < 0:
-            back.setdefault(-amount, []).append(key)
-    return rows, back
+    more = {key: amount for key, amount in corrections.items() if amount > 0}
+    back = {key: -amount for key, amount in corrections.items() if amount < 0}
+    return more, back
 
 
 def episode_params(episode: Episode) -> Row:

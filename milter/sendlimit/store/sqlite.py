@@ -17,7 +17,7 @@ from sendlimit.store.migrations import upgrade
 from sendlimit.store.sqltime import to_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from sendlimit.policy import CounterKey, LimitName
     from sendlimit.store.location import SQLiteLocation
@@ -66,32 +66,27 @@ class SQLiteStore:
             raise StoreUnavailable(f"{self._location}: the file was removed or replaced")
         return self._connection
 
-    def read(self, keys: Collection[CounterKey], subjects: Collection[str]) -> Loaded:
-        """Begin (which locks the database), load."""
+    def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
+        """Begin (which locks the database), add, load."""
         connection = self._open()
         connection.begin()
-        counters: list[Row] = []
-        for key in keys:
-            counters.extend(
-                connection.execute(sql.COUNTERS + sql.ONE_COUNTER, rows.key_params(key))
-            )
+        after = [
+            connection.execute(sql.SQLite.ADD, row)[0] for row in rows.addition_params(additions)
+        ]
         settings: list[Row] = []
         if subjects:
             statement = sql.SETTINGS.format(subjects=rows.placeholders([*subjects]))
             settings = connection.execute(statement, [*subjects])
-        return rows.loaded(counters, settings)
+        return rows.loaded(additions, after, settings)
 
     def write(self, writing: Writing) -> None:
         """Write and commit."""
         connection = self._open()
-        added, back = rows.split(writing.additions)
-        for row in added:
+        more, back = rows.split(writing.corrections)
+        for row in rows.addition_params(more):
             connection.execute(sql.SQLite.ADD, row)
-        for amount, keys in back.items():
-            for key in keys:
-                connection.execute(
-                    sql.SQLite.GIVE_BACK + sql.ONE_COUNTER, (amount, *rows.key_params(key))
-                )
+        for key, amount in back.items():
+            connection.execute(sql.SQLite.GIVE_BACK, (amount, *rows.key_params(key)))
         for episode in writing.episodes:
             connection.execute(sql.SQLite.EPISODES, rows.episode_params(episode))
         for journal in writing.journals:

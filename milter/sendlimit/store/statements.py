@@ -20,7 +20,6 @@ SELECT 'global', '*', 'messages', 'ever', '1970-01-01 00:00:00', 0
 """
 
 COUNTERS = "SELECT scope, subject, unit, `window`, period_start, used FROM er_counter WHERE "
-ONE_COUNTER = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
 
 SETTINGS = """
 SELECT subject, scope, unit, `window`, max, valid_until FROM er_limit WHERE subject IN ({subjects})
@@ -52,14 +51,16 @@ INSERT INTO er_refusal (scope, subject, unit, `window`, period_start, `limit`, f
 SIX = "(%s, %s, %s, %s, %s, %s)"
 TWELVE = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
-GIVE_BACK = "UPDATE er_counter SET used = {greatest}(used - %s, 0) WHERE "
+GIVE_BACK = """
+UPDATE er_counter SET used = {greatest}(used - %s, 0)
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s"""
 
 
 class MariaDB:
     """The statements that differ, as MariaDB wants them."""
 
     LATCH = LATCH + " FOR UPDATE"
-    ADD = _COUNTER_ROW + "{rows} ON DUPLICATE KEY UPDATE used = used + VALUES(used)"
+    ADD = _COUNTER_ROW + "{rows} ON DUPLICATE KEY UPDATE used = used + VALUES(used) RETURNING used"
     GIVE_BACK = GIVE_BACK.format(greatest="GREATEST")
     EPISODES = (
         _EPISODE_ROW
@@ -78,7 +79,9 @@ INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1) ON DUPLICATE KEY 
 class SQLite:
     """The same, as SQLite wants them."""
 
-    ADD = _COUNTER_ROW + SIX + " ON CONFLICT DO UPDATE SET used = used + excluded.used"
+    ADD = (
+        _COUNTER_ROW + SIX + " ON CONFLICT DO UPDATE SET used = used + excluded.used RETURNING used"
+    )
     GIVE_BACK = GIVE_BACK.format(greatest="max")
     EPISODES = (
         _EPISODE_ROW
