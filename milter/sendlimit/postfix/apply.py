@@ -12,11 +12,11 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.attachment import FileChange
 from sendlimit.postfix.backup import FOLDER, Backup
 from sendlimit.postfix.commands import PostfixCommands
 from sendlimit.postfix.files import (
@@ -33,9 +33,10 @@ from sendlimit.postfix.snapshot import Snapshot, read_snapshot, read_text_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sendlimit.postfix.attachment import Plan
+    from sendlimit.postfix.attachment import FileChange, Plan
 
 _NOT_RUNNING = "Postfix is not running: the change counts from its next start"
+_RELOADED = "Postfix has read its configuration again"
 
 
 def apply_attach(snapshot: Snapshot, plan: Plan, socket: str, state_dir: Path) -> tuple[str, ...]:
@@ -99,41 +100,41 @@ def _prepared(snapshot: Snapshot, state_dir: Path) -> Iterator[PostfixCommands]:
 
 
 def _carry_out(plan: Plan, commands: PostfixCommands) -> tuple[str, ...]:
-    done: list[FileChange] = []
+    begun: list[FileChange] = []
     reloaded = False
-    messages: list[str] = []
+    message = _NOT_RUNNING
     try:
         for change in plan.changes:
-            done.append(change)
+            begun.append(change)
             write_change(change)
-            commands.check()
+            if change.is_reload_due:
+                commands.check()
             if change.is_reload_due and commands.is_running():
                 reloaded = True
                 commands.reload()
-                messages = ["Postfix has read its configuration again"]
-            elif change.is_reload_due:
-                messages = [_NOT_RUNNING]
+                message = _RELOADED
+        if not plan.changes[-1].is_reload_due:
+            commands.check()
     except BaseException as exc:
-        remains = _undo(done, commands, reload=reloaded)
+        remains = _undo(begun, commands, reload=reloaded)
         if not isinstance(exc, PostfixError):
             raise
         ending = f"; {remains}" if remains else "; everything is as it was before"
         raise PostfixError(f"{exc}{ending}") from exc
-    return tuple(messages)
+    return (message,)
 
 
-def _undo(done: list[FileChange], commands: PostfixCommands, *, reload: bool) -> str:
-    """Put files back; returns what could not be done, empty when all could."""
+def _undo(begun: list[FileChange], commands: PostfixCommands, *, reload: bool) -> str:
+    """Put files back; returns what could not be done, empty when all could.
+
+    The last file may not have been written any more: then there is nothing to put back.
+    """
     remains: list[str] = []
-    for change in reversed(done):
-        back = FileChange(
-            path=change.path,
-            before=change.after,
-            after=change.before,
-            without_us=change.without_us,
-        )
+    for number, change in reversed(list(enumerate(begun, 1))):
+        back = replace(change, before=change.after, after=change.before)
+        is_written = read_text_file(change.path).text == change.after
         try:
-            if read_text_file(change.path).text != change.before:
+            if is_written or number < len(begun) or reload:
                 write_change(back)
         except PostfixError as exc:
             remains.append(str(exc))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import re
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 from sendlimit.errors import PostfixError
 
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 _TIMEOUT_S = 60  # `postfix check` walks through the whole queue directory
+_LISTEN_S = 5  # longer than it takes to read what a command that has ended said
 _DIAGNOSTIC = re.compile(r"(?:fatal|error|panic):")
 
 
@@ -52,10 +56,7 @@ class PostfixCommands:
         Raises:
             PostfixError: it complains.
         """
-        done = run("postfix", "-c", str(self.config_directory), "check")
-        if done.returncode != 0:
-            msg = f"'postfix -c {self.config_directory} check' fails: {complaint(done)}"
-            raise PostfixError(msg)
+        self._control("check")
 
     def is_running(self) -> bool:
         """Tell whether this Postfix runs."""
@@ -67,9 +68,12 @@ class PostfixCommands:
         Raises:
             PostfixError: it can't.
         """
-        done = run("postfix", "-c", str(self.config_directory), "reload")
+        self._control("reload")
+
+    def _control(self, word: str) -> None:
+        done = run_on_terminal("postfix", "-c", str(self.config_directory), word)
         if done.returncode != 0:
-            msg = f"'postfix -c {self.config_directory} reload' fails: {complaint(done)}"
+            msg = f"'postfix -c {self.config_directory} {word}' fails: {complaint(done)}"
             raise PostfixError(msg)
 
 
@@ -92,6 +96,36 @@ def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
     Raises:
         PostfixError: it is not installed, or hangs.
     """
+    return _run(program, words, subprocess.PIPE)
+
+
+def run_on_terminal(program: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that says what is wrong to a terminal only, and to the mail log.
+
+    `postfix check` and `postfix reload` speak through postlog(1), which writes to stderr when
+    that is a terminal. Raises as `run`.
+    """
+    ours, theirs = pty.openpty()
+    words_heard: list[bytes] = []
+    listener = threading.Thread(target=_listen, args=(ours, words_heard), daemon=True)
+    listener.start()
+    try:
+        done = _run(program, words, theirs)
+    finally:
+        os.close(theirs)
+        listener.join(_LISTEN_S)
+        os.close(ours)
+    done.stderr = b"".join(words_heard).decode(errors="surrogateescape")
+    return done
+
+
+def _listen(terminal: int, words_heard: list[bytes]) -> None:
+    with contextlib.suppress(OSError):  # EIO: everybody has closed the other side
+        while words := os.read(terminal, 4096):
+            words_heard.append(words)
+
+
+def _run(program: str, words: tuple[str, ...], stderr: int) -> subprocess.CompletedProcess[str]:
     path = shutil.which(program, path=_PATH)
     if path is None:
         msg = f"there is no '{program}' command: install Postfix first (apt-get install postfix)"
@@ -100,7 +134,8 @@ def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - no shell, and the words are paths and names
             [path, *words],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             encoding="utf-8",
             errors="surrogateescape",
             env={**os.environ, "PATH": _PATH, "LC_ALL": "C"},

@@ -1,0 +1,140 @@
+"""Edits of main.cf and master.cf leave everything else as it was."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendlimit.postfix import main_cf, master_cf
+from sendlimit.postfix.services import is_own_override, is_own_parameter
+
+_MASTER_LINES = st.sampled_from(
+    [
+        "smtp inet n - y - - smtpd\n",
+        "submission inet n - y - - smtpd -o a=b\n",
+        "  -o syslog_name=postfix/x\n",
+        "\t-o { smtpd_milters = { inet:a:1, default_action=accept } }   -o c=d\n",
+        "# comment\n",
+        "  # indented comment\n",
+        "\n",
+        "pickup unix n - y 60 1 pickup\n",
+        "maildrop unix - n n - - pipe flags=DRXhu argv=x -o ${recipient}\n",
+    ]
+)
+_MAIN_LINES = st.sampled_from(
+    ["a = b\n", "  continued\n", "# comment\n", "\n", "smtpd_milters=inet:a:1,\n", "\tinet:b:2\n"]
+)
+
+
+@st.composite
+def _texts(draw: st.DrawFn, lines: st.SearchStrategy[str], first: str) -> str:
+    text = first + "".join(draw(st.lists(lines, max_size=12)))
+    return text if draw(st.booleans()) else text.rstrip("\n")
+
+
+@given(text=_texts(_MASTER_LINES, "25 inet n - y - - smtpd\n"))
+def test_master_cf_comes_back(text: str) -> None:
+    """Options that were added to services can be taken out without a trace."""
+    keys = {service.key for service in master_cf.services(text)}
+    option = "smtpd_milters=$sendlimit_milters"
+    attached = master_cf.with_overrides(text, dict.fromkeys(keys, option))
+
+    for service in master_cf.services(attached):
+        assert is_own_override(service.overrides[-1])
+    assert text == master_cf.without(attached, is_own_override)
+
+
+@given(text=_texts(_MAIN_LINES, "compatibility_level = 3.6\n"))
+def test_main_cf_comes_back(text: str) -> None:
+    """Settings that were added can be taken out; a newline at the end may stay."""
+    attached = main_cf.with_settings(
+        text, {"sendlimit_milters": "{ x }", "sendlimit_milters_a": ""}
+    )
+
+    assert main_cf.settings(attached)[:-2] == main_cf.settings(text)
+    assert [setting.name for setting in main_cf.settings(attached)][-2:] == [
+        "sendlimit_milters",
+        "sendlimit_milters_a",
+    ]
+    assert main_cf.without(attached, is_own_parameter) in {text, text + "\n"}
+
+
+def test_setting_over_several_lines() -> None:
+    """A setting goes on over indented lines, with comments and blank lines between."""
+    text = "x = 1\nsendlimit_milters = inet:a:1,\n# comment\n\n  unix:b\ny = 2\n"
+
+    setting = main_cf.settings(text)[1]
+
+    assert (setting.name, setting.value) == ("sendlimit_milters", "inet:a:1, unix:b")
+    assert main_cf.without(text, is_own_parameter) == "x = 1\ny = 2\n"
+
+
+_OURS = "smtpd_milters=$sendlimit_milters"
+
+
+@pytest.mark.parametrize(
+    ("attached", "detached"),
+    [
+        pytest.param(
+            f"smtp inet n - y - - smtpd -o a=b -o {_OURS} -o c=d\n",
+            "smtp inet n - y - - smtpd -o a=b -o c=d\n",
+            id="among-others-on-the-first-line",
+        ),
+        pytest.param(
+            f"smtp inet n - y - - smtpd\n  -o {_OURS} -o c=d\n",
+            "smtp inet n - y - - smtpd\n  -o c=d\n",
+            id="before-another",
+        ),
+        pytest.param(
+            f"smtp inet n - y - - smtpd\n  -o c=d -o {_OURS}\nx unix n - y - - x\n",
+            "smtp inet n - y - - smtpd\n  -o c=d\nx unix n - y - - x\n",
+            id="after-another",
+        ),
+        pytest.param(
+            "smtp inet n - y - - smtpd\n  -o { smtpd_milters = $sendlimit_milters }\n",
+            "smtp inet n - y - - smtpd\n",
+            id="in-braces",
+        ),
+        pytest.param(
+            "smtp inet n - y - - smtpd\n  -osmtpd_milters=${sendlimit_milters_smtp_inet}\n",
+            "smtp inet n - y - - smtpd\n",
+            id="in-one-word",
+        ),
+        pytest.param(
+            f"smtp inet n - y - - smtpd\n  -o\n  # why\n  {_OURS}\n  -v\n",
+            "smtp inet n - y - - smtpd\n  -v\n",
+            id="over-two-lines",
+        ),
+        pytest.param(
+            "smtp inet n - y - - smtpd -o smtpd_milters=$sendlimiter\n",
+            "smtp inet n - y - - smtpd -o smtpd_milters=$sendlimiter\n",
+            id="not-ours",
+        ),
+    ],
+)
+def test_option_in_any_layout(attached: str, detached: str) -> None:
+    """Our option is found however somebody laid it out, and others stay where they are."""
+    assert detached == master_cf.without(attached, is_own_override)
+
+
+def test_last_override_is_read_last() -> None:
+    """Options keep their order and their values, with blanks and braces."""
+    text = (
+        "submission inet n - y - - smtpd\n"
+        "  -o smtpd_milters=inet:a:1   -o x=$y\n"
+        "  -o { smtpd_milters = { inet:b:2,\n"
+        "     default_action=accept } unix:c }\n"
+    )
+
+    (service,) = master_cf.services(text)
+
+    assert service.key == "submission/inet"
+    assert [(option.name, option.value.split()) for option in service.overrides] == [
+        ("smtpd_milters", ["inet:a:1"]),
+        ("x", ["$y"]),
+        ("smtpd_milters", ["{", "inet:b:2,", "default_action=accept", "}", "unix:c"]),
+    ]
+
+
+def test_line_with_too_few_fields() -> None:
+    """A line that is no service is left to Postfix to complain about."""
+    assert master_cf.services("smtp inet n\n") == []
