@@ -4,7 +4,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sendlimit.mailbox import Sender
-from sendlimit.policy import LIMIT_NAMES, CounterKey, LimitName, Rules, Setting, Settings
+from sendlimit.policy import (
+    EVERYONE,
+    LIMIT_NAMES,
+    CounterKey,
+    Hit,
+    Limit,
+    LimitName,
+    Origin,
+    Rules,
+    Setting,
+    Settings,
+    subject_of,
+)
 from sendlimit.window import Calendar
 
 ALICE = Sender("alice@example.org", "example.org")
@@ -52,3 +64,16 @@ def key_of(name: str, subject: str, at: int = NOON, calendar: Calendar = UTC) ->
     """Return the key of the counter that a limit of this name is held against."""
     scope, unit, window = named(name)
     return CounterKey(scope, subject, unit, window, calendar.period(window, at).start)
+
+
+def hit_of(name: str, limit: int, used: int, sender: Sender = ALICE, at: int = NOON) -> Hit:
+    """Return a hit of a limit that the config file sets for everyone, in UTC."""
+    limit_name = named(name)
+    subject = subject_of(limit_name.scope, sender)
+    assert subject is not None
+    return Hit(
+        Limit(limit_name, limit, EVERYONE, Origin.FILE),
+        key_of(name, subject, at),
+        used,
+        UTC.period(limit_name.window, at),
+    )

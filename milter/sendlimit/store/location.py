@@ -80,6 +80,9 @@ def parse_url(url: str) -> Location:
         if not url.startswith("sqlite:///") or path == "/":
             raise ValueError("is not 'sqlite:///' followed by an absolute path")
         return SQLiteLocation(unquote(path))
+    if url.count("@") > 1:
+        # Else a piece of a password would be taken for a host, and shown as that.
+        raise ValueError("has more than one '@'; write one in a user or password as '%40'")
     match = _URL.fullmatch(url)
     if match is None:
         raise ValueError(

@@ -1,0 +1,170 @@
+"""Log lines: their form is an interface, pinned here."""
+
+import logging
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counting_samples import hit_of
+from sendlimit import maillog
+from sendlimit.errors import StoreUnavailable
+
+_HIT = hit_of("mailbox.messages_per_day", 100, 101)
+_RESETS = datetime(2026, 11, 23, tzinfo=ZoneInfo("Europe/Berlin"))
+_REFUSED = (
+    r"mailbox=alice@example\.org client=192\.0\.2\.7 sender=a@b\.org scope=mailbox"
+    r" subject=alice@example\.org unit=messages window=day limit=100 used=101"
+    r" resets_at=2026-11-23T00:00:00\+01:00"
+)
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What is logged, down to level debug."""
+    caplog.set_level(logging.DEBUG, logger="sendlimit")
+    return caplog
+
+
+@pytest.mark.parametrize(
+    ("event", "level", "line"),
+    [
+        pytest.param(
+            lambda: maillog.refused(_HIT, "alice@example.org", "192.0.2.7", "a@b.org", _RESETS),
+            "INFO", f"refused {_REFUSED}", id="refused",
+        ),
+        pytest.param(
+            lambda: maillog.would_refuse(_HIT, "alice@example.org", "192.0.2.7", "a@b.org", _RESETS),
+            "INFO", f"would-refuse {_REFUSED}", id="would-refuse",
+        ),
+        pytest.param(
+            lambda: maillog.accepted("alice@example.org", "2001:db8::7", "", "4WXYZ", 3),
+            "DEBUG", r'accepted mailbox=alice@example\.org client=2001:db8::7 sender="" queue_id=4WXYZ recipients=3',
+            id="accepted",
+        ),
+        pytest.param(
+            lambda: maillog.accepted_on_failure("alice@example.org", "store"),
+            "WARNING", r"accepted-on-failure mailbox=alice@example\.org reason=store", id="accepted-on-failure",
+        ),
+        pytest.param(
+            lambda: maillog.refused_on_failure("alice@example.org", "store"),
+            "WARNING", r"refused-on-failure mailbox=alice@example\.org reason=store", id="refused-on-failure",
+        ),
+        pytest.param(
+            lambda: maillog.store_down(StoreUnavailable("mariadb u@h:3306/d: can't connect")),
+            "ERROR", r'store-down error="mariadb u@h:3306/d: can\'t connect"', id="store-down",
+        ),
+        pytest.param(lambda: maillog.store_back(17), "WARNING", "store-back bookings=17", id="store-back"),
+        pytest.param(
+            lambda: maillog.batch_retried(StoreUnavailable("gone")), "INFO", "batch-retried error=gone", id="batch-retried"
+        ),
+        pytest.param(
+            lambda: maillog.journal_unreadable(ValueError("unbooked.json: bad")),
+            "ERROR", r'journal-unreadable error="unbooked\.json: bad"', id="journal-unreadable",
+        ),
+        pytest.param(
+            lambda: maillog.config_loaded(Path("/etc/sendlimit/sendlimit.toml"), 4),
+            "INFO", r"config-loaded file=/etc/sendlimit/sendlimit\.toml limits=4", id="config-loaded",
+        ),
+        pytest.param(
+            lambda: maillog.nothing_limited(Path("/x.toml")), "WARNING", r"nothing-limited file=/x\.toml", id="nothing-limited"
+        ),
+        pytest.param(
+            lambda: maillog.config_rejected(["/x.toml: mode: is wrong"]),
+            "ERROR", r'config-rejected error="/x\.toml: mode: is wrong"', id="config-rejected",
+        ),
+        pytest.param(
+            lambda: maillog.restart_needed("milter"), "WARNING", "restart-needed key=milter", id="restart-needed"
+        ),
+        pytest.param(
+            lambda: maillog.started("0.1.0", "unix:/run/m.sock", "sqlite /s.db"),
+            "INFO", r'started version=0\.1\.0 socket=unix:/run/m\.sock store="sqlite /s\.db"', id="started",
+        ),
+        pytest.param(lambda: maillog.stopping("SIGTERM"), "INFO", "stopping signal=SIGTERM", id="stopping"),
+        pytest.param(lambda: maillog.stopped(booked=True), "INFO", "stopped booked=yes", id="stopped"),
+        pytest.param(lambda: maillog.stopped(booked=False), "INFO", "stopped booked=no", id="stopped, in state_dir"),
+        pytest.param(lambda: maillog.lines_dropped(9), "WARNING", "lines-dropped number=9", id="lines-dropped"),
+    ],
+)  # fmt: skip
+def test_line(
+    lines: pytest.LogCaptureFixture, event: Callable[[], None], level: str, line: str
+) -> None:
+    """Each event is one line of its level: its name, then key=value."""
+    event()
+
+    (record,) = lines.records
+    assert level == record.levelname
+    assert re.fullmatch(line, record.getMessage())
+
+
+def test_each_problem_of_a_config_is_a_line(lines: pytest.LogCaptureFixture) -> None:
+    """A file with three mistakes is rejected in three lines."""
+    maillog.config_rejected(["one", "two", "three"])
+
+    assert lines.messages == [
+        f"config-rejected error={number}" for number in ("one", "two", "three")
+    ]
+
+
+def test_fault_has_its_trace_once(lines: pytest.LogCaptureFixture) -> None:
+    """The trace of a fault is logged the first time; a repeat of the same is one line."""
+    maillog._known_faults.clear()
+    for _ in range(3):
+        try:
+            [].pop()
+        except IndexError:
+            maillog.fault("envfrom")
+
+    traces = [message for message in lines.messages if message.startswith("Traceback")]
+    faults = [message for message in lines.messages if message.startswith("fault ")]
+    assert len(traces) == 1
+    assert faults == ["fault where=envfrom error=\"IndexError('pop from empty list')\""] * 3
+
+
+def test_accepted_costs_nothing_above_debug(caplog: pytest.LogCaptureFixture) -> None:
+    """At level info accepted mail makes no line."""
+    caplog.set_level(logging.INFO, logger="sendlimit")
+    maillog.accepted("alice@example.org", "192.0.2.7", "", "4WXYZ", 3)
+
+    assert not caplog.records
+    assert not maillog.accepts_debug()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        pytest.param("alice@example.org", "alice@example.org", id="plain"),
+        pytest.param("", '""', id="empty"),
+        pytest.param("a b", '"a b"', id="blank"),
+        pytest.param('a"b', '"a\\"b"', id="quote"),
+        pytest.param("a\\b", '"a\\\\b"', id="backslash"),
+        pytest.param("x\nrefused mailbox=y", '"x\\nrefused mailbox=y"', id="line break"),
+        pytest.param("\x1b[31m\x07", '"\\x1b[31m\\x07"', id="terminal"),
+        pytest.param("\u2028\u202e", '"\\u2028\\u202e"', id="odd separators"),
+        pytest.param("\ud800", '"\\ud800"', id="lone surrogate"),
+        pytest.param("jürgen", '"jürgen"', id="umlaut"),
+        pytest.param("x used=0", '"x used=0"', id="another key"),
+        pytest.param(7, "7", id="number"),
+    ],
+)
+def test_escaped(value: object, expected: str) -> None:
+    """A value is plain, or quoted with its controls escaped."""
+    assert expected == maillog.escaped(value)
+
+
+@given(st.text(max_size=80))
+def test_no_value_forges_a_line(value: str) -> None:
+    """Any value is one printable word or one quoted text, from which it can be read back."""
+    shown = maillog.escaped(value)
+
+    assert shown.isprintable()
+    if shown.startswith('"'):
+        assert re.fullmatch(r'"(?:[^"\\]|\\.)*"', shown)
+    else:
+        assert value == shown
+        assert not re.search(r'[\s"\\]', shown)
