@@ -38,7 +38,7 @@ class Line(NamedTuple):
 @as_json
 @pass_invocation
 def check(invocation: Invocation, *, as_json: bool) -> None:
-    """Check each layer: file, database, schema version, rights, limits, socket.
+    """Check the file, the database, rights, limits and the socket.
 
     Nothing is changed. Run it as root, who may read everything. Exit code 0 when there is no
     error, 2 when the configuration is wrong, else 1. 'sendlimit doctor' goes further and looks

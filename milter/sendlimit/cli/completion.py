@@ -12,7 +12,9 @@ from sendlimit.errors import SendlimitError
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a shell complete sendlimit's commands, options and names of limits.
+    """Print what lets a shell complete sendlimit's words.
+
+    Commands, options, and names of limits.
 
     Examples:
       sendlimit completion bash > /etc/bash_completion.d/sendlimit

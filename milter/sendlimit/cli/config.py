@@ -20,9 +20,9 @@ _INDENT = "    "
 @as_json
 @pass_invocation
 def config(invocation: Invocation, key: str, *, as_json: bool) -> None:
-    """Print every setting in force, and whether it comes from the file or is the default.
+    """Print every setting in force and where it comes from.
 
-    KEY prints only that one, or those below it: 'limits', 'store.url'. Limits that were set
+    The file, or the default. KEY prints only that one, or those below it: 'limits', 'store.url'. Limits that were set
     with 'sendlimit limit set' are in 'sendlimit limit list'. A password is not printed.
 
     Example: sendlimit config limits

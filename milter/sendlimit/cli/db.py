@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from sendlimit.store.connection import Connection
 
+_SET_PASSWORD = "SET PASSWORD FOR '{}'@'HOST' = PASSWORD('...')"  # noqa: S105 - without one
 _PASSWORD_FILE = "/etc/sendlimit/store.password"  # noqa: S105 - a path
 
 
@@ -54,7 +55,7 @@ def _admin_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group()
 def db() -> None:
-    """Make the tables in the database, bring them up to date, tell how they stand."""
+    """Make the tables in the database, or bring them up to date."""
 
 
 @db.command()
@@ -210,15 +211,18 @@ def _init_as_admin(
     tell(
         f"user {location.user} (from {', '.join(hosts)}) may {', '.join(RIGHTS)} in {location.database}, nothing else"
     )
-    _make_tables(connection, invocation)
     if made_up is not None:
+        # Before anything else can fail.
         _hand_over(made_up, invocation)
-    elif password is None:
-        tell(
-            f"user {location.user} was there and keeps its password, which is not in store.password_file"
-        )
+    _make_tables(connection, invocation)
+    known = password or made_up
+    if known is not None:
+        _prove(location, known)
     else:
-        _prove(location, password)
+        tell(
+            f"user {location.user} was there and keeps its password, which store.password_file does"
+            f" not have; to give it another: {_SET_PASSWORD.format(location.user)}"
+        )
 
 
 def _prove(location: MariaDBLocation, password: str) -> None:
@@ -232,7 +236,7 @@ def _prove(location: MariaDBLocation, password: str) -> None:
     except StoreError as error:
         raise SendlimitError(
             f"{error}\nthe user was there before with another password; to give it the one in the file:"
-            f" SET PASSWORD FOR {location.user}@HOST = PASSWORD('...')"
+            f" {_SET_PASSWORD.format(location.user)}"
         ) from error
     missing = missing_rights(connection)
     connection.close()

@@ -92,7 +92,7 @@ class LimitValueType(click.ParamType[int | str]):
 
 @click.group()
 def limit() -> None:
-    """Set limits in the database, for good or until a moment, and see what is set.
+    """Set limits in the database, for good or for a while.
 
     They go before the limits in the configuration file and hold from the next mail on. For
     each limit the most specific setting wins: the mailbox's, then its domain's, then that for
@@ -155,7 +155,7 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
             {"now": override_record(row), "before": override_record(before) if before else None}
         )
         return
-    say(f"{_titled(who)}: {name} is {_described(row, calendar)}")
+    say(f"{_titled(who)}: {name} is {_value(row, calendar)}")
     say(
         f"before: {_described(before, calendar) if before else f'no {_kind(is_boost=valid_until is not None)}'}"
     )
@@ -310,11 +310,15 @@ def _until(row: Override, calendar: Calendar, at: int) -> list[str]:
     return [local(calendar, row.setting.valid_until), *([] if _holds(row, at) else ["(ended)"])]
 
 
-def _described(row: Override, calendar: Calendar) -> str:
+def _value(row: Override, calendar: Calendar) -> str:
     until = row.setting.valid_until
     end = "" if until is None else f" until {local_with_zone(calendar, until)}"
+    return f"{number(row.setting.max)}{end}"
+
+
+def _described(row: Override, calendar: Calendar) -> str:
     reason = f" ({row.reason})" if row.reason else ""
-    return f"{number(row.setting.max)}{end}, set by {row.set_by or '?'} on {local(calendar, row.set_at)}{reason}"
+    return f"{_value(row, calendar)}, set by {row.set_by or '?'} on {local(calendar, row.set_at)}{reason}"
 
 
 def _undo(row: Override, before: Override | None, at: int) -> str:

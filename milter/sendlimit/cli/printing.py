@@ -37,6 +37,7 @@ def say(*lines: str, style: str = "") -> None:
     console = _console()
     for line in lines:
         console.print(Text(escaped(line), style=style), soft_wrap=True)
+    console.file.flush()  # before words that follow on stderr
 
 
 def tell(*lines: str) -> None:

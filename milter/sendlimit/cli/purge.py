@@ -32,7 +32,7 @@ _REPORT_EVERY = 10_000
 @as_json
 @pass_invocation
 def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
-    """Remove old counts, refusals and ended boosts from the database.
+    """Remove old counts, refusals and ended boosts.
 
     Counts of periods that have not ended are never touched, nor are limits that hold. It works
     in small steps beside the daemon; the timer sendlimit-purge.timer runs it every day.

@@ -37,9 +37,9 @@ _WIDTH = 80
 @as_json
 @pass_invocation
 def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
-    """Explain the limits of a mailbox, a domain, or the server (the default).
+    """Explain the limits of a mailbox, a domain, or the server.
 
-    SUBJECT is a mailbox, a domain, or 'global'. The first line says what happens to the next
+    SUBJECT is a mailbox, a domain, or 'global' (the default: the server). The first line says what happens to the next
     mail. Then come all limits that bear on it: what is used, when the count starts again, and
     which setting each comes from: a boost, an override in the database, or the file.
 

@@ -51,9 +51,9 @@ _WINDOWS = [str(window) for window in (Window.MINUTE, Window.HOUR, Window.DAY, W
 def top(  # noqa: PLR0913 - one parameter an option
     invocation: Invocation, *, window: str, scope: str, unit: str, count: int, as_json: bool
 ) -> None:
-    """List the mailboxes or domains that have sent most in the running period.
+    """List who has sent most in the running period.
 
-    Messages a day are always counted; other windows, and recipients, while a limit on them is
+    Mailboxes, or with --scope domain domains. Messages a day are always counted; other windows, and recipients, while a limit on them is
     in force for anybody.
 
     Example: sendlimit top --window month -n 5

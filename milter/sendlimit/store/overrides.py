@@ -29,7 +29,7 @@ _CHANGE = "UPDATE er_limit SET " + _NEW + _KEY  # noqa: S608 - constants
 _ADD = """
 INSERT INTO er_limit (max, valid_until, reason, set_by, set_at, subject, scope, unit, `window`)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
-_REMOVE = "DELETE FROM er_limit" + _KEY
+_REMOVE = "DELETE FROM er_limit" + _KEY  # noqa: S608 - constants
 _ENDED = "DELETE FROM er_limit WHERE valid_until < %s"
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.policy import CounterKey, Scope, Unit
-from sendlimit.store import statements as sql
 from sendlimit.store.rows import key_params
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 _CHUNK = 200
 """Rows a statement and a transaction: short enough not to hold up the daemon."""
 
+_USED = "SELECT scope, subject, unit, `window`, period_start, used FROM er_counter WHERE "
+_ONE_COUNTER = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
 _TOP = """
 SELECT subject, used FROM er_counter
  WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s AND used > 0
@@ -47,7 +48,7 @@ def usage(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey
     """Return the counters that have a row; never below 0."""
     found: dict[CounterKey, int] = {}
     for chunk in _chunks(keys):
-        for row in connection.execute(sql.COUNTERS + _any_of(chunk), _params(chunk)):
+        for row in connection.execute(_USED + _any_of(chunk), _params(chunk)):
             found[_key(row)] = max(0, row[5])
     return found
 
@@ -128,7 +129,7 @@ def _chunks(keys: Sequence[CounterKey]) -> Iterator[Sequence[CounterKey]]:
 
 
 def _any_of(keys: Sequence[CounterKey]) -> str:
-    return " OR ".join([sql.ONE_COUNTER] * len(keys))
+    return " OR ".join([_ONE_COUNTER] * len(keys))
 
 
 def _params(keys: Iterable[CounterKey]) -> list[str]:

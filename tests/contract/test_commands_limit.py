@@ -1,0 +1,147 @@
+"""`sendlimit limit` on both databases, and what the commands answer to wrong words."""
+
+import shlex
+from collections.abc import Sequence
+
+import pytest
+
+from command_samples import ALICE, Commands, at
+
+
+def test_boost_and_override(commands: Commands) -> None:
+    """A boost and a lasting override stand side by side; the boost goes first until it ends."""
+    commands.json("limit", "set", ALICE, "mailbox.messages_per_day", "300")
+    commands.json("limit", "set", ALICE, "mailbox.messages_per_day", "500", "--until", "+2h")
+    assert limit_in_force(commands) == (500, "boost")
+    commands.now += 2 * 3600
+    assert limit_in_force(commands) == (300, "override")
+    commands.json("limit", "unset", ALICE, "mailbox.messages_per_day", "--lasting")
+    assert limit_in_force(commands) == (200, "file")
+
+
+def limit_in_force(commands: Commands) -> tuple[int, str]:
+    """Return Alice's messages a day, and where they come from."""
+    shown = commands.json("show", ALICE)
+    assert isinstance(shown, dict)
+    found = {line["limit"]: line for line in shown["limits"]}["mailbox.messages_per_day"]
+    return found["max"], found["origin"]
+
+
+def test_set_again_says_what_was(commands: Commands) -> None:
+    """Setting a limit again replaces it, and the printed undo brings the old one back."""
+    words = ["limit", "set", "Alice@Example.org", "mailbox.messages_per_day"]
+    first = commands.lines(*words, "300", "--reason", "a 'big' list")
+    assert first[1] == "before: no override"
+    second = commands.lines(*words, "unlimited")
+    assert second[0] == f"mailbox {ALICE}: mailbox.messages_per_day is unlimited"
+    assert second[1].startswith("before: 300, set by ")
+    undo = shlex.split(second[2].removeprefix("undo:   sendlimit "))
+    assert commands(*undo) == 0
+    (row,) = listed(commands)
+    assert (row["max"], row["reason"], row["until"]) == (300, "a 'big' list", None)
+    undo = shlex.split(first[2].removeprefix("undo:   sendlimit "))
+    assert commands(*undo) == 0
+    assert listed(commands) == []
+
+
+def listed(commands: Commands) -> list[dict[str, object]]:
+    """Return what 'limit list' lists."""
+    found = commands.json("limit", "list")
+    assert isinstance(found, list)
+    return found
+
+
+def test_unset_wants_to_know_which(commands: Commands) -> None:
+    """With a boost and an override of one limit, 'unset' says that it needs to know which."""
+    commands("limit", "set", ALICE, "mailbox.messages_per_day", "300")
+    commands("limit", "set", ALICE, "mailbox.messages_per_day", "500", "--until", "+2h")
+    assert commands("limit", "unset", ALICE, "mailbox.messages_per_day") == 1
+    assert "say --boost or --lasting" in commands.stderr
+    assert commands("limit", "unset", ALICE, "mailbox.messages_per_day", "--boost") == 0
+    assert commands("limit", "unset", ALICE, "mailbox.messages_per_day") == 0
+    assert commands("limit", "unset", ALICE, "mailbox.messages_per_day") == 1
+    assert "neither a boost nor an override" in commands.stderr
+
+
+def test_list_of_a_subject(commands: Commands) -> None:
+    """'limit list SUBJECT' lists its limits only, ended boosts marked."""
+    commands("limit", "set", ALICE, "mailbox.messages_per_day", "500", "--until", "18:00")
+    commands("limit", "set", "example.org", "domain.messages_per_hour", "7", "--reason", "x\x1b[0m")
+    commands("limit", "set", "global", "global.messages_per_month", "0")
+    assert [row["subject"] for row in listed(commands)] == ["*", ALICE, "example.org"]
+    commands.now = at("2026-11-22 19:00")
+    lines = commands.lines("limit", "list", ALICE)
+    assert "(ended)" in "".join(lines)
+    assert "example.org domain" not in "".join(lines)
+    assert r"x\x1b[0m" in "".join(commands.lines("limit", "list", "example.org"))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        pytest.param(
+            ["limit", "set", ALICE, "global.messages_per_day", "5"],
+            2,
+            "must be '*'",
+            id="global-of-a-mailbox",
+        ),
+        pytest.param(
+            ["limit", "set", ALICE, "domain.messages_per_day", "5"],
+            2,
+            "must be 'example.org' or '*'",
+            id="domain-of-a-mailbox",
+        ),
+        pytest.param(
+            ["limit", "set", "example.org", "global.messages_per_day", "5"],
+            2,
+            "must be '*'",
+            id="global-of-a-domain",
+        ),
+        pytest.param(
+            ["limit", "set", " ", "mailbox.messages_per_day", "5"],
+            1,
+            "SUBJECT is empty",
+            id="empty",
+        ),
+        pytest.param(
+            ["limit", "set", ALICE, "mailbox.messages_per_day", "-1"],
+            2,
+            "No such option",
+            id="negative",
+        ),
+        pytest.param(
+            ["limit", "set", ALICE, "mailbox.messages_per_day", "1.5"],
+            2,
+            "a whole number from 0",
+            id="fraction",
+        ),
+        pytest.param(
+            ["limit", "set", ALICE, "mailbox.messages_per_year", "1"],
+            2,
+            "is not a limit; allowed",
+            id="unknown-limit",
+        ),
+        pytest.param(
+            ["limit", "set", ALICE, "mailbox.messages_per_day", "5", "--until", "12:30"],
+            2,
+            "is in the past",
+            id="past",
+        ),
+        pytest.param(
+            ["limit", "set", ALICE, "mailbox.messages_per_day", "5", "--until", "tomorrow"],
+            2,
+            "is not a moment; allowed",
+            id="no-moment",
+        ),
+        pytest.param(["purge", "--older-than", "3h"], 2, "1d and more", id="purge-too-short"),
+        pytest.param(["refusals", "--since", "yesterday"], 2, "is not a time; allowed", id="since"),
+        pytest.param(["shov"], 2, "No such command 'shov'", id="unknown-command"),
+        pytest.param(["config", "limit"], 1, "is not a key", id="unknown-key"),
+    ],
+)
+def test_refused_words(commands: Commands, words: Sequence[str], code: int, sentence: str) -> None:
+    """A wrong word on the command line is answered by what is allowed; nothing is changed."""
+    assert commands(*words) == code
+    assert commands.stderr.startswith("sendlimit: ")
+    assert sentence in commands.stderr
+    assert commands.rows("er_limit") == 0
