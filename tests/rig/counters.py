@@ -14,7 +14,7 @@ from rig.mariadb import Database, PrivateMariaDB
 from rig.process import wait_for
 
 _TABLES = Path(__file__).parents[2] / "sql" / "mariadb"
-_SETTLES_S = 30
+_SETTLES_S = 20
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class Counters:
             lambda: self.used(subject, **what) == number,
             _SETTLES_S,
             f"{subject} has used {number}",
-            lambda: "\n".join(map(str, self.query("SELECT * FROM er_counter"))),
+            lambda: "\n".join(
+                str(row) for row in self.query("SELECT * FROM er_counter") if subject in row
+            ),
         )
 
 
