@@ -72,7 +72,11 @@ class Reservation:
 
 
 class Ledger:
-    """The callbacks' side; threads may share it. The committer works off its queue."""
+    """The callbacks' side; threads may share it. The committer works off its queue.
+
+    Attributes:
+        unbooked: mails accepted without the database and not yet in it; guarded by mutex.
+    """
 
     def __init__(self, terms: Terms, decision_timeout_s: float) -> None:
         """Start with the terms of the config file, the database not yet seen."""
@@ -83,6 +87,7 @@ class Ledger:
         self.stuck = False
         self.working_since: float | None = None
         self.known_names: frozenset[LimitName] = frozenset()
+        self.unbooked = 0
         self._timeout_s = decision_timeout_s
 
     def names(self) -> tuple[LimitName, ...]:
@@ -123,6 +128,8 @@ class Ledger:
             charges += counted(Request(reservation.sender, reservation.at), names, calendar)
         if recipients:
             charges += counted(Request(reservation.sender, at, recipients), names, calendar)
+        with self.mutex:
+            self.unbooked += 1
         self.queue.put(Addition(tuple(charges), bookings=1))
 
     def release(self, reservation: Reservation) -> None:

@@ -112,6 +112,21 @@ def journal_unreadable(error: ValueError) -> None:
     _line(logging.ERROR, "journal-unreadable", error=error)
 
 
+def notice_failed(route: str, event: str, reason: str) -> None:
+    """A notice could not be delivered, and is given up."""
+    _line(logging.WARNING, "notice-failed", route=route, notice=event, reason=reason)
+
+
+def notices_dropped(route: str, number: int) -> None:
+    """Notices were dropped because their receiver was too slow."""
+    _line(logging.WARNING, "notices-dropped", route=route, number=number)
+
+
+def metrics_unavailable(address: str, error: OSError) -> None:
+    """Nobody can ask for the metrics until the next start; mail is limited as ever."""
+    _line(logging.ERROR, "metrics-unavailable", address=address, error=error.strerror or error)
+
+
 def config_loaded(path: Path, limits: int) -> None:
     """The settings of the file are in force; limits says how many are set in it."""
     _line(logging.INFO, "config-loaded", file=path, limits=limits)

@@ -136,10 +136,22 @@ _LONGEST: Mapping[str, str] = {
 
 
 def problem_with(template: str) -> str | None:
-    """Say what is wrong with a configured text, None when nothing is.
+    """Say what is wrong with the configured text of a reply, None when nothing is.
 
     Checked with an address of the greatest length (RFC 5321 4.5.3.1: 254 octets).
     """
+    if problem := problem_with_placeholders(template):
+        return problem
+    if not template.isprintable():
+        return "has a line break or a control character; a reply is one line"
+    length = len(template.format_map(_LONGEST).encode())
+    if length > LINE_MAX:
+        return f"is too long: {length} bytes once filled in, at most {LINE_MAX} can be sent"
+    return None
+
+
+def problem_with_placeholders(template: str) -> str | None:
+    """Say what hinders a configured text from being filled in, None when nothing does."""
     allowed = "allowed: " + " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
     try:
         parsed = list(string.Formatter().parse(template))
@@ -154,9 +166,4 @@ def problem_with(template: str) -> str | None:
             return f"has a placeholder {{{name}}} with a format; write {{{name}}} alone"
     if not template.strip():
         return "is empty; leave the key out for the default text"
-    if not template.isprintable():
-        return "has a line break or a control character; a reply is one line"
-    length = len(template.format_map(_LONGEST).encode())
-    if length > LINE_MAX:
-        return f"is too long: {length} bytes once filled in, at most {LINE_MAX} can be sent"
     return None

@@ -90,7 +90,7 @@ class Service:
         store = make_store(self._config, path)
         self._listener = Listener(self._config.milter, path)
         self._log = LogWriter()
-        self._witnesses = Witnesses(self._config)
+        self._witnesses = Witnesses(self._config, path)
         self._ledger = Ledger(terms_of(self._config), self._config.store.decision_timeout_s)
         state_dir = _state_dir(self._config, path)
         self._committer = Committer(self._ledger, store, Journal(state_dir), self._witnesses)
@@ -147,6 +147,7 @@ class Service:
             config = load(self._path)
             _state_dir(config, self._path)
             terms, conduct = terms_of(config), conduct_of(config)
+            self._witnesses.reload(config)
         except ConfigError as error:
             maillog.config_rejected(error.problems)
             return
@@ -157,7 +158,6 @@ class Service:
         self._ledger.terms = terms
         self._desk.conduct = conduct
         self._log.set_level(config.log.level)
-        self._witnesses.reload(config)
         self._say_loaded()
 
     def _say_loaded(self) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 from tzlocal import get_localzone
 
 from sendlimit.config.limits import Limits
+from sendlimit.config.notices import Notify  # noqa: TC001 - pydantic reads it at run time
 from sendlimit.config.replies import ReplySection
 from sendlimit.config.section import Section
 from sendlimit.config.sections import CalendarSection, Identity, Log, Metrics, Milter, Store
@@ -39,6 +40,7 @@ class Config(Section):
     reply: ReplySection = Field(default_factory=ReplySection)
     log: Log = Field(default_factory=Log)
     metrics: Metrics | None = None
+    notify: Notify | None = None
 
     @field_validator("state_dir")
     @classmethod

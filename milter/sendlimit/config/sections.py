@@ -25,7 +25,9 @@ class Milter(Section):
         "unix:/var/spool/postfix/sendlimit/milter.sock",
         description='where Postfix connects: "unix:/PATH", "inet:PORT@ADDRESS" or "inet6:PORT@[ADDRESS]"',
     )
-    socket_group: str = Field("postfix", description="group of a unix socket: Postfix's, so that nobody else connects")
+    socket_group: str = Field(
+        "postfix", description="group of a unix socket: Postfix's, so that nobody else connects"
+    )
     socket_mode: str = Field("0660", description="mode of a unix socket, octal, nothing for others")
 
     @field_validator("socket")
@@ -45,7 +47,9 @@ class Milter(Section):
         if not re.fullmatch(r"0?[0-7]{3}", value):
             raise ValueError(f'{value!r} is not a mode; allowed: octal digits such as "0660"')
         if int(value, 8) & 0o007:
-            raise ValueError(f'{value!r} lets every local user in; allowed: modes that end in 0, such as "0660"')
+            raise ValueError(
+                f'{value!r} lets every local user in; allowed: modes that end in 0, such as "0660"'
+            )
         return value
 
     @property
@@ -63,13 +67,19 @@ class Store(Section):
         description='"mariadb://USER@HOST[:PORT][,HOST...]/DATABASE[?unix_socket=PATH]" or "sqlite:///PATH"',
     )
     password_file: str | None = Field(
-        None, description="file with the password of the database user; readable by the daemon alone"
+        None,
+        description="file with the password of the database user; readable by the daemon alone",
     )
     decision_timeout_s: float = Field(
-        2.0, gt=0, le=30, strict=False, description="seconds; a mail that waits longer for its decision is accepted"
+        2.0,
+        gt=0,
+        le=30,
+        strict=False,
+        description="seconds; a mail that waits longer for its decision is accepted",
     )
     on_failure: Literal["accept", "tempfail"] = Field(
-        "accept", description='what happens to mail that can\'t be counted in time: "accept" or "tempfail"'
+        "accept",
+        description='what happens to mail that can\'t be counted in time: "accept" or "tempfail"',
     )
 
     @field_validator("url")
@@ -82,8 +92,12 @@ class Store(Section):
 class CalendarSection(Section):
     """How days, hours and months are cut."""
 
-    timezone: str = Field("", description='zone of the calendar, such as "Europe/Berlin"; default: the system\'s')
-    day_starts_at: str = Field("00:00", description='local time "HH:MM" at which day and month begin')
+    timezone: str = Field(
+        "", description='zone of the calendar, such as "Europe/Berlin"; default: the system\'s'
+    )
+    day_starts_at: str = Field(
+        "00:00", description='local time "HH:MM" at which day and month begin'
+    )
 
     @field_validator("timezone")
     @classmethod
@@ -91,8 +105,10 @@ class CalendarSection(Section):
         try:
             if value:
                 ZoneInfo(value)
-        except (OSError, ValueError) as error:
-            raise ValueError(f'{value!r} is not a time zone; allowed: names such as "Europe/Berlin"') from error
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError(
+                f'{value!r} is not a time zone; allowed: names such as "Europe/Berlin"'
+            ) from error
         return value
 
     @field_validator("day_starts_at")
@@ -109,6 +125,13 @@ class Identity(Section):
     default_domain: str = Field("", description="appended to logins without a domain")
     exempt: tuple[str, ...] = Field((), description="logins that are never counted", strict=False)
 
+    @field_validator("default_domain")
+    @classmethod
+    def _domain(cls, value: str) -> str:
+        if not re.fullmatch(r"[^@\s]*", value):
+            raise ValueError(f'{value!r} is not a domain; allowed: a name such as "example.org"')
+        return value
+
 
 class Log(Section):
     """What is logged."""
@@ -118,7 +141,27 @@ class Log(Section):
     )
 
 
-_LISTEN = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):(\d{1,5})")
+_HOST_AND_PORT = re.compile(
+    r"(?:\[(?P<host6>[0-9a-fA-F:.]+)\]|(?P<host>[^:\s\[\]]+)):(?P<port>\d{1,5})"
+)
+
+
+def host_and_port(text: str, usual_port: int) -> tuple[str, int]:
+    """Split "HOST:PORT" or "[IPV6]:PORT".
+
+    Raises:
+        ValueError: it is neither; the sentence gives examples with the usual port.
+    """
+    match = _HOST_AND_PORT.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) <= _PORT_MAX:
+        raise ValueError(
+            f"{text!r} is not an address with a port;"
+            f' allowed: "127.0.0.1:{usual_port}", "[::1]:{usual_port}"'
+        )
+    return match["host6"] or match["host"], int(match["port"])
+
+
+METRICS_PORT = 9140
 
 
 class Metrics(Section):
@@ -129,7 +172,10 @@ class Metrics(Section):
     @field_validator("listen")
     @classmethod
     def _listen(cls, value: str) -> str:
-        match = _LISTEN.fullmatch(value)
-        if match is None or not 0 < int(match[1]) <= _PORT_MAX:
-            raise ValueError(f'{value!r} is not an address to listen on; allowed: "127.0.0.1:9140", "[::1]:9140"')
+        host_and_port(value, METRICS_PORT)
         return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """What to listen on."""
+        return host_and_port(self.listen, METRICS_PORT)

@@ -1,0 +1,217 @@
+"""The table [notify] of the config file."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from sendlimit.config.section import Section
+from sendlimit.config.sections import host_and_port
+from sendlimit.reply import problem_with_placeholders
+
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
+
+SMTP_PORT = 25
+
+_HINT = (
+    "If these are not your mails, someone else may know your password: change it now and tell your"
+    " administrator.\n"
+)
+
+
+class MailText(Section):
+    """Subject and body of a mail."""
+
+    subject: str
+    body: str
+
+    @field_validator("subject")
+    @classmethod
+    def _subject(cls, value: str) -> str:
+        if problem := problem_with_placeholders(value):
+            raise ValueError(problem)
+        if not value.isprintable():
+            raise ValueError("has a line break or a control character; a subject is one line")
+        return value
+
+    @field_validator("body")
+    @classmethod
+    def _body(cls, value: str) -> str:
+        if problem := problem_with_placeholders(value):
+            raise ValueError(problem)
+        return value
+
+
+class OwnerWarningText(MailText):
+    """What the owner reads before the limit is reached."""
+
+    subject: str = Field(
+        "You are close to your sending limit", description="subject of the owner's warning"
+    )
+    body: str = Field(
+        "{used} of {limit} {unit} that {mailbox} may send this {window} are used.\n"
+        f"The count starts again at {{resets_at}}.\n\n{_HINT}",
+        description="body of the owner's warning",
+    )
+
+
+class OwnerReachedText(MailText):
+    """What the owner reads when the limit is reached."""
+
+    subject: str = Field(
+        "Your sending limit is reached", description="subject of the owner's mail at the limit"
+    )
+    body: str = Field(
+        "All of the {limit} {unit} that {mailbox} may send this {window} are used up, or too few are\n"
+        "left for the mail that was just tried. Mail that is over the limit is refused and stays in\n"
+        f"your mail program. Sending works again from {{resets_at}}.\n\n{_HINT}",
+        description="body of the owner's mail at the limit",
+    )
+
+
+class AdminWarningText(MailText):
+    """What admins read before a limit is reached."""
+
+    subject: str = Field(
+        "sendlimit: {mailbox} is close to the {scope} limit of {limit} {unit} per {window}",
+        description="subject of the admins' warning",
+    )
+    body: str = Field(
+        "{used} of {limit} {unit} per {window} are used (scope: {scope}); last mail by {mailbox}.\n"
+        "The count starts again at {resets_at}.\n",
+        description="body of the admins' warning",
+    )
+
+
+class AdminReachedText(MailText):
+    """What admins read when a limit is reached."""
+
+    subject: str = Field(
+        "sendlimit: {mailbox} has reached the {scope} limit of {limit} {unit} per {window}",
+        description="subject of the admins' mail at a limit",
+    )
+    body: str = Field(
+        "{used} of {limit} {unit} per {window} are used (scope: {scope}); last mail by {mailbox}.\n"
+        "The count starts again at {resets_at}.\n\n"
+        "See 'sendlimit show {mailbox}' and 'sendlimit refusals'.\n",
+        description="body of the admins' mail at a limit",
+    )
+
+
+class NotifyTexts(Section):
+    """Words of the mails, with the placeholders of [reply]."""
+
+    owner_warning: OwnerWarningText = Field(default_factory=OwnerWarningText)
+    owner_reached: OwnerReachedText = Field(default_factory=OwnerReachedText)
+    admin_warning: AdminWarningText = Field(default_factory=AdminWarningText)
+    admin_reached: AdminReachedText = Field(default_factory=AdminReachedText)
+
+
+class Notify(Section):
+    """Who is told about limits that fill up and about the database; absent: nobody."""
+
+    warn_at_percent: int = Field(
+        80,
+        ge=1,
+        le=100,
+        description="a warning is sent when this share of a limit is used; 100: no warning",
+    )
+    webhook_url: str | None = Field(
+        None, description="where notices are posted as JSON, https:// or http://"
+    )
+    webhook_secret_file: str | None = Field(
+        None, description="file with the key that posts are signed with (HMAC-SHA256)"
+    )
+    mail_to: tuple[str, ...] = Field(
+        (), description="addresses of admins that get every notice", strict=False
+    )
+    mail_owner: bool = Field(
+        default=False,  # a keyword, as for every boolean
+        description="whether a mailbox is told about its own limits",
+    )
+    mail_from: str | None = Field(
+        None, description="From address of the mails; default: sendlimit@ this host's name"
+    )
+    mail_return_path: str = Field(
+        "", description="envelope sender of the mails; empty: <>, which can't bounce or loop"
+    )
+    smtp_host: str = Field(
+        "127.0.0.1:25",
+        description="HOST:PORT that takes the mails, without TLS and without a login",
+    )
+    texts: NotifyTexts = Field(default_factory=NotifyTexts)
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        if value is not None and not _is_web_address(value):
+            raise ValueError("is not a web address; allowed: https://HOST/PATH or http://HOST/PATH")
+        return value
+
+    @field_validator("mail_to")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            _demand_address(address)
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _from(cls, value: str | None) -> str | None:
+        if value is not None:
+            _demand_address(value)
+        return value
+
+    @field_validator("mail_return_path")
+    @classmethod
+    def _return_path(cls, value: str) -> str:
+        if value:
+            _demand_address(value)
+        return value
+
+    @field_validator("smtp_host")
+    @classmethod
+    def _smtp_host(cls, value: str) -> str:
+        host_and_port(value, SMTP_PORT)
+        return value
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Notify:
+        if not (self.webhook_url or self.mail_to or self.mail_owner):
+            raise ValueError(
+                "tells nobody; set webhook_url, mail_to or mail_owner, or leave the table out"
+            )
+        if self.webhook_secret_file is not None and self.webhook_url is None:
+            raise ValueError("webhook_secret_file needs webhook_url")
+        return self
+
+    @property
+    def smtp_address(self) -> tuple[str, int]:
+        """Whom to give the mails to."""
+        return host_and_port(self.smtp_host, SMTP_PORT)
+
+
+def is_address(text: str) -> bool:
+    """Say whether a mail can be sent there: LOCAL@DOMAIN without spaces and quoting."""
+    return _ADDRESS.fullmatch(text) is not None and text.isprintable()
+
+
+def _demand_address(text: str) -> None:
+    if not is_address(text):
+        raise ValueError(f'{text!r} is not a mail address; allowed: "name@example.org"')
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in {"https", "http"}
+            and bool(parts.hostname)
+            and parts.port != 0
+            and text.isprintable()
+            and " " not in text
+        )
+    except ValueError:
+        return False

@@ -1,0 +1,77 @@
+"""The words of notices: a sentence for the webhook, subject and body of the mails. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.notify.notices import Event
+from sendlimit.reply import one_line, values
+
+if TYPE_CHECKING:
+    from sendlimit.config.notices import MailText, NotifyTexts
+    from sendlimit.notify.notices import Notice
+    from sendlimit.window import Calendar
+
+_OBSERVING = 'Mode "observe": nothing is refused.'
+_SENTENCES = {
+    Event.WARNING: "{mailbox} is close to the {scope} limit: {used} of {limit} {unit} per {window}",
+    Event.LIMIT_REACHED: "{mailbox} has reached the {scope} limit: {used} of {limit} {unit} per {window}",
+}
+
+
+class Letter(NamedTuple):
+    """A mail without its addresses; the subject is one line."""
+
+    subject: str
+    body: str
+
+
+def sentence(notice: Notice, calendar: Calendar) -> str:
+    """Say a notice in one line, as chat programs show it."""
+    match notice.event:
+        case Event.STORE_DOWN:
+            return "The database is away: sending limits do not hold"
+        case Event.STORE_BACK:
+            return f"The database is back, mails accepted without it and counted now: {notice.bookings}"
+        case event:
+            text = _SENTENCES[event].format_map(_values(notice, calendar))
+            return f"{text} (observe mode)" if notice.observe else text
+
+
+def admin_letter(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str) -> Letter:
+    """Write to admins; the body ends with the host and the time."""
+    when = calendar.local(notice.at).strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
+    footer = f"-- \nsendlimit on {host}, {when}\n"
+    match notice.event:
+        case Event.STORE_DOWN:
+            body = (
+                f"{notice.error}\n\nMail that can't be counted is treated as store.on_failure says."
+                "\nSee 'sendlimit check'.\n"
+            )
+        case Event.STORE_BACK:
+            body = f"Limits hold again. Mails accepted meanwhile: {notice.bookings}, all counted.\n"
+        case event:
+            template = texts.admin_warning if event is Event.WARNING else texts.admin_reached
+            letter = _filled(template, notice, calendar)
+            observing = f"\n{_OBSERVING}\n" if notice.observe else ""
+            return Letter(letter.subject, f"{letter.body}{observing}\n{footer}")
+    return Letter(f"sendlimit: {sentence(notice, calendar)}", f"{body}\n{footer}")
+
+
+def owner_letter(notice: Notice, texts: NotifyTexts, calendar: Calendar) -> Letter:
+    """Write to the owner of a mailbox about a limit."""
+    is_warning = notice.event is Event.WARNING
+    return _filled(texts.owner_warning if is_warning else texts.owner_reached, notice, calendar)
+
+
+def _filled(template: MailText, notice: Notice, calendar: Calendar) -> Letter:
+    filling = _values(notice, calendar)
+    return Letter(one_line(template.subject.format_map(filling)), template.body.format_map(filling))
+
+
+def _values(notice: Notice, calendar: Calendar) -> dict[str, str]:
+    """Return what the placeholders stand for; a login may hold anything, so each is one line."""
+    if notice.hit is None or notice.sender is None:
+        return {}
+    found = values(notice.hit, notice.sender, calendar, notice.at)
+    return {name: one_line(value) for name, value in found.items()}
