@@ -58,6 +58,15 @@ def keys() -> list[Entry]:
     return list(_keys(Config, ""))
 
 
+def table_meaning(name: str) -> str:
+    """Return what a table of the file is about."""
+    field = next(
+        field for key, field in Config.model_fields.items() if (field.alias or key) == name
+    )
+    model = _model(field)
+    return (model.__doc__ or "").strip() if model else ""
+
+
 def _entries(section: BaseModel, prefix: str) -> Iterator[Entry]:
     for name, field in type(section).model_fields.items():
         key = f"{prefix}{field.alias or name}"
