@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
+from counting_samples import BERLIN, moment
 from sendlimit.cli import run
 from sendlimit.policy import CounterKey, Scope, Unit
 from sendlimit.store import Episode
 from sendlimit.store.rows import episode_params, key_params
-from sendlimit.window import Calendar, Window
+from sendlimit.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +20,12 @@ if TYPE_CHECKING:
 
     from sendlimit.store.connection import Connection
 
-BERLIN = Calendar(ZoneInfo("Europe/Berlin"))
 ALICE = "alice@example.org"
 
 
 def at(text: str) -> int:
     """Return a moment of Berlin's clock."""
-    return int(datetime.fromisoformat(text).replace(tzinfo=BERLIN.timezone).timestamp())
+    return moment(text, "Europe/Berlin")
 
 
 NOW = at("2026-11-22 12:30")

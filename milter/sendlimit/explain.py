@@ -90,7 +90,7 @@ class Standing:
         key = CounterKey(
             self.name.scope, self.subject, self.name.unit, self.name.window, self.period.start
         )
-        return Hit(limit, key, used, self.period)
+        return Hit(limit=limit, key=key, used=used, period=self.period)
 
 
 class Explanation(NamedTuple):

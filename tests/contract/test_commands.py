@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from command_samples import ALICE, BERLIN, NOW, Commands, day, episode
+from command_samples import ALICE, NOW, Commands, day, episode
+from counting_samples import BERLIN
 from sendlimit.policy import CounterKey, Scope, Unit
 from sendlimit.window import Window
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sendlimit.window import Calendar
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
-_SPAN = re.compile(r"(?P<number>\d{1,6})(?P<unit>[mhdw])")
+_SPAN = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[mhdw])")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
 
