@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+# Less than Postfix waits, and more than a busy machine needs: nothing is accepted by accident.
+_PATIENCE_S = 9.0
+
 
 def configuration(
     folder: Path, socket: Path, store: Mapping[str, str], **tables: Any  # noqa: ANN401 - TOML
@@ -20,7 +23,7 @@ def configuration(
     return {
         "state_dir": str(folder / "state"),
         "milter": {"socket": f"unix:{socket}"},
-        "store": dict(store),
+        "store": {"decision_timeout_s": _PATIENCE_S, **store},
         "calendar": calendar(),
         "log": {"level": "debug"},
         **tables,
