@@ -112,7 +112,8 @@ class Instance:
         """Attach sendlimit."""
         snapshot = self.snapshot()
         plan = plan_attach(snapshot, self.socket)
-        apply_attach(snapshot, plan, self.socket, self.state_dir)
+        if plan.changes:
+            apply_attach(snapshot, plan, self.socket, self.state_dir)
 
     def detach(self) -> tuple[str, ...]:
         """Take sendlimit out; return the plan's notes."""

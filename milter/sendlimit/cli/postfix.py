@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.printing import print_json, print_table, say, tell
 from sendlimit.config import Config
-from sendlimit.config.reading import default_path, load
 from sendlimit.errors import ConfigError, PostfixError
 from sendlimit.postfix.apply import apply_attach, apply_detach
 from sendlimit.postfix.attachment import FileChange, Plan, plan_attach, plan_detach
@@ -26,26 +27,28 @@ from sendlimit.postfix.findings import (
 )
 from sendlimit.postfix.snapshot import ISPCONFIG, Snapshot, read_snapshot
 
-_FOLDER = click.Path(path_type=Path, file_okay=False)
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_config = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=default_path,
-    help="sendlimit's configuration file.",
-)
-_config_directory = click.option(
-    "--config-directory",
-    type=_FOLDER,
-    help="Directory of main.cf and master.cf; default: the one that postconf uses.",
-)
-_ispconfig_directory = click.option(
-    "--ispconfig-directory",
-    type=_FOLDER,
-    help=f"Where ISPConfig is installed; default: {ISPCONFIG}, if it is there.",
-)
-_yes = click.option("--yes", is_flag=True, help="Do not ask before changing Postfix.")
+
+def _places(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which Postfix and which ISPConfig are meant."""
+    folder = click.Path(path_type=Path, file_okay=False)
+    command = click.option(
+        "--ispconfig-directory",
+        type=folder,
+        metavar="DIRECTORY",
+        help=f"Where ISPConfig is installed; default: {ISPCONFIG}, if it is there.",
+    )(command)
+    return click.option(
+        "--config-directory",
+        type=folder,
+        metavar="DIRECTORY",
+        help="Where main.cf and master.cf are; default: where postconf looks.",
+    )(command)
+
+
+_yes = click.option("--yes", is_flag=True, help="Do not ask before Postfix is changed.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
 
 
@@ -55,49 +58,47 @@ def postfix() -> None:
 
 
 @postfix.command()
-@_config
-@_config_directory
-@_ispconfig_directory
+@_places
 @_dry_run
 @_yes
+@pass_invocation
 def attach(
+    invocation: Invocation,
     *,
-    config_path: Path,
     config_directory: Path | None,
     ispconfig_directory: Path | None,
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Let Postfix ask sendlimit about all mail of users who log in.
+    """Let Postfix ask sendlimit about the mail of everybody who logs in.
 
     Every smtpd service that offers AUTH gets sendlimit as the last of its milters. The changes
-    are shown first; files are backed up, checked with 'postfix check' and put back if anything
-    fails. Running it again changes nothing, or brings up to date what has changed since.
+    are shown first. Files are backed up, checked with 'postfix check', and put back if anything
+    fails. Run it again whenever Postfix's milters or services have changed.
     """
-    config = load(config_path)
+    config = invocation.config
     snapshot = read_snapshot(config_directory, ispconfig_directory)
     plan = plan_attach(snapshot, config.milter.socket)
     if not plan.changes:
-        _say(*plan.notes, f"sendlimit is attached to {snapshot.config_directory} already")
+        tell(*plan.notes, f"sendlimit is attached to {snapshot.config_directory} already")
     elif _is_agreed(plan, dry_run=dry_run, yes=yes):
-        messages = apply_attach(snapshot, plan, config.milter.socket, Path(config.state_dir))
-        _say(*messages, f"sendlimit is attached to {snapshot.config_directory}")
+        message = apply_attach(snapshot, plan, config.milter.socket, Path(config.state_dir))
+        tell(f"sendlimit is attached to {snapshot.config_directory}", message)
         snapshot = read_snapshot(config_directory, ispconfig_directory)
     else:
         return
     for finding in find_faults(snapshot, config.milter.socket):
-        _say(*_described(finding))
+        tell(*_described(finding))
 
 
 @postfix.command()
-@_config
-@_config_directory
-@_ispconfig_directory
+@_places
 @_dry_run
 @_yes
+@pass_invocation
 def detach(
+    invocation: Invocation,
     *,
-    config_path: Path,
     config_directory: Path | None,
     ispconfig_directory: Path | None,
     dry_run: bool,
@@ -108,51 +109,50 @@ def detach(
     Files that nobody has changed since 'attach' become byte for byte what they were; from others
     exactly sendlimit's settings are taken out.
     """
-    state_dir = _state_dir(config_path)
+    state_dir = _state_dir(invocation)
     snapshot = read_snapshot(config_directory, ispconfig_directory)
     plan = plan_detach(snapshot, Backup(state_dir, snapshot.config_directory).files)
     if not plan.changes:
-        _say(f"sendlimit is not attached to {snapshot.config_directory}: nothing to take out")
+        tell(f"sendlimit is not attached to {snapshot.config_directory}: nothing to take out")
     elif _is_agreed(plan, dry_run=dry_run, yes=yes):
-        messages = apply_detach(snapshot, plan, state_dir)
-        _say(*messages, f"sendlimit is taken out of {snapshot.config_directory}")
+        message = apply_detach(snapshot, plan, state_dir)
+        tell(f"sendlimit is taken out of {snapshot.config_directory}", message)
 
 
 @postfix.command()
-@_config
-@_config_directory
-@_ispconfig_directory
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_places
+@as_json
+@pass_invocation
 def status(
+    invocation: Invocation,
     *,
-    config_path: Path,
     config_directory: Path | None,
     ispconfig_directory: Path | None,
     as_json: bool,
 ) -> None:
     """Tell whether every service that offers AUTH asks sendlimit.
 
-    Exit code 1 when one does not, or when something else is wrong that lets mail pass uncounted.
+    Exit code 1 when one does not, or when something else lets mail pass uncounted.
     """
-    socket = load(config_path).milter.socket
+    socket = invocation.config.milter.socket
     snapshot = read_snapshot(config_directory, ispconfig_directory)
     services = service_statuses(snapshot, socket)
     findings = find_faults(snapshot, socket)
     if as_json:
-        click.echo(json.dumps(_report(snapshot, socket, services, findings), indent=2))
+        print_json(_report(snapshot, socket, services, findings))
     else:
         _print_status(snapshot, services, findings)
     if not is_attached(services) or any(finding.severity == "error" for finding in findings):
         raise SystemExit(1)
 
 
-def _state_dir(config_path: Path) -> Path:
-    """Read state_dir; a configuration that is broken or gone must not hinder the way out."""
+def _state_dir(invocation: Invocation) -> Path:
+    """Read state_dir; a configuration that is broken or gone must not bar the way out."""
     try:
-        return Path(load(config_path).state_dir)
-    except ConfigError as exc:
+        return Path(invocation.config.state_dir)
+    except ConfigError as error:
         state_dir = Path(Config().state_dir)
-        _say(*str(exc).splitlines(), f"looking for the backup in {state_dir}")
+        tell(*str(error).splitlines(), f"looking for the backup in {state_dir}")
         return state_dir
 
 
@@ -163,48 +163,34 @@ def _is_agreed(plan: Plan, *, dry_run: bool, yes: bool) -> bool:
         PostfixError: nobody can be asked, or the answer is no.
     """
     for change in plan.changes:
-        click.echo(_printable(difference(change)), nl=False)
-    _say(*plan.notes)
+        say(*difference(change))
+    tell(*plan.notes)
     if dry_run:
-        _say("nothing was changed (--dry-run)")
+        tell("nothing was changed (--dry-run)")
         return False
     if yes:
         return True
     if not sys.stdin.isatty():
-        msg = "nothing was changed: nobody can be asked here, so say --yes"
-        raise PostfixError(msg)
+        raise PostfixError("nothing was changed: nobody can be asked here, so say --yes")
     if not click.confirm("Change these files?", err=True):
-        msg = "nothing was changed"
-        raise PostfixError(msg)
+        raise PostfixError("nothing was changed")
     return True
 
 
-def difference(change: FileChange) -> str:
-    """Show a change as a unified diff."""
+def difference(change: FileChange) -> list[str]:
+    """Show a change as the lines of a unified diff, tabs as blanks."""
     lines = difflib.unified_diff(
         (change.before or "").splitlines(keepends=True),
         (change.after or "").splitlines(keepends=True),
-        str(change.path) if change.before is not None else "/dev/null",
-        str(change.path) if change.after is not None else "/dev/null",
+        "/dev/null" if change.before is None else str(change.path),
+        "/dev/null" if change.after is None else str(change.path),
     )
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
-
-
-def _printable(text: str) -> str:
-    """Escape what could steer a terminal; newlines and tabs stay."""
-    return "".join(
-        character
-        if character.isprintable() or character in "\n\t"
-        else character.encode("unicode_escape", "surrogatepass").decode()
-        for character in text
-    )
-
-
-def _say(*lines: str) -> None:
+    shown: list[str] = []
     for line in lines:
-        click.echo(_printable(line), err=True)
+        shown.append(line.rstrip("\n").expandtabs())
+        if not line.endswith("\n"):
+            shown.append("\\ No newline at end of file")
+    return shown
 
 
 def _described(finding: Finding) -> tuple[str, ...]:
@@ -219,16 +205,18 @@ def _print_status(
     snapshot: Snapshot, services: tuple[ServiceStatus, ...], findings: tuple[Finding, ...]
 ) -> None:
     panel = ", with ISPConfig" if snapshot.ispconfig_custom else ""
-    lines = [f"Postfix {snapshot.version} in {snapshot.config_directory}{panel}", ""]
-    rows = [("SERVICE", "IS", "ASKS SENDLIMIT")]
-    for service in services:
-        asks = f"as milter {service.place} of {len(service.chain)}" if service.place else "no"
-        rows.append((service.key, service.role.value, asks))
-    width = max(len(key) for key, _, _ in rows)
-    lines += [f"{key:{width}}  {role:11}  {asks}" for key, role, asks in rows]
+    say(f"Postfix {snapshot.version} in {snapshot.config_directory}{panel}", "")
+    rows = [
+        (
+            service.key,
+            service.role.value,
+            f"as milter {service.place} of {len(service.chain)}" if service.place else "no",
+        )
+        for service in services
+    ]
+    print_table(["Service", "Is", "Asks sendlimit"], rows)
     for finding in findings:
-        lines += ["", *_described(finding)]
-    click.echo(_printable("\n".join(lines)))
+        say("", *_described(finding))
 
 
 def _report(

@@ -39,23 +39,21 @@ _NOT_RUNNING = "Postfix is not running: the change counts from its next start"
 _RELOADED = "Postfix has read its configuration again"
 
 
-def apply_attach(snapshot: Snapshot, plan: Plan, socket: str, state_dir: Path) -> tuple[str, ...]:
+def apply_attach(snapshot: Snapshot, plan: Plan, socket: str, state_dir: Path) -> str:
     """Connect Postfix to sendlimit.
 
     Args:
         snapshot: what the plan was made from.
-        plan: by plan_attach; without changes nothing is done.
+        plan: by plan_attach, with changes in it.
         socket: milter.socket of our configuration.
         state_dir: sendlimit's; the backup goes to postfix-backup in it.
 
     Returns:
-        What the admin should know.
+        Whether Postfix knows of it already, in words.
 
     Raises:
         PostfixError: it can't be done; all is as before, or the message says what isn't.
     """
-    if not plan.changes:
-        return ()
     with _prepared(snapshot, state_dir) as commands:
         _prove_attached(snapshot, plan, socket)
         backup = Backup(state_dir, snapshot.config_directory)
@@ -70,17 +68,15 @@ def apply_attach(snapshot: Snapshot, plan: Plan, socket: str, state_dir: Path) -
             raise
 
 
-def apply_detach(snapshot: Snapshot, plan: Plan, state_dir: Path) -> tuple[str, ...]:
+def apply_detach(snapshot: Snapshot, plan: Plan, state_dir: Path) -> str:
     """Take sendlimit out of Postfix; arguments and errors as in apply_attach."""
-    if not plan.changes:
-        return ()
     with _prepared(snapshot, state_dir) as commands:
         _prove_detached(snapshot, plan)
         backup = Backup(state_dir, snapshot.config_directory)
-        messages = _carry_out(plan, commands)
+        message = _carry_out(plan, commands)
         remove_folders(backup.made_folders)
         backup.set_aside()
-        return messages
+        return message
 
 
 @contextlib.contextmanager
@@ -99,7 +95,7 @@ def _prepared(snapshot: Snapshot, state_dir: Path) -> Iterator[PostfixCommands]:
         raise PostfixError(msg) from exc
 
 
-def _carry_out(plan: Plan, commands: PostfixCommands) -> tuple[str, ...]:
+def _carry_out(plan: Plan, commands: PostfixCommands) -> str:
     begun: list[FileChange] = []
     reloaded = False
     message = _NOT_RUNNING
@@ -121,7 +117,7 @@ def _carry_out(plan: Plan, commands: PostfixCommands) -> tuple[str, ...]:
             raise
         ending = f"; {remains}" if remains else "; everything is as it was before"
         raise PostfixError(f"{exc}{ending}") from exc
-    return (message,)
+    return message
 
 
 def _undo(begun: list[FileChange], commands: PostfixCommands, *, reload: bool) -> str:
@@ -183,7 +179,7 @@ def _staged(snapshot: Snapshot, plan: Plan) -> Iterator[Snapshot]:
             text = after.get(file.path, file.text) or ""
             (folder / file.path.name).write_bytes(text.encode(errors="surrogateescape"))
         try:
-            outcome = read_snapshot(folder)
+            outcome = read_snapshot(folder, folder)
         except PostfixError as exc:
             msg = f"nothing was changed, because Postfix could not read the outcome: {exc}"
             raise PostfixError(msg) from exc

@@ -6,7 +6,8 @@ a copy of the configuration before it touches the real one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from sendlimit.errors import PostfixError
@@ -118,10 +119,18 @@ def find_faults(snapshot: Snapshot, socket: str) -> tuple[Finding, ...]:
             found += _side_doors(service)
         elif role is Role.BYPASS:
             found.append(_bypass(service))
+    found += _plan_faults(snapshot, socket, found)
+    if snapshot.is_chosen:
+        found = [_with_directory(finding, snapshot) for finding in found]
+    return tuple(found)
+
+
+def _plan_faults(snapshot: Snapshot, socket: str, found: list[Finding]) -> list[Finding]:
+    """Find what attach would say or do, beyond what has been found."""
     try:
         changes = plan_attach(snapshot, socket).changes
     except PostfixError as exc:
-        found.append(
+        return [
             Finding(
                 code="refused",
                 severity="error",
@@ -130,21 +139,31 @@ def find_faults(snapshot: Snapshot, socket: str) -> tuple[Finding, ...]:
                 why="attach can't connect Postfix to sendlimit like this",
                 remedy="do as the message says",
             )
+        ]
+    if not changes or any(finding.code in ATTACHMENT_CODES for finding in found):
+        return []
+    return [
+        Finding(
+            code="outdated",
+            severity="warning",
+            subject=", ".join(str(change.path) for change in changes),
+            problem="attach would write something else today: smtpd_milters, the services or"
+            " ISPConfig's file have changed since",
+            why="services may ask milters that are not in use any more, and hold up mail",
+            remedy=_ATTACH,
         )
-        return tuple(found)
-    if changes and not any(finding.code in ATTACHMENT_CODES for finding in found):
-        found.append(
-            Finding(
-                code="outdated",
-                severity="warning",
-                subject=", ".join(str(change.path) for change in changes),
-                problem="attach would write something else today: smtpd_milters, the services or"
-                " ISPConfig's file have changed since",
-                why="services may ask milters that are not in use any more, and hold up mail",
-                remedy=_ATTACH,
-            )
-        )
-    return tuple(found)
+    ]
+
+
+def _with_directory(finding: Finding, snapshot: Snapshot) -> Finding:
+    """Let the commands of a remedy name the Postfix that was chosen."""
+    directory = shlex.quote(str(snapshot.config_directory))
+    remedy = (
+        finding.remedy.replace(_ATTACH, f"{_ATTACH} --config-directory {directory}")
+        .replace("postconf -e", f"postconf -c {directory} -e")
+        .replace("postfix reload", f"postfix -c {directory} reload")
+    )
+    return replace(finding, remedy=remedy)
 
 
 def _positions(snapshot: Snapshot, service: Service, socket: str) -> list[int]:

@@ -105,10 +105,13 @@ def read_snapshot(
     Raises:
         PostfixError: Postfix is not installed, or the configuration can't be read.
     """
-    default = default_config_directory()
-    directory = (config_directory or default).absolute()
-    if ispconfig_directory is None and directory.resolve() == default.resolve():
-        ispconfig_directory = ISPCONFIG
+    if config_directory is None or ispconfig_directory is None:
+        default = default_config_directory()
+        if config_directory is None or config_directory.resolve() == default.resolve():
+            ispconfig_directory = ispconfig_directory or ISPCONFIG
+        directory = (config_directory or default).absolute()
+    else:
+        directory = config_directory.absolute()
     commands = PostfixCommands(directory)
     main_cf = read_text_file(directory / "main.cf")
     master_cf = read_text_file(directory / "master.cf")
@@ -170,6 +173,7 @@ def _smtpd_services(commands: PostfixCommands, compatibility_level: str) -> tupl
         overrides.setdefault(key, {})[name] = value
     level = re.match(r"\d+", compatibility_level)
     is_chroot_default = level is not None and int(level[0]) < _CHROOT_DEFAULT_CHANGED
+    effective: dict[tuple[str, ...], dict[str, str]] = {}
     found: list[Service] = []
     for line in commands.postconf("-M").splitlines():
         name, kind, _private, _unpriv, chroot, _wakeup, _maxproc, command, *_ = line.split()
@@ -177,13 +181,15 @@ def _smtpd_services(commands: PostfixCommands, compatibility_level: str) -> tupl
             continue
         key = f"{name}/{kind}"
         own = overrides.get(key, {})
-        words = [word for setting in own.items() for word in ("-o", "=".join(setting))]
+        words = tuple(word for setting in own.items() for word in ("-o", "=".join(setting)))
+        if words not in effective:
+            effective[words] = commands.parameters("-x", *words, *_EFFECTIVE)
         found.append(
             Service(
                 key=key,
                 is_chrooted=chroot == "y" or (chroot == "-" and is_chroot_default),
                 overrides=own,
-                effective=commands.parameters("-x", *words, *_EFFECTIVE),
+                effective=effective[words],
             )
         )
     return tuple(found)
