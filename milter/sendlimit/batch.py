@@ -38,11 +38,20 @@ class Terms:
         file: the file's limits.
         calendar: cuts the periods.
         observe: count and record, refuse nothing.
+        warn_at_percent: of a limit, from which somebody wants to be told; None: nobody does.
     """
 
     file: Rules
     calendar: Calendar
     observe: bool = False
+    warn_at_percent: int | None = None
+
+    def facts(self, names: Sequence[LimitName]) -> Facts:
+        """Return what decisions depend on, before the database is asked."""
+        return Facts(self.file, names, {}, self.calendar, self.observe, self.warn_at_percent)
+
+
+_LATCHED = Charge(LATCH, 1)
 
 
 class Asked(NamedTuple):
@@ -98,10 +107,7 @@ def counted(request: Request, names: Sequence[LimitName], calendar: Calendar) ->
 
 
 def hoped_for(
-    asked: Iterable[Asked],
-    names: Sequence[LimitName],
-    calendar: Calendar,
-    owed: Mapping[CounterKey, int],
+    asked: Iterable[Asked], facts: Facts, owed: Mapping[CounterKey, int]
 ) -> dict[CounterKey, int]:
     """Return what is added if every request is granted, and what is owed; never negative.
 
@@ -110,16 +116,12 @@ def hoped_for(
     """
     hoped: dict[CounterKey, int] = {LATCH: 0}
     for request, _ in asked:
+        plan = facts.rules.plan(request.sender, request.at, facts.names, facts.calendar)
         unit, amount = request.unit, request.recipients or 1
-        for name in names:
-            if name.unit is not unit and unit is Unit.RECIPIENTS:
-                continue
-            found = counter(name, request.sender, calendar, request.at)
-            if found is not None:
-                key = found[0]
-                hoped[key] = hoped.get(key, 0) + (amount if name.unit is unit else 0)
         if unit is Unit.MESSAGES:
             hoped[LATCH] += 1
+        for key in plan.keys if unit is Unit.MESSAGES else plan.counted(unit):
+            hoped[key] = hoped.get(key, 0) + (amount if key.unit is unit else 0)
     for key, amount in owed.items():
         hoped[key] = max(0, hoped.get(key, 0) + amount)
     return hoped
@@ -168,7 +170,7 @@ def answer_all(
         if decision.refused:
             effects = reverse(reserved)
         elif request.unit is Unit.MESSAGES:
-            effects = (*decision.charges, Charge(LATCH, 1))
+            effects = (*decision.charges, _LATCHED)
         else:
             effects = decision.charges
         tally.add(effects)

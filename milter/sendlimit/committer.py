@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,7 +25,7 @@ from sendlimit.batch import (
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.journal import Entry, Owed, new_id
 from sendlimit.ledger import Addition, Question
-from sendlimit.policy import Facts, holding
+from sendlimit.policy import holding
 from sendlimit.store import Publication, Writing
 from sendlimit.window import Window
 
@@ -225,21 +225,18 @@ class Committer:
         """Send both packets."""
         batch.questions = [question for question in batch.questions if not question.abandoned]
         asked = [question.asked for question in batch.questions]
-        terms = self._ledger.terms
-        names = self._ledger.names()
-        hoped = hoped_for(asked, names, terms.calendar, batch.owed.additions)
+        terms, names = self._ledger.terms, self._ledger.names
+        facts = terms.facts(names)
+        hoped = hoped_for(asked, facts, batch.owed.additions)
         loaded = self._store.begin(hoped, subjects_to_load(asked) if asked else ())
         settings = holding(loaded.settings, int(self._clock()))
-        needed = names_of(terms, self._ledger.known_names, settings)
-        if needed != names:
+        if settings and (needed := names_of(terms, self._ledger.known_names, settings)) != names:
             # A limit that was set a moment ago: its counters are still to be loaded.
-            self._ledger.known_names |= frozenset(needed)
+            self._ledger.learn(self._ledger.known_names | frozenset(needed))
             self._store.rollback()
             self._attempt(batch)
             return
-        facts = Facts(
-            terms.file.with_rows(settings), names, loaded.usage, terms.calendar, terms.observe
-        )
+        facts = replace(facts, rules=terms.file.with_rows(settings), usage=loaded.usage)
         batch.answers, wanted = answer_all(asked, facts, batch.owed.additions)
         batch.sent = True
         self._store.write(
@@ -371,7 +368,9 @@ class Committer:
             return
         at = int(self._clock())
         try:
-            self._ledger.known_names = self._store.names_in_force(at)
+            known = self._store.names_in_force(at)
+            if known != self._ledger.known_names:
+                self._ledger.learn(known)
             publication = self._publication(at)
             if publication != self._published:
                 self._store.publish(publication)

@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.batch import Asked, counted, names_of, reverse
-from sendlimit.policy import Request
+from sendlimit.policy import Request, Unit
 
 if TYPE_CHECKING:
     from sendlimit.batch import Answer, Terms
@@ -75,24 +75,34 @@ class Ledger:
     """The callbacks' side; threads may share it. The committer works off its queue.
 
     Attributes:
+        names: what is counted, as far as it is known between batches.
+        limits_recipients: whether a limit on recipients is known to be in force for anybody.
         unbooked: mails accepted without the database and not yet in it; guarded by mutex.
     """
 
     def __init__(self, terms: Terms, decision_timeout_s: float) -> None:
         """Start with the terms of the config file, the database not yet seen."""
-        self.terms = terms
+        self.known_names: frozenset[LimitName] = frozenset()
+        self.adopt(terms)
         self.queue: SimpleQueue[Work | Episode] = SimpleQueue()
         self.mutex = threading.Lock()
         self.up = False
         self.stuck = False
         self.working_since: float | None = None
-        self.known_names: frozenset[LimitName] = frozenset()
         self.unbooked = 0
         self._timeout_s = decision_timeout_s
 
-    def names(self) -> tuple[LimitName, ...]:
-        """Return what is counted, as far as it is known between batches."""
-        return names_of(self.terms, self.known_names)
+    def adopt(self, terms: Terms) -> None:
+        """Take the terms of a config file that was loaded."""
+        self.terms = terms
+        self.learn(self.known_names)
+
+    def learn(self, known_names: frozenset[LimitName]) -> None:
+        """Take what the database is known to limit for anybody."""
+        self.known_names = known_names
+        in_force = self.terms.file.names() | known_names
+        self.names = names_of(self.terms, known_names)
+        self.limits_recipients = any(name.unit is Unit.RECIPIENTS for name in in_force)
 
     def reserve(self, sender: Sender, at: int) -> Reservation:
         """Ask at MAIL whether the mail may come, and reserve its message.
@@ -122,7 +132,7 @@ class Ledger:
 
     def book(self, reservation: Reservation, recipients: int, at: int) -> None:
         """Count a mail that was accepted undecided: what is not reserved, and its recipients."""
-        names, calendar = self.names(), self.terms.calendar
+        names, calendar = self.names, self.terms.calendar
         charges: list[Charge] = []
         if reservation.decision is None:
             charges += counted(Request(reservation.sender, reservation.at), names, calendar)

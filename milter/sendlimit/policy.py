@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit.window import Period, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sendlimit.mailbox import Sender
     from sendlimit.window import Calendar
@@ -168,6 +168,7 @@ LIMIT_NAMES = (
 )
 """Every limit that can be set, in the order of R7."""
 
+_PLANS_MAX = 20_000
 _ORDER = {name: number for number, name in enumerate(LIMIT_NAMES)}
 _SCOPE_ORDER = {scope: number for number, scope in enumerate(Scope)}
 
@@ -197,9 +198,25 @@ class Rules:
     file: Settings = field(default_factory=Settings)
     overrides: Settings = field(default_factory=Settings)
     boosts: Settings = field(default_factory=Settings)
+    _plans: dict[Sender, Plan] = field(default_factory=dict, compare=False, repr=False)
+
+    def plan(self, sender: Sender, at: int, names: Sequence[LimitName], calendar: Calendar) -> Plan:
+        """Return what a sender's mail is counted and checked by at the moment.
+
+        Plans are kept: almost every mail has the plan of the one before.
+        """
+        plan = self._plans.get(sender)
+        if plan is None or plan.names is not names or not plan.since <= at < plan.until:
+            if len(self._plans) >= _PLANS_MAX:
+                self._plans.clear()
+            plan = self._plans[sender] = make_plan(sender, at, self, names, calendar)
+        return plan
 
     def with_rows(self, rows: Iterable[Setting]) -> Rules:
         """Return the same file settings with these rows of er_limit, which all hold now."""
+        rows = list(rows)
+        if not rows:
+            return self
         lasting: dict[tuple[str, LimitName], Setting] = {}
         boosts: dict[tuple[str, LimitName], Setting] = {}
         for row in rows:
@@ -284,6 +301,78 @@ class Request:
         return Unit.RECIPIENTS if self.recipients else Unit.MESSAGES
 
 
+class Checked(NamedTuple):
+    """A counter with a limit, in the running period."""
+
+    limit: Limit
+    key: CounterKey
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one sender's mail is counted and checked by; the same for every mail of a period.
+
+    Attributes:
+        names: what it was made for (compared by identity).
+        since, until: the moments that it holds for, since <= at < until.
+        keys: all counters, those of messages first.
+        messages: counters of messages that have a limit.
+        recipients: counters of recipients that have a limit.
+        one_mail: recipients_per_message as a hit with nothing used, if it is in force.
+        granted: the decision about a mail at MAIL when nothing is hit and nothing to look at.
+    """
+
+    names: Sequence[LimitName]
+    since: int
+    until: int
+    keys: tuple[CounterKey, ...]
+    messages: tuple[Checked, ...]
+    recipients: tuple[Checked, ...]
+    one_mail: Hit | None
+    granted: Decision
+
+    def counted(self, unit: Unit) -> tuple[CounterKey, ...]:
+        """Return the counters of a unit."""
+        return tuple(key for key in self.keys if key.unit is unit)
+
+
+def make_plan(
+    sender: Sender, at: int, rules: Rules, names: Sequence[LimitName], calendar: Calendar
+) -> Plan:
+    """Work out what a sender's mail is counted and checked by at the moment."""
+    day = calendar.period(Window.DAY, at)
+    since, until = day
+    keys: dict[Unit, list[CounterKey]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
+    checked: dict[Unit, list[Checked]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
+    for name in names:
+        found = counter(name, sender, calendar, at)
+        if found is None:
+            continue
+        key, period = found
+        since, until = max(since, period.start), min(until, period.end)
+        keys[name.unit].append(key)
+        limit = rules.limit(name, sender)
+        if limit is not None:
+            checked[name.unit].append(Checked(limit, key, period))
+    limit = rules.limit(RECIPIENTS_PER_MESSAGE, sender)
+    scope, unit, window = RECIPIENTS_PER_MESSAGE
+    one_mail_key = CounterKey(scope, sender.mailbox, unit, window, day.start)
+    return Plan(
+        names=names,
+        since=since,
+        until=until,
+        keys=(*keys[Unit.MESSAGES], *keys[Unit.RECIPIENTS]),
+        messages=tuple(checked[Unit.MESSAGES]),
+        recipients=tuple(checked[Unit.RECIPIENTS]),
+        one_mail=None if limit is None else Hit(limit, one_mail_key, 0, day),
+        granted=Decision(
+            charges=tuple(Charge(key, 1) for key in keys[Unit.MESSAGES]),
+            counts_recipients=bool(keys[Unit.RECIPIENTS]),
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that a decision depends on, besides the request.
@@ -294,72 +383,69 @@ class Facts:
         usage: the counters, 0 where absent, with what the batch has granted so far.
         calendar: cuts the periods.
         observe: never refuse, but say what was hit.
+        marks_from_percent: of its limit, from which a counter is marked; None: nobody asks.
     """
 
     rules: Rules
-    names: tuple[LimitName, ...]
+    names: Sequence[LimitName]
     usage: Mapping[CounterKey, int]
     calendar: Calendar
     observe: bool = False
+    marks_from_percent: int | None = 0
 
 
 def decide(request: Request, facts: Facts) -> Decision:
     """Decide one request against the usage; nothing is charged here (R6, R7, R9)."""
-    unit, amount = request.unit, request.recipients or 1
-    charges: list[Charge] = []
-    marks: list[Mark] = []
-    rooms: list[Hit] = []
-    hits: list[Hit] = []
-    counts_recipients = False
-    for name in facts.names:
-        asked = name.unit is unit
-        if not asked and unit is Unit.RECIPIENTS:
-            continue
-        found = counter(name, request.sender, facts.calendar, request.at)
-        if found is None:
-            continue
-        key, period = found
-        if asked:
-            charges.append(Charge(key, amount))
-        else:
-            counts_recipients = True
-        limit = facts.rules.limit(name, request.sender)
-        if limit is None:
-            continue
-        room = Hit(limit, key, max(0, facts.usage.get(key, 0)), period)
-        if asked:
-            marks.append(Mark(limit, key, room.used, room.used + amount, period))
-        else:
-            rooms.append(room)
-        # At MAIL one recipient is asked for: a mailbox with none left is refused there (R9).
-        if room.used + amount > limit.max:
-            hits.append(room)
-    if unit is Unit.MESSAGES and (room_of_one_mail := per_message(request, facts)):
-        rooms.append(room_of_one_mail)
-        if room_of_one_mail.limit.max == 0:
-            hits.append(room_of_one_mail)
-    hit = first_to_name(hits)
+    plan = facts.rules.plan(request.sender, request.at, facts.names, facts.calendar)
+    if request.recipients:
+        amount, checked = request.recipients, plan.recipients
+        charges = tuple(Charge(key, amount) for key in plan.counted(Unit.RECIPIENTS))
+        rooms: tuple[Hit, ...] = ()
+    else:
+        amount, checked = 1, plan.messages
+        charges = plan.granted.charges
+        rooms = tuple(_hit(found, _used(facts, found.key)) for found in plan.recipients)
+        if plan.one_mail is not None:
+            rooms = (*rooms, plan.one_mail)
+    hits = [
+        _hit(found, used)
+        for found in checked
+        if (used := _used(facts, found.key)) + amount > found.limit.max
+    ]
+    # A mailbox with no recipient left is refused at MAIL already (R9).
+    hits += [room for room in rooms if room.used >= room.limit.max]
+    hit = first_to_name(hits) if hits else None
     if hit is not None and not facts.observe:
         return Decision(hit=hit, refused=True)
+    marks = tuple(_marks(checked, amount, facts))
+    if hit is None and not (marks or rooms or request.recipients):
+        return plan.granted
     return Decision(
-        charges=tuple(charges),
+        charges=charges,
         hit=hit,
-        rooms=tuple(rooms),
-        counts_recipients=counts_recipients,
-        marks=tuple(marks),
+        rooms=rooms,
+        counts_recipients=not request.recipients and plan.granted.counts_recipients,
+        marks=marks,
     )
 
 
-def per_message(request: Request, facts: Facts) -> Hit | None:
-    """Return the limit on the recipients of one mail as a hit with nothing used, if there is one."""
-    limit = facts.rules.limit(RECIPIENTS_PER_MESSAGE, request.sender)
-    if limit is None:
-        return None
-    scope, unit, window = RECIPIENTS_PER_MESSAGE
-    period = facts.calendar.period(window, request.at)
-    return Hit(
-        limit, CounterKey(scope, request.sender.mailbox, unit, window, period.start), 0, period
-    )
+def _hit(checked: Checked, used: int) -> Hit:
+    return Hit(checked.limit, checked.key, used, checked.period)
+
+
+def _used(facts: Facts, key: CounterKey) -> int:
+    return max(0, facts.usage.get(key, 0))
+
+
+def _marks(checked: Iterable[Checked], amount: int, facts: Facts) -> Iterator[Mark]:
+    """Yield the counters that a charge takes far enough to be warned about."""
+    percent = facts.marks_from_percent
+    if percent is None:
+        return
+    for limit, key, period in checked:
+        before = _used(facts, key)
+        if (before + amount) * 100 >= limit.max * percent:
+            yield Mark(limit, key, before, before + amount, period)
 
 
 def first_to_name(hits: Iterable[Hit]) -> Hit | None:

@@ -21,7 +21,7 @@ import Milter
 
 from sendlimit import maillog
 from sendlimit.mailbox import Sender, sender_of
-from sendlimit.policy import RECIPIENTS_PER_MESSAGE, Unit, recipient_beyond
+from sendlimit.policy import RECIPIENTS_PER_MESSAGE, recipient_beyond
 from sendlimit.reply import FIXED_TEXT, Reply, Wording, one_line
 from sendlimit.store import Episode
 
@@ -148,7 +148,7 @@ class Session(Milter.Base):
             wanted = _NOT_ASKED_FOR
             if not self._desk.conduct.data_callback:
                 wanted |= Milter.P_NODATA
-            if not self._limits_recipients() and offered & Milter.P_NR_RCPT:
+            if not self._desk.ledger.limits_recipients and offered & Milter.P_NR_RCPT:
                 wanted |= Milter.P_NR_RCPT
                 self._after_rcpt = NOREPLY
             opts[1:] = [offered & wanted, 0, 0]
@@ -314,16 +314,6 @@ class Session(Milter.Base):
                 recipients,
             )
         return CONTINUE
-
-    def _limits_recipients(self) -> bool:
-        """Say whether any limit on recipients is known to be in force."""
-        ledger = self._desk.ledger
-        if any(name.unit is Unit.RECIPIENTS for name in ledger.names()):
-            return True
-        return (
-            RECIPIENTS_PER_MESSAGE in ledger.terms.file.names()
-            or RECIPIENTS_PER_MESSAGE in ledger.known_names
-        )
 
     @staticmethod
     def _beyond(reservation: Reservation, recipients: int) -> Hit | None:

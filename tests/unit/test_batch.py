@@ -24,7 +24,7 @@ from sendlimit.batch import (
     subjects_to_load,
 )
 from sendlimit.mailbox import Sender
-from sendlimit.policy import LATCH, Charge, Facts, Request, counted_names
+from sendlimit.policy import LATCH, Charge, Facts, Request, Rules, counted_names
 
 _DAY = "mailbox.messages_per_day"
 _RULES = file_rules(setting("*", _DAY, 3), setting("*", "mailbox.recipients_per_day", 10))
@@ -145,12 +145,14 @@ def test_recipients_accepted_undecided() -> None:
 def test_latch_is_locked_first() -> None:
     """Every batch locks the counter of all mail ever before all others, also when it only looks."""
     for asked in ([], [Asked(Request(ALICE, NOON))], [Asked(Request(ALICE, NOON, 4))]):
-        assert next(iter(hoped_for(asked, _NAMES, UTC, {_ALICES_DAY: 1}))) == LATCH
+        assert (
+            next(iter(hoped_for(asked, Facts(Rules(), _NAMES, {}, UTC), {_ALICES_DAY: 1}))) == LATCH
+        )
 
 
 def test_each_counter_is_loaded_once() -> None:
     """Ten mails of one mailbox need its counters once, with ten hoped for."""
-    hoped = hoped_for([Asked(Request(ALICE, NOON))] * 10, _NAMES, UTC, {})
+    hoped = hoped_for([Asked(Request(ALICE, NOON))] * 10, Facts(Rules(), _NAMES, {}, UTC), {})
 
     assert hoped == {
         LATCH: 10,
@@ -163,7 +165,7 @@ def test_each_counter_is_loaded_once() -> None:
 
 def test_end_of_a_mail_needs_recipients_only() -> None:
     """R9: what a message counter holds is no question at the end of a mail."""
-    hoped = hoped_for([Asked(Request(ALICE, NOON, 4))], _NAMES, UTC, {})
+    hoped = hoped_for([Asked(Request(ALICE, NOON, 4))], Facts(Rules(), _NAMES, {}, UTC), {})
 
     assert hoped == {LATCH: 0, _ALICES_RECIPIENTS: 4}
 
@@ -171,7 +173,9 @@ def test_end_of_a_mail_needs_recipients_only() -> None:
 def test_what_is_owed_rides_along() -> None:
     """R11: bookings are added with the rest; what is given back waits for the corrections."""
     hoped = hoped_for(
-        [Asked(Request(ALICE, NOON, 4))], _NAMES, UTC, {_ALICES_RECIPIENTS: -6, _ALICES_DAY: 2}
+        [Asked(Request(ALICE, NOON, 4))],
+        Facts(Rules(), _NAMES, {}, UTC),
+        {_ALICES_RECIPIENTS: -6, _ALICES_DAY: 2},
     )
 
     assert hoped == {LATCH: 0, _ALICES_RECIPIENTS: 0, _ALICES_DAY: 2}

@@ -6,6 +6,7 @@ answers) and asks fence(). LIMITS: for one thread; PyMySQL's errors end here.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
@@ -26,14 +27,31 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
-    from sendlimit.policy import CounterKey, LimitName
+    from sendlimit.policy import CounterKey, LimitName, Scope, Unit
     from sendlimit.store.location import Host, MariaDBLocation
     from sendlimit.store.rows import Row
+    from sendlimit.window import Window
 
 
-def _add(added: Sequence[Row]) -> str:
-    """Return the statement that adds rows to counters and returns what they are then."""
-    return sql.MariaDB.ADD.format(rows=",".join([sql.SIX] * len(added)))
+def _add(additions: Mapping[CounterKey, int]) -> str:
+    """Return the statement that adds to counters and returns what they are then.
+
+    Only the subjects are parameters: they alone come from outside, and each parameter costs.
+    """
+    return sql.MariaDB.ADD.format(
+        rows=",".join(
+            [
+                f"{_row(key.scope, key.unit, key.window, key.period_start)}{amount:d})"
+                for key, amount in additions.items()
+            ]
+        )
+    )
+
+
+@lru_cache(maxsize=4096)
+def _row(scope: Scope, unit: Unit, window: Window, period_start: int) -> str:
+    """Return the start of a row of er_counter, with a placeholder for the subject."""
+    return f"('{scope}',%s,'{unit}','{window}','{to_sql(period_start)}',"
 
 
 class MariaDBStore:
@@ -99,9 +117,8 @@ class MariaDBStore:
 
     def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
         """Begin, add, load: one packet."""
-        added = rows.addition_params(additions)
-        statements = ["START TRANSACTION", _add(added)]
-        params = [value for row in added for value in row]
+        statements = ["START TRANSACTION", _add(additions)]
+        params: list[object] = [key.subject for key in additions]
         if subjects:
             statements.append(sql.SETTINGS.format(subjects=rows.placeholders([*subjects])))
             params.extend(subjects)
@@ -120,9 +137,8 @@ class MariaDBStore:
         params: list[object] = []
         more, back = rows.split(writing.corrections)
         if more:
-            added = rows.addition_params(more)
-            statements.append(_add(added))
-            params.extend(value for row in added for value in row)
+            statements.append(_add(more))
+            params.extend(key.subject for key in more)
         for key, amount in back.items():
             statements.append(sql.MariaDB.GIVE_BACK)
             params.extend((amount, *rows.key_params(key)))
