@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from counting_samples import BERLIN, moment
 from sendlimit.cli import run
@@ -68,10 +68,14 @@ class Commands:
         self.stdout, self.stderr = self._capsys.readouterr()
         return code
 
-    def json(self, *words: str) -> object:
+    def json(self, *words: str) -> Any:  # noqa: ANN401 - the test says what it expects
         """Run a command with --json that succeeds; return what it printed."""
         code = self(*words, "--json")
         assert (code, self.stderr) == (0, "")
+        return self.printed_json()
+
+    def printed_json(self) -> Any:  # noqa: ANN401 - the test says what it expects
+        """Return what the last command printed as JSON."""
         return json.loads(self.stdout)
 
     def lines(self, *words: str) -> list[str]:

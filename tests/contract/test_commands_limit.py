@@ -22,7 +22,6 @@ def test_boost_and_override(commands: Commands) -> None:
 def limit_in_force(commands: Commands) -> tuple[int, str]:
     """Return Alice's messages a day, and where they come from."""
     shown = commands.json("show", ALICE)
-    assert isinstance(shown, dict)
     found = {line["limit"]: line for line in shown["limits"]}["mailbox.messages_per_day"]
     return found["max"], found["origin"]
 
@@ -46,9 +45,7 @@ def test_set_again_says_what_was(commands: Commands) -> None:
 
 def listed(commands: Commands) -> list[dict[str, object]]:
     """Return what 'limit list' lists."""
-    found = commands.json("limit", "list")
-    assert isinstance(found, list)
-    return found
+    return list(commands.json("limit", "list"))
 
 
 def test_unset_wants_to_know_which(commands: Commands) -> None:

@@ -96,9 +96,8 @@ def init(
       sendlimit db init --print > sendlimit.sql
     """
     location = invocation.location
-    password = _known_password(invocation)
     if only_print:
-        _print_script(invocation, password, hosts)
+        _print_script(invocation, hosts)
     elif isinstance(location, SQLiteLocation):
         make_file(location)
         with invocation.connection() as connection:
@@ -107,9 +106,7 @@ def init(
         _init_as_user(invocation)
     else:
         with _admin(admin_url, admin_password_file) as connection:
-            _init_as_admin(
-                connection, invocation, location, password, hosts or client_hosts(location)
-            )
+            _init_as_admin(connection, invocation, location, hosts)
 
 
 @db.command("upgrade")
@@ -195,29 +192,39 @@ def _init_as_admin(
     connection: Connection,
     invocation: Invocation,
     location: MariaDBLocation,
-    password: str | None,
-    hosts: Sequence[str],
+    given_hosts: Sequence[str],
 ) -> None:
+    """Make database, user, rights and tables; log in as the user, unless it is for elsewhere."""
+    hosts = given_hosts or client_hosts(location)
+    password = _known_password(invocation)
     existing = accounts(connection, location, hosts)
     made_up = None
     if password is None and len(existing) < len(hosts):
         if existing:
             raise SendlimitError(
-                f"user {location.user} exists for {', '.join(existing)}, not for all of {', '.join(hosts)}, and its"
-                " password is not known here: put it into store.password_file"
+                f"user {location.user} exists for {', '.join(existing)}, not for all of"
+                f" {', '.join(hosts)}, and its password is not known here: put it into"
+                " store.password_file"
             )
         made_up = secrets.token_urlsafe(24)
     set_up(connection, location, password or made_up or "", hosts)
-    tell(
-        f"user {location.user} (from {', '.join(hosts)}) may {', '.join(RIGHTS)} in {location.database}, nothing else"
-    )
+    rights = f"may {', '.join(RIGHTS)} in {location.database}, nothing else"
+    tell(f"user {location.user} (from {', '.join(hosts)}) {rights}")
     if made_up is not None:
         # Before anything else can fail.
         _hand_over(made_up, invocation)
     _make_tables(connection, invocation)
-    known = password or made_up
-    if known is not None:
-        _prove(location, known)
+    if given_hosts:
+        return
+    if made_up is not None:
+        _prove(location, made_up, "say with --client-host from where the daemon connects")
+    elif password is not None:
+        _prove(
+            location,
+            password,
+            "the user was there before with another password; to give it the one in the file:"
+            f" {_SET_PASSWORD.format(location.user)}",
+        )
     else:
         tell(
             f"user {location.user} was there and keeps its password, which store.password_file does"
@@ -225,7 +232,7 @@ def _init_as_admin(
         )
 
 
-def _prove(location: MariaDBLocation, password: str) -> None:
+def _prove(location: MariaDBLocation, password: str, remedy: str) -> None:
     """Log in as the daemon will.
 
     Raises:
@@ -234,10 +241,7 @@ def _prove(location: MariaDBLocation, password: str) -> None:
     try:
         connection = open_connection(location, password)
     except StoreError as error:
-        raise SendlimitError(
-            f"{error}\nthe user was there before with another password; to give it the one in the file:"
-            f" {_SET_PASSWORD.format(location.user)}"
-        ) from error
+        raise SendlimitError(f"{error}\n{remedy}") from error
     missing = missing_rights(connection)
     connection.close()
     if missing:
@@ -260,8 +264,9 @@ def _hand_over(password: str, invocation: Invocation) -> None:
         tell(f'and name the file in {invocation.path}, [store]: password_file = "{file}"')
 
 
-def _print_script(invocation: Invocation, password: str | None, hosts: Sequence[str]) -> None:
+def _print_script(invocation: Invocation, hosts: Sequence[str]) -> None:
     location = invocation.location
+    password = _known_password(invocation)
     if isinstance(location, MariaDBLocation):
         if password is None:
             password = secrets.token_urlsafe(24)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit import __version__
+from sendlimit.cli.records import SHAPES
 from sendlimit.config.listing import keys, table_meaning
 from sendlimit.config.reading import DEFAULT_PATH, PATH_VARIABLE
 
@@ -35,6 +36,12 @@ _ABOUT_THE_FILE = (
         'A limit is a whole number of 0 or more, or "unlimited". The most specific one holds: the'
         " mailbox's, then its domain's, then everyone's; on the same level limits set with"
         " 'sendlimit limit set' go before the file."
+    ),
+)
+_ABOUT_JSON = (
+    (
+        "With --json the commands print these keys; further ones may be added. Moments are ISO 8601"
+        " in UTC with offset, null where there is none. Of a limit, null is unlimited."
     ),
 )
 _AS_IT_IS = "\b\n"
@@ -64,6 +71,12 @@ def _commands_page(root: click.Context) -> Iterator[str]:
     yield from _options(command, root)
     yield ".SH COMMANDS"
     yield from _below(command, root)
+    yield ".SH JSON"
+    yield from _body(_ABOUT_JSON)
+    for what, shape in SHAPES.items():
+        yield f'.SS "{_escaped(what)}"'
+        for key, meaning in shape.items():
+            yield from (".TP", rf"\fB{_escaped(key)}\fR", _escaped(meaning))
     yield ".SH EXIT STATUS"
     for code, meaning in _EXIT_CODES:
         yield from (".TP", code, _escaped(meaning))

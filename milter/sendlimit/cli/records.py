@@ -1,4 +1,8 @@
-"""The JSON form of what several commands print. A promise: keys are added, never changed."""
+"""What --json prints. A promise: keys are added, never changed or taken away.
+
+Moments are ISO 8601 in UTC with offset, null where there is none; of a limit, null is
+unlimited. The manual page lists SHAPES, and a test compares it with what is printed.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,102 @@ from sendlimit.cli.printing import iso
 from sendlimit.policy import LimitName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sendlimit.store import Episode
     from sendlimit.store.overrides import Override
+
+OVERRIDE = {
+    "subject": "'*', a domain or a mailbox",
+    "limit": "its name, as mailbox.messages_per_day",
+    "max": "the limit",
+    "until": "end of a boost; null: lasting",
+    "reason": "why",
+    "set_by": "who set it",
+    "set_at": "when it was set",
+}
+EPISODE = {
+    "limit": "the limit that refused",
+    "subject": "whose limit: '*', a domain or a mailbox",
+    "max": "its value at the last attempt",
+    "period_start": "start of the period that the refusals are merged by",
+    "first_at": "first refusal",
+    "last_at": "last refusal",
+    "attempts": "how many refusals",
+    "last_client_addr": "address of the last client",
+    "last_sender": "its reverse path",
+    "last_mailbox": "its login",
+}
+STANDING = {
+    "limit": "its name",
+    "subject": "what is counted: '*', a domain or a mailbox",
+    "max": "the limit in force",
+    "used": "count of the running period; null where nothing is counted",
+    "remaining": "what is left; null: unlimited or not counted",
+    "period_start": "start of the running period",
+    "period_end": "its end, when the count starts again",
+    "origin": "'boost', 'override', 'file', or null: set nowhere",
+    "set_for": "subject of the setting that won",
+    "override": "its row, as of 'limit list'; null: from the file",
+    "last_episode": "as of 'refusals', or null",
+}
+SHAPES: Mapping[str, Mapping[str, str]] = {
+    "check, a list of": {
+        "state": "'ok', 'warning' or 'error'",
+        "layer": "'file', 'database', 'schema', 'rights', 'limits' or 'socket'",
+        "message": "what was found",
+    },
+    "config, a list of": {
+        "key": "dotted, as in the file",
+        "value": "in force; null: not set",
+        "origin": "'file' or 'default'",
+        "meaning": "what it is",
+    },
+    "db status": {
+        "store": "the database",
+        "version": "of its tables; null: none",
+        "needed": "the version that this release needs",
+        "pending": "names of the files to run",
+    },
+    "show": {
+        "subject": "'*', a domain or a mailbox",
+        "scope": "'global', 'domain' or 'mailbox'",
+        "at": "now",
+        "mode": "'enforce' or 'observe'",
+        "exempt": "never counted",
+        "over_limit": "name of the limit that the next mail would pass, or null",
+        "refused": "the next mail is refused",
+        "resets_at": "when sending works again, or null",
+        "limits": "a list of the limits below",
+        "defaults": "of a domain or the server: what holds for each below it, in the same form",
+    },
+    "show, each of limits and defaults": STANDING,
+    "top": {
+        "limit": "what is counted",
+        "period_start": "start of the running period",
+        "period_end": "its end",
+        "subjects": "a list of: subject, used, max (the limit in force)",
+    },
+    "refusals, a list of (with --follow one a line)": EPISODE,
+    "limit set, limit unset": {
+        "now": "the row that is set, as of 'limit list'; null: none",
+        "before": "the row that was there, or null",
+    },
+    "limit list, a list of": OVERRIDE | {"in_force": "false: a boost that has ended"},
+    "usage reset, a list of": {
+        "subject": "whose count",
+        "limit": "which count",
+        "taken": "the number that was taken away",
+        "period_start": "start of its period",
+        "period_end": "end of its period",
+    },
+    "purge": {
+        "counters": "rows removed from er_counter",
+        "refusals": "from er_refusal",
+        "boosts": "from er_limit",
+        "committers": "from er_committer",
+    },
+}
 
 
 def override_record(override: Override) -> dict[str, object]:

@@ -1,0 +1,54 @@
+"""What --json prints has the shapes that the manual page promises."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from command_samples import ALICE, NOW, Commands, day, episode
+from sendlimit.cli.records import EPISODE, OVERRIDE, SHAPES, STANDING
+
+
+def test_shapes(commands: Commands) -> None:
+    """Every command with --json prints exactly the keys in the manual page, in their order."""
+    commands.count(day(ALICE), 5)
+    commands.refuse(episode(day(ALICE)))
+    limit = ("mailbox.messages_per_day", "300")
+    printed: dict[str, Any] = {
+        "config, a list of": commands.json("config"),
+        "db status": commands.json("db", "status"),
+        "limit set, limit unset": commands.json("limit", "set", ALICE, *limit, "--until", "+1h"),
+        "limit list, a list of": commands.json("limit", "list"),
+        "show": commands.json("show", ALICE),
+        "top": commands.json("top"),
+        "refusals, a list of (with --follow one a line)": commands.json("refusals"),
+        "usage reset, a list of": commands.json("usage", "reset", ALICE, "--yes"),
+        "purge": commands.json("purge"),
+    }
+    printed["show, each of limits and defaults"] = printed["show"]["limits"]
+    assert commands("check", "--json") == 1  # no daemon
+    printed["check, a list of"] = commands.printed_json()
+    assert {what: keys_of(found) for what, found in printed.items()} == {
+        what: list(shape) for what, shape in SHAPES.items()
+    }
+    assert keys_of(printed["limit set, limit unset"]["now"]) == list(OVERRIDE)
+    (own,) = (one for one in printed["show"]["limits"] if one["limit"] == limit[0])
+    assert keys_of(own) == list(STANDING)
+    assert keys_of(own["override"]) == list(OVERRIDE)
+    assert keys_of(own["last_episode"]) == list(EPISODE)
+    assert list(printed["top"]["subjects"][0]) == ["subject", "used", "max"]
+
+
+def keys_of(printed: Mapping[str, object] | list[Mapping[str, object]]) -> list[str]:
+    """Return the keys of an object, or of each object of a list."""
+    if isinstance(printed, list):
+        (keys,) = {tuple(each) for each in printed}
+        return list(keys)
+    return list(printed)
+
+
+def test_moments_and_unlimited(commands: Commands) -> None:
+    """Moments are UTC with offset; unlimited is null."""
+    set_now = commands.json("limit", "set", ALICE, "mailbox.messages_per_day", "unlimited")
+    assert set_now["before"] is None
+    assert (set_now["now"]["max"], set_now["now"]["until"]) == (None, None)
+    assert set_now["now"]["set_at"] == "2026-11-22T11:30:00+00:00"
+    assert commands.now == NOW
