@@ -25,7 +25,7 @@ from sendlimit.batch import (
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.journal import Entry, Owed, new_id
 from sendlimit.ledger import Addition, Question
-from sendlimit.policy import holding
+from sendlimit.limit import holding
 from sendlimit.store import Publication, Writing
 from sendlimit.window import Window
 
@@ -133,6 +133,7 @@ class Committer:
         """Work until told to stop and everything is booked or in the journal."""
         try:
             self._entries = self._journal.load()
+            self._ledger.unbooked = sum(entry.owed.bookings for entry in self._entries)
         except ValueError as error:
             self._observer.journal_unreadable(error)
         questions: list[Question] = []
@@ -357,8 +358,9 @@ class Committer:
                 booked.add(entry.id)
             if entry.id not in booked:
                 self._owed.merge(entry.owed)
-                with self._ledger.mutex:
-                    self._ledger.unbooked += entry.owed.bookings
+                continue
+            with self._ledger.mutex:
+                self._ledger.unbooked -= entry.owed.bookings
         self._entries = [entry for entry in self._entries if entry.id not in booked]
         self._journal.save(self._entries)
 

@@ -10,7 +10,11 @@ network of one's own.
 from __future__ import annotations
 
 import platform
+import socket
+import threading
+from socketserver import TCPServer
 from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import prometheus_client
 from prometheus_client import (
@@ -20,26 +24,28 @@ from prometheus_client import (
     Histogram,
     Info,
     ProcessCollector,
-    start_http_server,
+    make_wsgi_app,
 )
+from prometheus_client.exposition import ThreadingWSGIServer
 
 from sendlimit import __version__
 from sendlimit.errors import SchemaError, StoreConflict, StoreUnavailable
+from sendlimit.limit import LIMIT_NAMES
 from sendlimit.notify.outbox import Outcome
-from sendlimit.policy import LIMIT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sendlimit.errors import StoreError
     from sendlimit.ledger import Ledger
-    from sendlimit.policy import Decision, LimitName
+    from sendlimit.limit import LimitName
+    from sendlimit.policy import Decision
 
 _DECISION_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BATCH_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10)
 _QUESTIONS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
-
-_STOP_S = 5.0
+_ROOFS = ("negotiate", "envfrom", "envrcpt", "eom", "abort", "committer")
+_REQUEST_S = 10.0
 
 
 class Metrics:
@@ -117,6 +123,8 @@ class Metrics:
             ["where"],
             registry=registry,
         )
+        for where in _ROOFS:
+            self._faults.labels(where)
         self._notices = Counter(
             "sendlimit_notices",
             "Notices by the way they go and what became of them.",
@@ -216,6 +224,29 @@ def _by_error(name: str, meaning: str, registry: CollectorRegistry) -> Counter:
     return counter
 
 
+class _Request(WSGIRequestHandler):
+    """One request, without a line in the log."""
+
+    timeout = _REQUEST_S  # else who connects and says nothing would keep a thread for ever
+
+    def log_message(self, *_: object) -> None:
+        """Write nothing."""
+
+
+class _Server(ThreadingWSGIServer):
+    """Listens without asking DNS for its own name, which could hold up the start."""
+
+    def server_bind(self) -> None:
+        """Bind."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+
+class _ServerIPv6(_Server):
+    address_family = socket.AF_INET6
+
+
 class MetricsServer:
     """The HTTP server on metrics.listen and its thread."""
 
@@ -225,10 +256,20 @@ class MetricsServer:
         Raises:
             OSError: the address can't be listened on.
         """
-        self._server, self._thread = start_http_server(port, host, metrics.registry)
+        self._server = make_server(
+            host,
+            port,
+            make_wsgi_app(metrics.registry),
+            _ServerIPv6 if ":" in host else _Server,
+            _Request,
+        )
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="metrics", daemon=True
+        )
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop listening."""
         self._server.shutdown()
-        self._thread.join(_STOP_S)
+        self._thread.join()
         self._server.server_close()
