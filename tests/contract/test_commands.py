@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from command_samples import ALICE, NOW, Commands, day, episode
 from counting_samples import BERLIN
-from sendlimit.policy import CounterKey, Scope, Unit
+from sendlimit.limit import CounterKey, Scope, Unit
 from sendlimit.window import Window
 
 

@@ -10,7 +10,8 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import print_json, print_table
 from sendlimit.cli.reach import daemon_answers, obstacle
 from sendlimit.errors import ConfigError, SendlimitError
-from sendlimit.policy import Rules, holding
+from sendlimit.limit import holding
+from sendlimit.policy import Rules
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.migrations import schema_version
 from sendlimit.store.overrides import overrides
@@ -20,7 +21,7 @@ from sendlimit.store.setup import RIGHTS, missing_rights
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sendlimit.policy import LimitName
+    from sendlimit.limit import LimitName
     from sendlimit.store.connection import Connection
 
 _OK, _WARNING, _ERROR = "OK", "WARNING", "ERROR"

@@ -13,7 +13,7 @@ import click
 
 from sendlimit.config.reading import default_path, load, read_password
 from sendlimit.errors import SchemaError
-from sendlimit.policy import Settings
+from sendlimit.limit import Settings
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import Location, SQLiteLocation, parse_url
 from sendlimit.store.migrations import schema_version

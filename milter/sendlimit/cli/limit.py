@@ -26,7 +26,7 @@ from sendlimit.cli.records import override_record
 from sendlimit.cli.subject import Subject, subject_from
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.errors import SendlimitError
-from sendlimit.policy import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
+from sendlimit.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
 from sendlimit.store.overrides import Override, overrides, set_override, unset_override
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.cli.printing import iso
-from sendlimit.policy import LimitName
+from sendlimit.limit import LimitName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

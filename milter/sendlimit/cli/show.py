@@ -12,8 +12,8 @@ from sendlimit.cli.printing import escaped, iso, local, local_with_zone, number,
 from sendlimit.cli.records import episode_record, override_record
 from sendlimit.cli.subject import SERVER, Subject, subject_from
 from sendlimit.explain import Explanation, Standing, counters, explain
+from sendlimit.limit import EVERYONE, Origin, Scope
 from sendlimit.mailbox import sender_of
-from sendlimit.policy import EVERYONE, Origin, Scope
 from sendlimit.reply import duration
 from sendlimit.store.episodes import last_episodes
 from sendlimit.store.overrides import overrides

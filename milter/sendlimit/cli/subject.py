@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.errors import SendlimitError
+from sendlimit.limit import EVERYONE, Scope, levels
 from sendlimit.mailbox import Sender, domain_key, sender_of
-from sendlimit.policy import EVERYONE, Scope, levels
 from sendlimit.store.usage import scopes_of
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import iso, local, number, print_json, print_table, tell
+from sendlimit.limit import LimitName, Scope, Unit, counted_names, holding
 from sendlimit.mailbox import Sender
-from sendlimit.policy import LimitName, Rules, Scope, Unit, counted_names, holding
+from sendlimit.policy import Rules
 from sendlimit.store.overrides import overrides
 from sendlimit.store.usage import top as most_used
 from sendlimit.window import Window

@@ -11,11 +11,11 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import iso, local, print_json, print_table, tell
 from sendlimit.cli.subject import subject_from
 from sendlimit.errors import SendlimitError
-from sendlimit.policy import LimitName
+from sendlimit.limit import LimitName
 from sendlimit.store import usage as counting
 
 if TYPE_CHECKING:
-    from sendlimit.policy import CounterKey
+    from sendlimit.limit import CounterKey
     from sendlimit.window import Calendar
 
 
