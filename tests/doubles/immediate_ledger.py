@@ -5,7 +5,7 @@ from queue import Empty
 
 from sendlimit.batch import Answer, Asked, Terms, answer_all
 from sendlimit.ledger import Addition, Ledger
-from sendlimit.policy import CounterKey, Setting, holding
+from sendlimit.limit import CounterKey, Setting, holding
 from sendlimit.store import Episode
 
 

@@ -15,7 +15,7 @@ from sendlimit.reply import Wording
 from sendlimit.session import Conduct, Desk, Session
 
 if TYPE_CHECKING:
-    from sendlimit.policy import Setting
+    from sendlimit.limit import Setting
 
 _ALL_OFFERED = 0x1FFFFF
 _DAY = "mailbox.messages_per_day"
