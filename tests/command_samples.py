@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from counting_samples import BERLIN, moment
 from sendlimit.cli import run
-from sendlimit.policy import CounterKey, Scope, Unit
+from sendlimit.limit import CounterKey, Scope, Unit
 from sendlimit.store import Episode
 from sendlimit.store.rows import episode_params, key_params
 from sendlimit.window import Window
@@ -101,6 +101,12 @@ class Commands:
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             episode_params(episode),
         )
+
+    def used(self) -> list[int]:
+        """Return what all counters of days have, the smallest first."""
+        assert self.tables is not None
+        found = self.tables.execute("SELECT used FROM er_counter WHERE `window` = 'day'")
+        return sorted(row[0] for row in found)
 
     def rows(self, table: str) -> int:
         """Return how many rows a table has."""

@@ -3,20 +3,19 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sendlimit.mailbox import Sender
-from sendlimit.policy import (
+from sendlimit.limit import (
     EVERYONE,
     LIMIT_NAMES,
     CounterKey,
-    Hit,
     Limit,
     LimitName,
     Origin,
-    Rules,
     Setting,
     Settings,
     subject_of,
 )
+from sendlimit.mailbox import Sender
+from sendlimit.policy import Hit, Rules
 from sendlimit.window import Calendar
 
 ALICE = Sender("alice@example.org", "example.org")

@@ -9,24 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.policy import (
-    EVERYONE,
-    LATCH,
-    Charge,
-    Decision,
-    Facts,
-    Request,
-    Rules,
-    Unit,
-    counted_names,
-    counter,
-    decide,
-)
+from sendlimit.limit import EVERYONE, LATCH, Charge, Unit, counted_names
+from sendlimit.policy import Decision, Facts, Request, Rules, counter, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sendlimit.policy import CounterKey, LimitName, Setting
+    from sendlimit.limit import CounterKey, LimitName, Setting
     from sendlimit.window import Calendar
 
 

@@ -114,6 +114,7 @@ class Committer:
         self._next_look = 0.0
         self._published: Publication | None = None
         self._stopping = False
+        self._all_booked = False
         self._looked = threading.Event()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
@@ -123,35 +124,46 @@ class Committer:
         self._looked.wait(wait_s)
 
     def stop(self, wait_s: float) -> bool:
-        """Book what is owed or write it to the journal; return whether that is done in time."""
+        """Book what is owed, or write it to the journal.
+
+        Returns:
+            Whether all is booked: nothing had to be written, and it was done in time.
+        """
         self._stopping = True
         self._ledger.queue.put(None)
         self._thread.join(wait_s)
-        return not self._thread.is_alive()
+        return self._all_booked
 
     def _run(self) -> None:
         """Work until told to stop and everything is booked or in the journal."""
-        try:
-            self._entries = self._journal.load()
-            self._ledger.unbooked = sum(entry.owed.bookings for entry in self._entries)
-        except ValueError as error:
-            self._observer.journal_unreadable(error)
+        self._load()
         questions: list[Question] = []
         while True:
-            try:
-                self._serve(questions)
-                self._looked.set()
-                if self._stopping and self._ledger.queue.empty():
-                    break
-                questions = self._take()
-            except Exception:  # noqa: BLE001 - the roof of the thread: mail must go on
-                self._observer.fault("committer")
-                self._lose(questions)
-                self._store.close()
-                self._next_try = time.monotonic() + RECONNECT_S
-                questions = []
+            self._step(questions)
+            self._looked.set()
+            if self._stopping and self._ledger.queue.empty():
+                break
+            questions = self._take()
         self._save()
         self._store.close()
+
+    def _load(self) -> None:
+        """Take what an earlier stop left."""
+        try:
+            self._entries = self._journal.load()
+        except ValueError as error:
+            self._observer.journal_unreadable(error)
+        self._ledger.unbooked = sum(entry.owed.bookings for entry in self._entries)
+
+    def _step(self, questions: list[Question]) -> None:
+        """Work off what was taken; whatever raises, go on."""
+        try:
+            self._serve(questions)
+        except Exception:  # noqa: BLE001 - the roof of the thread: mail must go on
+            self._observer.fault("committer")
+            self._lose(questions)
+            self._store.close()
+            self._next_try = time.monotonic() + RECONNECT_S
 
     def _take(self) -> list[Question]:
         """Wait for work and take all there is; what nobody waits for goes to what is owed."""
@@ -403,9 +415,16 @@ class Committer:
 
     def _save(self) -> None:
         """Write what is still owed to the journal."""
-        entries = [entry for entry in self._entries if entry.id not in self._owed.journals]
+        taken = set(self._owed.journals)
+        entries = []
         if self._doubt is not None:
+            taken |= self._doubt.owed.journals
             entries.append(Entry(new_id(), self._doubt.owed, (self._id, self._doubt.number)))
         if self._owed:
             entries.append(Entry(new_id(), self._owed))
-        self._journal.save(entries)
+        entries += [entry for entry in self._entries if entry.id not in taken]
+        try:
+            self._journal.save(entries)
+        except OSError:
+            self._observer.fault("journal")
+        self._all_booked = not entries

@@ -9,26 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.policy import (
+from sendlimit.limit import (
     LIMIT_NAMES,
     MESSAGES_PER_DAY,
     CounterKey,
-    Hit,
     Limit,
     Origin,
-    Rules,
     Scope,
-    first_to_name,
     holding,
     subject_of,
 )
+from sendlimit.policy import Hit, Rules, first_to_name
 from sendlimit.window import Period, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from sendlimit.limit import LimitName, Setting, Settings
     from sendlimit.mailbox import Sender
-    from sendlimit.policy import LimitName, Setting, Settings
     from sendlimit.store import Episode
     from sendlimit.store.overrides import Override
     from sendlimit.window import Calendar

@@ -6,20 +6,21 @@ entry has an id that goes into er_committer with the booking, so that it is book
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import uuid
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sendlimit.policy import LATCH, LIMIT_NAMES, CounterKey, LimitName
+from sendlimit.limit import LATCH, LIMIT_NAMES, CounterKey, LimitName
 from sendlimit.store import Episode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from sendlimit.policy import Charge
+    from sendlimit.limit import Charge
 
 
 @dataclass(slots=True)
@@ -40,7 +41,7 @@ class Owed:
 
     def __bool__(self) -> bool:
         """Say whether there is anything to write."""
-        return bool(self.additions or self.episodes or self.journals)
+        return bool(self.additions or self.episodes or self.journals or self.bookings)
 
     def add(self, charges: Iterable[Charge]) -> None:
         """Add charges; what sums up to nothing is forgotten."""
@@ -101,13 +102,14 @@ class Journal:
         """Return what an earlier stop left.
 
         Raises:
-            ValueError: the file is damaged; it was put aside as unbooked.json.damaged.
+            ValueError: the file is damaged or can't be read; it was put aside as
+                unbooked.json.damaged, so that the next stop does not write over it.
         """
         try:
             document = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return []
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             self._put_aside()
             raise ValueError(f"{self.path}: {error}") from error
         try:
@@ -129,7 +131,9 @@ class Journal:
         fresh.replace(self.path)
 
     def _put_aside(self) -> None:
-        self.path.replace(self.path.with_suffix(".json.damaged"))
+        # Where even that can't be done, the next stop can't write over it either.
+        with contextlib.suppress(OSError):
+            self.path.replace(self.path.with_suffix(".json.damaged"))
 
 
 _NAMES = {

@@ -16,12 +16,14 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.batch import Asked, counted, names_of, reverse
-from sendlimit.policy import Request, Unit
+from sendlimit.limit import Unit
+from sendlimit.policy import Request
 
 if TYPE_CHECKING:
     from sendlimit.batch import Answer, Terms
+    from sendlimit.limit import Charge, LimitName
     from sendlimit.mailbox import Sender
-    from sendlimit.policy import Charge, Decision, LimitName
+    from sendlimit.policy import Decision
     from sendlimit.store import Episode
 
 

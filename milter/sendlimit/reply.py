@@ -10,7 +10,7 @@ import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.policy import RECIPIENTS_PER_MESSAGE, Scope, subject_of
+from sendlimit.limit import RECIPIENTS_PER_MESSAGE, Scope, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,10 +20,11 @@ from sendlimit.config.reading import load, read_password
 from sendlimit.errors import ConfigError, ListenError
 from sendlimit.journal import Journal
 from sendlimit.ledger import Ledger
+from sendlimit.limit import Settings
 from sendlimit.listener import Listener
 from sendlimit.logsetup import LogWriter
 from sendlimit.mailbox import sender_of
-from sendlimit.policy import Rules, Settings
+from sendlimit.policy import Rules
 from sendlimit.sdnotify import notify, watchdog_s
 from sendlimit.session import Conduct, Desk
 from sendlimit.store.location import SQLiteLocation, parse_url
@@ -44,7 +45,10 @@ _NEEDS_RESTART = ("milter", "store", "state_dir", "metrics")
 def terms_of(config: Config) -> Terms:
     """Return what the file says about counting."""
     return Terms(
-        Rules(Settings.of(config.settings())), config.make_calendar(), config.mode == "observe"
+        file=Rules(Settings.of(config.settings())),
+        calendar=config.make_calendar(),
+        observe=config.mode == "observe",
+        warn_at_percent=None if config.notify is None else config.notify.warn_at_percent,
     )
 
 
@@ -155,7 +159,7 @@ class Service:
             if getattr(config, key) != getattr(self._config, key):
                 maillog.restart_needed(key)
         self._config = config
-        self._ledger.terms = terms
+        self._ledger.adopt(terms)
         self._desk.conduct = conduct
         self._log.set_level(config.log.level)
         self._say_loaded()

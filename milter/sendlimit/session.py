@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Protocol
 import Milter
 
 from sendlimit import maillog
+from sendlimit.limit import RECIPIENTS_PER_MESSAGE
 from sendlimit.mailbox import Sender, sender_of
-from sendlimit.policy import RECIPIENTS_PER_MESSAGE, recipient_beyond
+from sendlimit.policy import recipient_beyond
 from sendlimit.reply import FIXED_TEXT, Reply, Wording, one_line
 from sendlimit.store import Episode
 

@@ -1,7 +1,12 @@
 """The commands on both databases: tables, check, show, top, refusals, usage, purge."""
 
+import io
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from command_samples import ALICE, NOW, Commands, day, episode
 from counting_samples import BERLIN
@@ -48,24 +53,6 @@ def test_check_leaves_nothing(commands: Commands) -> None:
     before = [commands.rows(table) for table in tables]
     commands("check")
     assert [commands.rows(table) for table in tables] == before
-
-
-def test_show_why_refused(commands: Commands) -> None:
-    """'show' names the limit that refuses, what is used, and when it frees up."""
-    commands.count(day(ALICE), 200)
-    commands.count(day("example.org", Scope.DOMAIN), 230)
-    commands.refuse(episode(day(ALICE)))
-    lines = commands.lines("show", ALICE)
-    assert " ".join(lines[:3]).strip() == (
-        f"mailbox {ALICE}: the next mail is REFUSED: mailbox.messages_per_day, 200"
-        " of 200 used; sending works again from 2026-11-23 00:00 CET (in 11 hours 30 minutes)"
-    )
-    numbers = next(line for line in lines if line.startswith("mailbox.messages_per_day"))
-    assert numbers.split()[1:] == ["200", "200", "0", "2026-11-23", "00:00"]
-    text = " ".join(" ".join(lines).split())
-    assert "from the file, for example.org" in text
-    assert "last refused 2026-11-22 12:29, 3 times since 2026-11-22 12:19" in text
-    assert all(len(line) <= 80 for line in lines)
 
 
 def test_show_json(commands: Commands) -> None:
@@ -123,11 +110,7 @@ def test_reset(commands: Commands) -> None:
     assert "say --yes" in commands.stderr
     taken = commands.json("usage", "reset", ALICE, "--yes")
     assert [(row["limit"], row["taken"]) for row in taken] == [("mailbox.messages_per_day", 60)]
-    assert commands.tables is not None
-    used = commands.tables.execute(
-        "SELECT used FROM er_counter WHERE `window` = 'day' ORDER BY used"
-    )
-    assert [row[0] for row in used] == [0, 61, 77]
+    assert commands.used() == [0, 61, 77]
     assert commands("usage", "reset", ALICE, "--yes") == 0
     assert "nothing is used" in commands.stderr
 
@@ -212,3 +195,67 @@ def test_purge(commands: Commands) -> None:
     assert [
         commands.rows(table) for table in ("er_counter", "er_refusal", "er_limit", "er_committer")
     ] == [3, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 60)])
+def test_reset_asks(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
+) -> None:
+    """On a terminal 'usage reset' shows the numbers and asks; without a yes nothing changes."""
+    commands.count(day(ALICE), 60)
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert commands("usage", "reset", ALICE) == code
+    assert f"mailbox {ALICE} has used: mailbox.messages_per_day 60" in commands.stderr
+    assert ("nothing was changed" in commands.stderr) is bool(left)
+    assert commands.used() == [left]
+
+
+def test_purge_says_how_far_it_is(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long purge reports its progress on stderr, its result on stdout."""
+    monkeypatch.setattr("sendlimit.cli.purge._REPORT_EVERY", 2)
+    for days in range(100, 103):
+        commands.count(day(ALICE, moment=NOW - days * 86400), 1)
+    assert commands.lines("purge")[1].split() == ["3", "counters"]
+    assert "3 counters removed so far" in commands.stderr
+
+
+def test_check_of_a_store_that_is_away(commands: Commands, tmp_path: Path) -> None:
+    """Without the database 'check' still tells about file, limits and socket."""
+    text = commands.config.read_text()
+    commands.config.write_text(re.sub(r'url = ".*"', f'url = "sqlite://{tmp_path}/no.db"', text))
+    assert commands("check", "--json") == 1
+    found = {line["layer"]: line["state"] for line in commands.printed_json()}
+    assert found == {"file": "ok", "database": "error", "limits": "ok", "socket": "error"}
+
+
+def test_check_without_limits(commands: Commands) -> None:
+    """A configuration that limits nothing gets a warning, which is no failure of its own."""
+    text = commands.config.read_text()
+    commands.config.write_text(text.partition("[limits]")[0])
+    commands("check", "--json")
+    found = {line["layer"]: line["state"] for line in commands.printed_json()}
+    assert found["limits"] == "warning"
+
+
+def test_tables(commands: Commands) -> None:
+    """Without --json 'top' and 'usage reset' print tables of at most 80 columns."""
+    long = f"{'x' * 200}@example.net"
+    commands.count(day(long), 60)
+    lines = commands.lines("top")
+    assert lines[0].split() == ["MAILBOX", "USED", "OF", "LEFT"]
+    assert lines[1].split()[1:] == ["60", "100", "40"]
+    assert "".join(line.split()[0] for line in lines[1:]) == long
+    reset = commands.lines("usage", "reset", long, "--yes")
+    assert reset[1].split() == [
+        "mailbox.messages_per_day", "60", "2026-11-22", "00:00", "2026-11-23", "00:00",
+    ]  # fmt: skip
+    assert all(len(line) <= 80 for line in [*lines, *reset])
+
+
+def test_top_domains(commands: Commands) -> None:
+    """'top --scope domain' lists domains."""
+    commands.count(day("example.org", Scope.DOMAIN), 60)
+    found = commands.json("top", "--scope", "domain")
+    assert found["subjects"] == [{"subject": "example.org", "used": 60, "max": None}]

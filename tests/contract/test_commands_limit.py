@@ -1,5 +1,7 @@
 """`sendlimit limit` on both databases, and what the commands answer to wrong words."""
 
+import os
+import pwd
 import shlex
 from collections.abc import Sequence
 
@@ -142,3 +144,43 @@ def test_refused_words(commands: Commands, words: Sequence[str], code: int, sent
     assert commands.stderr.startswith("sendlimit: ")
     assert sentence in commands.stderr
     assert commands.rows("er_limit") == 0
+
+
+@pytest.mark.parametrize(("sudo_user", "expected"), [("carol", "carol"), ("", "uid-name")])
+def test_set_by(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, sudo_user: str, expected: str
+) -> None:
+    """The row says who set it: behind sudo the admin, else the login's name."""
+    monkeypatch.setenv("SUDO_USER", sudo_user)
+    row = commands.json("limit", "set", ALICE, "mailbox.messages_per_day", "7")["now"]
+    own = pwd.getpwuid(os.getuid()).pw_name
+    assert row["set_by"] == {"carol": "carol", "uid-name": own}[expected]
+
+
+def test_ended_boost_is_not_brought_back(commands: Commands) -> None:
+    """A boost that has ended is replaced, and no undo offers it again."""
+    words = ("limit", "set", ALICE, "mailbox.messages_per_day")
+    commands(*words, "500", "--until", "+1h")
+    commands.now += 7200
+    lines = commands.lines(*words, "600", "--until", "+1h")
+    assert lines[1].startswith("before: 500 until 2026-11-22 13:30 CET")
+    assert lines[2] == f"undo:   sendlimit limit unset {ALICE} mailbox.messages_per_day --boost"
+    commands.now += 7200
+    removed = commands.lines("limit", "unset", ALICE, "mailbox.messages_per_day")
+    assert not any(line.startswith("undo") for line in removed)
+
+
+def test_override_behind_a_boost(commands: Commands) -> None:
+    """Who sets an override is told of the boost that still goes before it."""
+    words = ("limit", "set", ALICE, "mailbox.messages_per_day")
+    commands(*words, "500", "--until", "+1h")
+    assert commands(*words, "300") == 0
+    assert "a boost goes before it: 500 until 2026-11-22 13:30 CET" in commands.stderr
+
+
+def test_reason_that_is_too_long(commands: Commands) -> None:
+    """A reason longer than its column is refused, not cut."""
+    assert (
+        commands("limit", "set", ALICE, "mailbox.messages_per_day", "7", "--reason", "x" * 256) == 2
+    )
+    assert "has 256 characters; allowed: 255" in commands.stderr

@@ -10,7 +10,7 @@ _PATIENCE_S = 9.0
 
 
 def configuration(
-    folder: Path, socket: Path, store: Mapping[str, str], **tables: Any  # noqa: ANN401 - TOML
+    folder: Path, socket: Path, store: Mapping[str, object], **tables: object
 ) -> dict[str, Any]:
     """Return a configuration that says what every test needs.
 

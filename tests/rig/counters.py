@@ -23,11 +23,12 @@ class Counters:
 
     Attributes:
         settings: the `[store]` table of a configuration that uses it.
-        query: runs a statement that both databases understand, returns its rows.
+        query: runs a statement that both databases understand, with %s for the parameters that
+            follow, and returns its rows.
     """
 
     settings: Mapping[str, str]
-    query: Callable[[str], list[tuple[Any, ...]]]
+    query: Callable[..., list[tuple[Any, ...]]]
 
     def used(self, subject: str = "*", *, unit: str = "messages", window: str = "day") -> int:
         """Return what a mailbox, a domain or "*" has used, all periods together."""
@@ -66,16 +67,18 @@ def in_mariadb(server: PrivateMariaDB, database: Database) -> Counters:
             cursor.execute(file.read_text())
             while cursor.nextset():
                 pass
-    return Counters(
-        database.store_settings, lambda sql: server.query(sql, database=database.name)
-    )
+
+    def query(sql: str, *params: object) -> list[tuple[Any, ...]]:
+        return server.query(sql, params, database=database.name)
+
+    return Counters(database.store_settings, query)
 
 
 def in_sqlite(file: Path) -> Counters:
     """Name the file in which the daemon makes its tables by itself."""
 
-    def query(sql: str) -> list[tuple[Any, ...]]:
+    def query(sql: str, *params: object) -> list[tuple[Any, ...]]:
         with contextlib.closing(sqlite3.connect(file, timeout=10)) as connection, connection:
-            return connection.execute(sql).fetchall()
+            return connection.execute(sql.replace("%s", "?"), params).fetchall()
 
     return Counters({"url": f"sqlite:///{file}"}, query)

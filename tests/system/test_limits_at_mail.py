@@ -175,7 +175,7 @@ def test_refusal_is_recorded(
     with SmtpClient(postfix.submission_port, domain.bob) as client:
         client.send_mail(domain.bob, ELSEWHERE)  # the batch with which the episode is written
     episodes = shared_store.query(
-        "SELECT subject, attempts, last_client_addr, last_sender FROM er_refusal"
-        f" WHERE subject = '{domain.alice}'"
+        "SELECT subject, attempts, last_client_addr, last_sender FROM er_refusal WHERE subject = %s",
+        domain.alice,
     )
     assert episodes == [(domain.alice, 4, "127.0.0.1", "odd@example.net")]

@@ -31,26 +31,28 @@ def test_observe(
     settings = configuration(
         folder, postfix.milter_socket, store.settings, limits=limits, mode="observe"
     )
-    with running(Sendlimit(folder, settings)) as daemon:
-        with SmtpClient(postfix.submission_port, domain.alice) as client:
-            codes = [client.send_mail(domain.alice, RECIPIENTS).code for _ in range(5)]
+    with (
+        running(Sendlimit(folder, settings)) as daemon,
+        SmtpClient(postfix.submission_port, domain.alice) as client,
+    ):
+        codes = [client.send_mail(domain.alice, RECIPIENTS).code for _ in range(5)]
 
-            assert codes == [250] * 5
-            store.wait_until_used(domain.alice, 5)
-            store.wait_until_used(domain.alice, 20, unit="recipients")
-            assert daemon.lines("would-refuse .*unit=messages window=day limit=2")
-            assert daemon.lines("would-refuse .*unit=recipients window=message limit=3")
-            assert not daemon.lines("^INFO refused")
+        assert codes == [250] * 5
+        store.wait_until_used(domain.alice, 5)
+        store.wait_until_used(domain.alice, 20, unit="recipients")
+        assert daemon.lines("would-refuse .*unit=messages window=day limit=2")
+        assert daemon.lines("would-refuse .*unit=recipients window=message limit=3")
+        assert not daemon.lines("^INFO refused")
 
-            daemon.write_config(settings | {"mode": "enforce"})
-            assert "config-loaded" in daemon.reload()
-            assert client.mail(domain.alice).code == 450
-            store.wait_until_used(domain.alice, 5)
-            daemon.write_config(settings)
-            assert "config-loaded" in daemon.reload()
-            assert client.send_mail(domain.alice, RECIPIENTS).code == 250
+        daemon.write_config(settings | {"mode": "enforce"})
+        assert "config-loaded" in daemon.reload()
+        assert client.mail(domain.alice).code == 450
+        store.wait_until_used(domain.alice, 5)
+        daemon.write_config(settings)
+        assert "config-loaded" in daemon.reload()
+        assert client.send_mail(domain.alice, RECIPIENTS).code == 250
 
     episodes = store.query(
-        f"SELECT unit, `window`, attempts FROM er_refusal WHERE last_mailbox = '{domain.alice}'"
+        "SELECT unit, `window`, attempts FROM er_refusal WHERE last_mailbox = %s", domain.alice
     )
     assert {tuple(row[:2]) for row in episodes} >= {("messages", "day"), ("recipients", "message")}

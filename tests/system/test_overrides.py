@@ -77,19 +77,22 @@ def test_boost(
     assert [send(client) for _ in range(3)] == [250, 250, 450]
 
     soon = (datetime.now(UTC) + timedelta(seconds=2)).strftime("%Y-%m-%d %H:%M:%S")
-    store.query(f"UPDATE er_limit SET max = 100, valid_until = '{soon}' WHERE max = 4")
+    store.query("UPDATE er_limit SET max = 100, valid_until = %s WHERE max = 4", soon)
     wait_for(lambda: send(client) == 450, 20, "end of the boost")
 
 
 def test_row_by_sql(client: SmtpClient, domain: FreshDomain, store: Counters) -> None:
     """A row that an admin writes with plain SQL holds at the next MAIL, unsaid columns and all."""
     assert send(client) == 250
-    insert = "INSERT INTO er_limit (subject, scope, unit, `window`, max) VALUES "
-    store.query(f"{insert} ('{domain.name}', 'mailbox', 'messages', 'day', 1)")
+    insert = (
+        "INSERT INTO er_limit (subject, scope, unit, `window`, max)"
+        " VALUES (%s, 'mailbox', 'messages', 'day', %s)"
+    )
+    store.query(insert, domain.name, 1)
     assert send(client) == 450
-    store.query(f"{insert} ('{domain.alice}', 'mailbox', 'messages', 'day', NULL)")
+    store.query(insert, domain.alice, None)
     assert send(client) == 250
-    store.query(f"DELETE FROM er_limit WHERE subject = '{domain.alice}'")
+    store.query("DELETE FROM er_limit WHERE subject = %s", domain.alice)
     assert send(client) == 450
 
 

@@ -22,7 +22,11 @@ ELSEWHERE = "someone@example.com"
 
 @contextmanager
 def limited(
-    folder: Path, postfix: PrivatePostfix, store: Counters, limits: Mapping[str, Any], **tables: Any
+    folder: Path,
+    postfix: PrivatePostfix,
+    store: Counters,
+    limits: Mapping[str, Any],
+    **tables: Mapping[str, Any],
 ) -> Iterator[Sendlimit]:
     """Run a daemon with these limits."""
     settings = configuration(
@@ -146,3 +150,19 @@ def test_exempt(
         assert send(postfix, domain.bob).code == 250
 
         assert store.used(domain.bob) == 0
+
+
+def test_text_that_looks_like_a_reply(
+    folder: Path, postfix: PrivatePostfix, domain: FreshDomain, store: Counters
+) -> None:
+    """A configured text with codes and percent signs in it can't make the refusal anything else."""
+    text = "550 5.7.1 100% of %s used: {used}"
+    with limited(
+        folder, postfix, store, {"mailbox": {"messages_per_day": 1}}, reply={"mailbox": text}
+    ):
+        assert send(postfix, domain.alice).code == 250
+        replies = {send(postfix, domain.alice) for _ in range(3)}
+
+    assert {(reply.code, reply.enhanced, reply.text) for reply in replies} == {
+        (450, "4.7.1", "550 5.7.1 100% of %s used: 1")
+    }

@@ -23,8 +23,9 @@ from sendlimit.batch import (
     reverse,
     subjects_to_load,
 )
+from sendlimit.limit import LATCH, Charge, counted_names
 from sendlimit.mailbox import Sender
-from sendlimit.policy import LATCH, Charge, Facts, Request, Rules, counted_names
+from sendlimit.policy import Facts, Request, Rules
 
 _DAY = "mailbox.messages_per_day"
 _RULES = file_rules(setting("*", _DAY, 3), setting("*", "mailbox.recipients_per_day", 10))

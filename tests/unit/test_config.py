@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from counting_samples import setting
 from sendlimit.config import Config
 from sendlimit.config.limits import MAX_LIMIT
-from sendlimit.policy import LIMIT_NAMES, LimitName, Setting
+from sendlimit.limit import LIMIT_NAMES, LimitName, Setting
 from sendlimit.reply import DEFAULT_TEXTS
 from sendlimit.window import Window
 

@@ -2,8 +2,7 @@
 
 from counting_samples import ALICE, BERLIN, moment, named, setting
 from sendlimit.explain import Explanation, Standing, counters, explain
-from sendlimit.mailbox import Sender
-from sendlimit.policy import (
+from sendlimit.limit import (
     RECIPIENTS_PER_MESSAGE,
     CounterKey,
     LimitName,
@@ -12,6 +11,7 @@ from sendlimit.policy import (
     Setting,
     Settings,
 )
+from sendlimit.mailbox import Sender
 from sendlimit.store import Episode
 from sendlimit.store.overrides import Override
 from sendlimit.window import Window

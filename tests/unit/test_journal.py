@@ -7,7 +7,7 @@ import pytest
 
 from counting_samples import ALICE, DAY_START, NOON, key_of
 from sendlimit.journal import Entry, Journal, Owed, new_id
-from sendlimit.policy import LATCH, Charge
+from sendlimit.limit import LATCH, Charge
 from sendlimit.store import Episode
 
 _KEY = key_of("mailbox.messages_per_day", ALICE.mailbox)

@@ -5,23 +5,18 @@ from collections.abc import Mapping
 import pytest
 
 from counting_samples import ALICE, BERLIN, NOON, UTC, file_rules, key_of, moment, named, setting
-from sendlimit.mailbox import Sender
-from sendlimit.policy import (
+from sendlimit.limit import (
     LIMIT_NAMES,
     Charge,
     CounterKey,
-    Decision,
-    Facts,
     Limit,
     Origin,
-    Request,
-    Rules,
     Scope,
     counted_names,
-    decide,
-    recipient_beyond,
     subject_of,
 )
+from sendlimit.mailbox import Sender
+from sendlimit.policy import Decision, Facts, Request, Rules, decide, recipient_beyond
 
 _DAY = "mailbox.messages_per_day"
 _SUBJECTS = {"global": "*", "domain": "example.org", "mailbox": "alice@example.org"}

@@ -8,7 +8,7 @@ import pytest
 
 from counting_samples import ALICE, DAY_START, UTC, setting
 from doubles.server import Connection, Server
-from sendlimit.policy import LATCH
+from sendlimit.limit import LATCH
 from sendlimit.reply import Wording
 from sendlimit.session import Conduct
 

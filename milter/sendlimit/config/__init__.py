@@ -19,7 +19,7 @@ from sendlimit.store.location import parse_url
 from sendlimit.window import Calendar
 
 if TYPE_CHECKING:
-    from sendlimit.policy import Setting
+    from sendlimit.limit import Setting
 
 
 class Config(Section):

@@ -14,10 +14,10 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from sendlimit.config.notices import is_address
+from sendlimit.limit import Scope
 from sendlimit.notify.host import host_name
 from sendlimit.notify.outbox import DeliveryError
 from sendlimit.notify.texts import admin_letter, owner_letter
-from sendlimit.policy import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

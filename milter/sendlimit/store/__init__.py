@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sendlimit.policy import CounterKey, LimitName, Setting
+    from sendlimit.limit import CounterKey, LimitName, Setting
 
 SCHEMA_VERSION = 1
 """The version of the tables that this release reads and writes: the last file in sql/."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.policy import CounterKey, Scope, Unit
+from sendlimit.limit import CounterKey, Scope, Unit
 from sendlimit.store import Episode
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.window import Window
@@ -12,7 +12,7 @@ from sendlimit.window import Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sendlimit.policy import LimitName
+    from sendlimit.limit import LimitName
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
-    from sendlimit.policy import CounterKey, LimitName, Scope, Unit
+    from sendlimit.limit import CounterKey, LimitName, Scope, Unit
     from sendlimit.store.location import Host, MariaDBLocation
     from sendlimit.store.rows import Row
     from sendlimit.window import Window

@@ -11,7 +11,7 @@ from sendlimit.store.transaction import atomically
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sendlimit.policy import LimitName, Setting
+    from sendlimit.limit import LimitName, Setting
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 

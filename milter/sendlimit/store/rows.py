@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import SchemaError
-from sendlimit.policy import LIMIT_NAMES, CounterKey, LimitName, Setting
+from sendlimit.limit import LIMIT_NAMES, CounterKey, LimitName, Setting
 from sendlimit.store import SCHEMA_VERSION, Loaded
 from sendlimit.store.sqltime import to_sql, until_from_sql
 

@@ -19,7 +19,7 @@ from sendlimit.store.sqltime import to_sql
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from sendlimit.policy import CounterKey, LimitName
+    from sendlimit.limit import CounterKey, LimitName
     from sendlimit.store.location import SQLiteLocation
     from sendlimit.store.rows import Row
 

@@ -5,6 +5,8 @@ CONTINUE: int
 ACCEPT: int
 TEMPFAIL: int
 NOREPLY: int
+REJECT: int
+DISCARD: int
 
 P_NOCONNECT: int
 P_NOHELO: int

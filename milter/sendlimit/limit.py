@@ -1,0 +1,164 @@
+"""The words of counting: scopes, units, limits by name, counters, settings. Pure.
+
+Rules R3, R4 and R10 of docs/limits.md. What is decided with them is in policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sendlimit.mailbox import Sender
+
+EVERYONE = "*"
+
+
+class Scope(StrEnum):
+    """What is counted together, in the order of the answer (R7)."""
+
+    GLOBAL = "global"
+    DOMAIN = "domain"
+    MAILBOX = "mailbox"
+
+
+class Unit(StrEnum):
+    """What is counted: mails, or the RCPT commands that Postfix accepted (R3)."""
+
+    MESSAGES = "messages"
+    RECIPIENTS = "recipients"
+
+
+class Origin(StrEnum):
+    """Where a limit was set; on one level the first of these that exists wins (R10)."""
+
+    BOOST = "boost"
+    OVERRIDE = "override"
+    FILE = "file"
+
+
+class LimitName(NamedTuple):
+    """A limit by name, without its value: SCOPE.UNIT_per_WINDOW in file and command."""
+
+    scope: Scope
+    unit: Unit
+    window: Window
+
+    def __str__(self) -> str:
+        """Write it as file and command do."""
+        return f"{self.scope}.{self.unit}_per_{self.window}"
+
+
+class CounterKey(NamedTuple):
+    """The key of one row of er_counter; period_start in seconds since 1970, UTC."""
+
+    scope: Scope
+    subject: str
+    unit: Unit
+    window: Window
+    period_start: int
+
+
+class Setting(NamedTuple):
+    """A limit set in the file or the database for one subject.
+
+    Attributes:
+        subject: "*", a domain or a mailbox, normalised.
+        max: whole number >= 0; None is unlimited.
+        valid_until: the moment a boost ends; None: lasting.
+    """
+
+    subject: str
+    name: LimitName
+    max: int | None
+    valid_until: int | None = None
+
+
+def holding(rows: Iterable[Setting], now: int) -> list[Setting]:
+    """Return the settings that hold at the moment: all but ended boosts."""
+    return [row for row in rows if row.valid_until is None or row.valid_until > now]
+
+
+class Limit(NamedTuple):
+    """A limit in force for a mail: the winning setting and where it comes from."""
+
+    name: LimitName
+    max: int
+    subject: str
+    origin: Origin
+
+
+class Charge(NamedTuple):
+    """An addition to one counter."""
+
+    key: CounterKey
+    amount: int
+
+
+MESSAGES_PER_DAY = tuple(LimitName(scope, Unit.MESSAGES, Window.DAY) for scope in Scope)
+"""Always counted, limit or not (R14)."""
+
+RECIPIENTS_PER_MESSAGE = LimitName(Scope.MAILBOX, Unit.RECIPIENTS, Window.MESSAGE)
+
+LATCH = CounterKey(Scope.GLOBAL, EVERYONE, Unit.MESSAGES, Window.EVER, 0)
+"""The counter of all mail ever, which every batch locks first."""
+
+LIMIT_NAMES = (
+    *(
+        LimitName(scope, unit, window)
+        for scope in Scope
+        for unit in Unit
+        for window in (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
+    ),
+    RECIPIENTS_PER_MESSAGE,
+)
+"""Every limit that can be set, in the order of R7."""
+
+ORDER = {name: number for number, name in enumerate(LIMIT_NAMES)}
+
+SCOPE_ORDER = {scope: number for number, scope in enumerate(Scope)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one origin, ready to look up; lives as long as what it was read from."""
+
+    by_subject: Mapping[tuple[str, LimitName], Setting] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Iterable[Setting]) -> Settings:
+        """Index settings by subject and name; a later one replaces an earlier one."""
+        return cls({(setting.subject, setting.name): setting for setting in settings})
+
+    def names(self) -> frozenset[LimitName]:
+        """Return the names that are limited for anybody."""
+        return frozenset(
+            key[1] for key, setting in self.by_subject.items() if setting.max is not None
+        )
+
+
+def levels(scope: Scope, sender: Sender) -> Iterator[str]:
+    """Yield the subjects whose settings count for a scope, the most specific first (R10)."""
+    if scope is Scope.MAILBOX:
+        yield sender.mailbox
+    if scope is not Scope.GLOBAL and sender.domain:
+        yield sender.domain
+    yield EVERYONE
+
+
+def subject_of(scope: Scope, sender: Sender) -> str | None:
+    """Return the key that a sender is counted under in a scope; None: not counted there."""
+    if scope is Scope.GLOBAL:
+        return EVERYONE
+    return sender.domain if scope is Scope.DOMAIN else sender.mailbox
+
+
+def counted_names(in_force: Iterable[LimitName]) -> tuple[LimitName, ...]:
+    """Return what is counted for every mail while these limits are in force somewhere (R14)."""
+    names = {name for name in in_force if name.window is not Window.MESSAGE}
+    return tuple(sorted(names.union(MESSAGES_PER_DAY), key=ORDER.__getitem__))
