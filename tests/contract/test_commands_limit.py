@@ -184,3 +184,10 @@ def test_reason_that_is_too_long(commands: Commands) -> None:
         commands("limit", "set", ALICE, "mailbox.messages_per_day", "7", "--reason", "x" * 256) == 2
     )
     assert "has 256 characters; allowed: 255" in commands.stderr
+
+
+def test_undo_of_a_domain_without_a_dot(commands: Commands) -> None:
+    """The undo of a domain without a dot says that it is one."""
+    lines = commands.lines("limit", "set", "@localhost", "domain.messages_per_day", "7")
+    assert lines[2] == "undo:   sendlimit limit unset @localhost domain.messages_per_day --lasting"
+    assert commands("limit", "unset", "@localhost", "domain.messages_per_day") == 0

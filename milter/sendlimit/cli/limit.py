@@ -159,7 +159,7 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
     say(
         f"before: {_described(before, calendar) if before else f'no {_kind(is_boost=valid_until is not None)}'}"
     )
-    say(f"undo:   {_undo(row, before, at)}")
+    say(f"undo:   {_undo(who, row, before, at)}")
     if valid_until is None:
         for other in others:
             if other.setting.valid_until is not None and other.setting.valid_until > at:
@@ -208,7 +208,7 @@ def unset_limit(
         return
     say(f"{_titled(who)}: {name}: the {_kind(is_boost=is_boost)} is removed")
     say(f"before: {_described(before, invocation.calendar)}")
-    if (undo := _set_again(before, invocation.now())) is not None:
+    if (undo := _set_again(who, before, invocation.now())) is not None:
         say(f"undo:   {undo}")
 
 
@@ -321,15 +321,15 @@ def _described(row: Override, calendar: Calendar) -> str:
     return f"{_value(row, calendar)}, set by {row.set_by or '?'} on {local(calendar, row.set_at)}{reason}"
 
 
-def _undo(row: Override, before: Override | None, at: int) -> str:
-    again = _set_again(before, at) if before else None
+def _undo(who: Subject, row: Override, before: Override | None, at: int) -> str:
+    again = _set_again(who, before, at) if before else None
     if again is not None:
         return again
     kind = "lasting" if row.setting.valid_until is None else "boost"
-    return f"sendlimit limit unset {shlex.quote(row.setting.subject)} {row.setting.name} --{kind}"
+    return f"sendlimit limit unset {shlex.quote(who.word)} {row.setting.name} --{kind}"
 
 
-def _set_again(row: Override, at: int) -> str | None:
+def _set_again(who: Subject, row: Override, at: int) -> str | None:
     """Return the command that sets a row; None for a boost that has ended."""
     if not _holds(row, at):
         return None
@@ -337,7 +337,7 @@ def _set_again(row: Override, at: int) -> str | None:
         "sendlimit",
         "limit",
         "set",
-        row.setting.subject,
+        who.word,
         str(row.setting.name),
         number(row.setting.max),
     ]

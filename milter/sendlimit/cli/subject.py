@@ -34,6 +34,12 @@ class Subject(NamedTuple):
         return "the server" if self.scope is Scope.GLOBAL else f"{self.scope} {self.key}"
 
     @property
+    def word(self) -> str:
+        """How to write it on the command line, whatever has been counted until then."""
+        is_plain = self.scope is not Scope.DOMAIN or "." in self.key
+        return self.key if is_plain else f"@{self.key}"
+
+    @property
     def levels(self) -> tuple[str, ...]:
         """The subjects whose settings count for it."""
         return tuple(level for level in levels(Scope.MAILBOX, self.sender) if level)
