@@ -56,14 +56,14 @@ def measure(plan: Plan) -> Results:
             stack.enter_context(peers.policyd_rate_limit(folder)),
             stack.enter_context(peers.postfwd(folder)),
         ]
-        bare_us = bare.update_and_commit_us(own.database(default, "bare"), plan)
-        progress(f"a bare UPDATE; COMMIT takes {bare_us:.0f} us")
+        tables = own.database(default, "bare")
         return Results(
             plan=plan,
             machine=machine.facts(),
             contenders=[contender.name for contender in contenders],
-            bare_us=bare_us,
-            comparison=comparison.compare(contenders, plan),
+            comparison=comparison.compare(
+                contenders, plan, lambda: bare.update_and_commit_us(tables, plan)
+            ),
             end_to_end=endtoend.through_postfix(folder, [empty, on_mariadb], plan),
             growth=growth.grow(folder, default, plan),
             sessions=sessions.open_sessions([empty, on_mariadb], plan),

@@ -1,7 +1,7 @@
 """Side by side: every contender at every number of connections, interleaved; exactness."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bench.contender import LIMIT_PER_DAY, Contender
@@ -29,20 +29,32 @@ class Comparison:
         one_mail: a new connection for each mail (milters).
         several_mails: several mails for each connection, 2 ms apart; milters only.
         passed: by contender, how many of 3 limits' worth of requests passed, each round.
+        bare_us: median time of `UPDATE; COMMIT`, each round.
     """
 
     one_mail: dict[tuple[str, int], list[Sample]] = field(default_factory=lambda: defaultdict(list))
     several_mails: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
     passed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    bare_us: list[float] = field(default_factory=list)
 
 
-def compare(contenders: Sequence[Contender], plan: Plan) -> Comparison:
-    """Measure all contenders in turn, round by round."""
+def compare(
+    contenders: Sequence[Contender], plan: Plan, bare_us: Callable[[], float]
+) -> Comparison:
+    """Measure all contenders in turn, round by round.
+
+    Args:
+        contenders: all that are compared.
+        plan: sizes.
+        bare_us: measures the least that a counted mail can cost.
+    """
     found = Comparison()
     for contender in contenders:
         contender.run(seconds=0.5, connections=50, mailboxes=_MAILBOXES)
         settle(contender)
     for round_ in range(plan.rounds):
+        found.bare_us.append(bare_us())
+        progress(f"a bare UPDATE; COMMIT takes {found.bare_us[-1]:.0f} us")
         for connections in plan.connections:
             for contender in contenders:
                 sample = take(

@@ -19,8 +19,8 @@ The load generator plays Postfix towards a milter: the same packets in the same 
 connection for each mail, the next mail as soon as the last one is answered. One decision is one
 mail: the answer to MAIL for pymilter daemons, the answer to the end of the message for rspamd
 (it decides there), one request at RCPT for the policy services, which keep their connections
-over 100 mails as Postfix does. All have a daily limit of {limit} for each user, and the defaults of
-their Debian packages otherwise.
+over 100 mails as Postfix does. All have a daily limit of {limit} for each user. rspamd runs nothing
+but its ratelimit module; everything else has the defaults of its Debian package.
 """
 
 _NOT_MEASURED = """\
