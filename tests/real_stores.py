@@ -1,0 +1,60 @@
+"""Real stores by their url: the ledger's, and a second connection to look at the tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sendlimit.limit import LATCH
+from sendlimit.store import Writing
+from sendlimit.store.connection import open_connection
+from sendlimit.store.location import SQLiteLocation, parse_url
+from sendlimit.store.mariadb import MariaDBStore
+from sendlimit.store.migrations import upgrade
+from sendlimit.store.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sendlimit.limit import CounterKey
+    from sendlimit.store import Episode, Loaded, Store
+    from sendlimit.store.connection import Connection
+
+
+def open_tables(url: str) -> Connection:
+    """Open a command's connection to a store with its tables made."""
+    location = parse_url(url)
+    password = "" if isinstance(location, SQLiteLocation) else location.password or ""
+    connection = open_connection(location, password)
+    upgrade(connection, location)
+    return connection
+
+
+def new_store(url: str) -> Store:
+    """Return a ledger's store that is not yet connected."""
+    location = parse_url(url)
+    if isinstance(location, SQLiteLocation):
+        return SQLiteStore(location)
+    return MariaDBStore(location, location.password or "")
+
+
+def add(  # noqa: PLR0913 - what a batch consists of
+    store: Store,
+    amounts: Mapping[CounterKey, int],
+    *,
+    corrections: Mapping[CounterKey, int] | None = None,
+    episodes: Sequence[Episode] = (),
+    journals: Sequence[str] = (),
+    batch: int = 1,
+    committer: str = "one",
+) -> Loaded:
+    """Do one batch; return what it loaded."""
+    loaded = store.begin({LATCH: 0} | dict(amounts), ())
+    store.write(Writing(committer, batch, corrections or {}, episodes, journals))
+    return loaded
+
+
+def used(store: Store, keys: Collection[CounterKey]) -> dict[CounterKey, int]:
+    """Return what counters hold, without changing them."""
+    loaded = store.begin({LATCH: 0} | dict.fromkeys(keys, 0), ())
+    store.rollback()
+    return {key: loaded.usage[key] for key in keys}
