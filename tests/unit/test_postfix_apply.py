@@ -28,6 +28,7 @@ from sendlimit.postfix.attachment import FileChange, Plan, plan_attach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.chain import render_entry
 from sendlimit.postfix.commands import PostfixCommands, run
+from sendlimit.postfix.snapshot import read_snapshot
 
 pytestmark = pytest.mark.postfix
 
@@ -178,6 +179,20 @@ def test_recipe_done_by_hand(rspamd: Instance) -> None:
     assert set(rspamd.chains().values()) == {"inet:localhost:11332"}
     assert "_milters" not in rspamd.main_cf.read_text().replace(RSPAMD, "")
     assert "milters" not in rspamd.master_cf.read_text()
+
+
+def test_default_postfix(debian: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --config-directory the Postfix that postconf reads is meant, with its ISPConfig."""
+    monkeypatch.setenv("MAIL_CONFIG", str(debian.config_directory))
+    monkeypatch.setattr("sendlimit.postfix.snapshot.ISPCONFIG", debian.ispconfig)
+    (debian.ispconfig / "server").mkdir(parents=True)
+
+    snapshot = read_snapshot()
+
+    assert snapshot.config_directory == debian.config_directory
+    assert not snapshot.is_chosen
+    assert snapshot.ispconfig_custom is not None
+    assert read_snapshot(debian.config_directory).ispconfig_custom is not None
 
 
 def test_symbolic_link(debian: Instance) -> None:
