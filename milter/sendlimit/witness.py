@@ -40,7 +40,7 @@ class Witnesses:
         self._server: MetricsServer | None = None
         self._notifier: Notifier | None = None
         if self._section is not None:
-            from sendlimit.metrics import Metrics  # noqa: PLC0415 - 5 MB for those who want it
+            from sendlimit.metrics import Metrics  # noqa: PLC0415 - 2 MB for those who want it
 
             self._metrics = Metrics()
         self.reload(config)
@@ -69,7 +69,7 @@ class Witnesses:
             if self._notifier is not None:
                 self._notifier.use([], 0, observe=False)
             return
-        from sendlimit.notify.notifier import Notifier, routes_of  # noqa: PLC0415 - 8 MB, as above
+        from sendlimit.notify.notifier import Notifier, routes_of  # noqa: PLC0415 - 6 MB, as above
 
         routes = routes_of(config, section, self._path)
         if self._notifier is None:

@@ -88,6 +88,17 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
         pytest.param(lambda: maillog.stopping("SIGTERM"), "INFO", "stopping signal=SIGTERM", id="stopping"),
         pytest.param(lambda: maillog.stopped(booked=True), "INFO", "stopped booked=yes", id="stopped"),
         pytest.param(lambda: maillog.stopped(booked=False), "INFO", "stopped booked=no", id="stopped, in state_dir"),
+        pytest.param(
+            lambda: maillog.notice_failed("webhook", "warning", "HTTP status 503"),
+            "WARNING", r'notice-failed route=webhook notice=warning reason="HTTP status 503"', id="notice-failed",
+        ),
+        pytest.param(
+            lambda: maillog.notices_dropped("mail", 12), "WARNING", "notices-dropped route=mail number=12", id="notices-dropped"
+        ),
+        pytest.param(
+            lambda: maillog.metrics_unavailable("127.0.0.1:9140", OSError(98, "Address already in use")),
+            "ERROR", r'metrics-unavailable address=127\.0\.0\.1:9140 error="Address already in use"', id="metrics-unavailable",
+        ),
         pytest.param(lambda: maillog.lines_dropped(9), "WARNING", "lines-dropped number=9", id="lines-dropped"),
     ],
 )  # fmt: skip

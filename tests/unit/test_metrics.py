@@ -13,13 +13,13 @@ import requests
 
 from counting_samples import NOON, UTC, hit_of
 from rig.process import free_port
-from sendlimit.batch import Terms
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
 from sendlimit.ledger import Ledger, Reservation
 from sendlimit.mailbox import Sender
 from sendlimit.metrics import Metrics, MetricsServer
 from sendlimit.notify.outbox import Outcome
 from sendlimit.policy import Decision, Rules
+from sendlimit.terms import Terms
 
 _MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 _HIT = hit_of("mailbox.messages_per_day", 3, 3)

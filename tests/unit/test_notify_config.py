@@ -21,6 +21,29 @@ def _problems(folder: Path, notify: dict[str, Any]) -> list[str]:
     return []
 
 
+def test_everything(tmp_path: Path) -> None:
+    """Every key can be set, an IPv6 address stands in brackets."""
+    settings: dict[str, Any] = {
+        "warn_at_percent": 100,
+        "webhook_url": "https://hooks.example.org:8443/a?b=c",
+        "webhook_secret_file": "/etc/sendlimit/webhook.secret",
+        "mail_to": ["a@example.org", "b@example.org"],
+        "mail_owner": True,
+        "mail_from": "postmaster@example.org",
+        "mail_return_path": "bounces@example.org",
+        "smtp_host": "[::1]:10025",
+    }
+    file = tmp_path / "sendlimit.toml"
+    file.write_text(tomli_w.dumps({"notify": settings}))
+    notify = load(file).notify
+
+    assert notify is not None
+    assert notify.smtp_address == ("::1", 10025)
+    assert notify.model_dump(exclude={"texts"}) == settings | {
+        "mail_to": tuple(settings["mail_to"])
+    }
+
+
 def test_defaults(tmp_path: Path) -> None:
     """Only who is told must be said; the table is off when it is absent."""
     file = tmp_path / "sendlimit.toml"
@@ -31,6 +54,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert notify.warn_at_percent == 80
     assert notify.smtp_address == ("127.0.0.1", 25)
     assert (notify.mail_from, notify.mail_return_path) == (None, "")
+    assert (notify.webhook_url, notify.webhook_secret_file, notify.mail_to) == (None, None, ())
     file.write_text("")
     assert load(file).notify is None
 

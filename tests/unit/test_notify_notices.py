@@ -20,6 +20,7 @@ from sendlimit.notify.texts import admin_letter, owner_letter, sentence
 from sendlimit.policy import Hit, Mark
 
 _DAY = "mailbox.messages_per_day"
+_RECIPIENTS = "mailbox.recipients_per_day"
 _MINUTE = "mailbox.messages_per_minute"
 
 
@@ -78,10 +79,19 @@ class TestCrossings:
 
         assert [crossing.event for crossing in found] == [Event.WARNING, Event.LIMIT_REACHED]
 
-    def test_refusal(self) -> None:
-        """A refusal tells that the limit is reached, but not that of one mail's recipients."""
-        assert reached(hit_of(_DAY, 0, 0)) == Crossing(Event.LIMIT_REACHED, hit_of(_DAY, 0, 0))
-        assert reached(hit_of("mailbox.recipients_per_message", 5, 0)) is None
+    @pytest.mark.parametrize(
+        ("hit", "is_told"),
+        [
+            pytest.param(hit_of(_DAY, 100, 100), True, id="used up"),
+            pytest.param(hit_of(_DAY, 100, 120), True, id="was lowered"),
+            pytest.param(hit_of(_DAY, 0, 0), True, id="nothing may be sent"),
+            pytest.param(hit_of(_RECIPIENTS, 100, 95), False, id="room for fewer recipients"),
+            pytest.param(hit_of("mailbox.recipients_per_message", 0, 0), False, id="one mail"),
+        ],
+    )
+    def test_refusal(self, hit: Hit, is_told: bool) -> None:  # noqa: FBT001 - a table
+        """A refusal tells that the limit is reached, unless only this one mail was too large."""
+        assert reached(hit) == (Crossing(Event.LIMIT_REACHED, hit) if is_told else None)
 
 
 class TestMemory:

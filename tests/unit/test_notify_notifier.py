@@ -166,7 +166,10 @@ class TestRoutes:
         file.write_text(tomli_w.dumps({"notify": notify}))
         config = load(file)
         assert config.notify is not None
-        return [route.name for route in routes_of(config, config.notify, file)]
+        routes = routes_of(config, config.notify, file)
+        notice = Notice("1f", Event.STORE_DOWN, NOON)
+        assert all(route.takes(notice) == (route.name != "owner") for route in routes)
+        return [route.name for route in routes]
 
     def test_each_setting_is_a_route(self, tmp_path: Path) -> None:
         """Webhook, admins and owners each have a queue of their own."""

@@ -2,11 +2,14 @@
 
 import hashlib
 import hmac
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from counting_samples import ALICE, NOON, UTC, hit_of
+from counting_samples import ALICE, NOON, UTC, hit_of, moment
 from notice_receivers import WebhookReceiver, webhook_receiver
 from rig.process import free_port
 from sendlimit import __version__
@@ -125,3 +128,25 @@ def test_nobody_there() -> None:
         WebhookRoute(url, None, UTC).deliver(_WARNING)
 
     assert not failure.value.is_lasting
+
+
+def test_documentation() -> None:
+    """docs/notifications.md shows a document as it is made, and explains each of its keys."""
+    text = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text()
+    example = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    rows = re.findall(r"^\| (`.*?) \| (?:all|limits|`store-\w+`) \|", text, re.MULTILINE)
+    notices = [
+        Notice(example["id"], Event.STORE_DOWN, NOON, error="gone"),
+        Notice(example["id"], Event.STORE_BACK, NOON),
+    ]
+    reached = Notice(
+        example["id"],
+        Event.LIMIT_REACHED,
+        moment("2026-11-22 09:14:03"),
+        sender=ALICE,
+        hit=hit_of("mailbox.messages_per_day", 100, 100),
+    )
+    keys = {key for notice in notices for key in document(notice, UTC, "mx1")}
+
+    assert document(reached, UTC, "mx1.example.org") == example
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == keys | example.keys()

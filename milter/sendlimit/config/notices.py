@@ -16,8 +16,8 @@ _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 SMTP_PORT = 25
 
 _HINT = (
-    "If these are not your mails, someone else may know your password: change it now and tell your"
-    " administrator.\n"
+    "If these are not your mails, someone else may know your password:\n"
+    "change it now and tell your administrator.\n"
 )
 
 
@@ -64,9 +64,9 @@ class OwnerReachedText(MailText):
         "Your sending limit is reached", description="subject of the owner's mail at the limit"
     )
     body: str = Field(
-        "All of the {limit} {unit} that {mailbox} may send this {window} are used up, or too few are\n"
-        "left for the mail that was just tried. Mail that is over the limit is refused and stays in\n"
-        f"your mail program. Sending works again from {{resets_at}}.\n\n{_HINT}",
+        "All of the {limit} {unit} that {mailbox} may send this {window} are used up.\n"
+        "Further mail is refused and stays in your mail program.\n"
+        f"Sending works again from {{resets_at}}.\n\n{_HINT}",
         description="body of the owner's mail at the limit",
     )
 

@@ -82,8 +82,13 @@ def crossings(marks: Iterable[Mark], warn_at_percent: int) -> Iterator[Crossing]
 
 
 def reached(hit: Hit) -> Crossing | None:
-    """Return what a refusal tells; None for the limit of one mail, which has no counter."""
-    return None if hit.key.window is Window.MESSAGE else Crossing(Event.LIMIT_REACHED, hit)
+    """Return what a refusal tells; None when only this one mail was too large.
+
+    That is so for recipients_per_message, and while there is room for fewer recipients.
+    """
+    if hit.key.window is Window.MESSAGE or hit.used < hit.limit.max:
+        return None
+    return Crossing(Event.LIMIT_REACHED, hit)
 
 
 class _Told(NamedTuple):
