@@ -237,6 +237,11 @@ class SQLiteConnection:
         with sqlite_errors(self._where):
             self._connection.execute("COMMIT")
 
+    def rollback(self) -> None:
+        """Roll back; without a transaction there is nothing to do."""
+        with sqlite_errors(self._where):
+            self._connection.rollback()
+
     def close(self) -> None:
         """Close; what was not committed is gone."""
         self._connection.close()
