@@ -100,7 +100,7 @@ CREATE SQL SECURITY INVOKER VIEW er_daily_usage AS
          (SELECT s.max FROM er_daily_setting s
            WHERE s.scope = c.scope
              AND s.subject IN (c.subject, SUBSTRING_INDEX(c.subject, '@', -1), '*')
-           ORDER BY s.subject = c.subject DESC, s.subject <> '*' DESC, s.place LIMIT 1) AS `limit`
+           ORDER BY INSTR(s.subject, '@') > 0 DESC, s.subject <> '*' DESC, s.place LIMIT 1) AS `limit`
     FROM er_day d
     JOIN er_counter c ON c.unit = 'messages' AND c.`window` = 'day' AND c.period_start = d.period_start
    WHERE d.period_start <= UTC_TIMESTAMP() AND d.period_end > UTC_TIMESTAMP();

@@ -225,7 +225,11 @@ class SQLiteConnection:
     def script(self, text: str) -> None:
         """Run a file of sql/ as one transaction."""
         with sqlite_errors(self._where):
-            self._connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nCOMMIT;")
+            try:
+                self._connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nCOMMIT;")
+            except sqlite3.Error:
+                self._connection.rollback()
+                raise
 
     def begin(self) -> None:
         """Begin a transaction that may write."""

@@ -1,0 +1,288 @@
+"""The tables: plain SQL that the databases' own programs take, and views for people."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from counting_samples import named, setting
+from real_stores import add, new_store, open_tables
+from rig.mariadb import Database
+from sendlimit.errors import StoreError
+from sendlimit.limit import CounterKey, Setting
+from sendlimit.store import SCHEMA_VERSION
+from sendlimit.store.connection import Connection
+from sendlimit.store.location import MariaDBLocation, SQLiteLocation
+from sendlimit.store.migrations import migrations
+from sendlimit.store.sqltime import to_sql
+from sendlimit.terms import Publication
+
+_SQLITE = SQLiteLocation("/x.db")
+_MARIADB = MariaDBLocation("u", "d", ())
+_HOUR_S = 3600
+_DAY = "mailbox.messages_per_day"
+_GLOBAL = "global.messages_per_day"
+
+
+@pytest.fixture
+def tables(store_url: str) -> Iterator[Connection]:
+    """A connection to fresh tables."""
+    connection = open_tables(store_url)
+    yield connection
+    connection.close()
+
+
+# the files
+
+
+@pytest.mark.parametrize("location", [_SQLITE, _MARIADB], ids=["sqlite", "mariadb"])
+def test_files_are_numbered(location: MariaDBLocation | SQLiteLocation) -> None:
+    """The files of sql/ are one a version, without a gap, up to the version that this release needs."""
+    versions = [migration.version for migration in migrations(location)]
+
+    assert versions == list(range(1, SCHEMA_VERSION + 1))
+
+
+def test_both_databases_have_the_same_files() -> None:
+    """Each step has the same name for both databases."""
+    assert [migration.path.name for migration in migrations(_SQLITE)] == [
+        migration.path.name for migration in migrations(_MARIADB)
+    ]
+
+
+def test_sqlite3_takes_the_files(tmp_path: Path) -> None:
+    """An admin can make the tables with the sqlite3 program; the daemon takes them as its own."""
+    path = tmp_path / "s.db"
+    for migration in migrations(_SQLITE):
+        with migration.path.open() as text:
+            subprocess.run(["sqlite3", "-bail", path], stdin=text, check=True)
+
+    store = new_store(f"sqlite:///{path}")
+    store.connect()
+    store.close()
+
+
+@pytest.mark.mariadb
+def test_mariadb_takes_the_files(database: Database) -> None:
+    """A DBA can make the tables with the mariadb program; the daemon takes them as its own."""
+    for migration in migrations(_MARIADB):
+        with migration.path.open() as text:
+            subprocess.run(
+                ["mariadb", f"--socket={database.socket}", f"--user={database.user}",
+                 f"--password={database.password}", database.name],
+                stdin=text, check=True,
+            )  # fmt: skip
+
+    store = new_store(database.url_with_password)
+    store.connect()
+    store.close()
+
+
+@pytest.mark.mariadb
+def test_both_databases_have_the_same_shape(database: Database, tmp_path: Path) -> None:
+    """Tables, views and their columns have the same names in the same order."""
+    mariadb = open_tables(database.url_with_password)
+    sqlite = open_tables(f"sqlite:///{tmp_path}/s.db")
+    in_mariadb = mariadb.execute(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE table_schema = %s ORDER BY table_name, ordinal_position",
+        [database.name],
+    )
+    in_sqlite = sqlite.execute(
+        "SELECT t.name, c.name FROM sqlite_master t, pragma_table_xinfo(t.name) c"
+        " WHERE t.type IN ('table', 'view') AND t.name LIKE 'er%' ORDER BY t.name, c.cid"
+    )
+    for connection in (mariadb, sqlite):
+        connection.close()
+
+    assert in_mariadb == in_sqlite
+    assert {table for table, _ in in_sqlite} >= {
+        "er_limit",
+        "er_counter",
+        "er_refusal",
+        "er_committer",
+    }
+
+
+# er_limit takes what makes sense
+
+
+def _insert(tables: Connection, *values: object) -> None:
+    tables.execute(
+        "INSERT INTO er_limit (subject, scope, unit, `window`, max, valid_until)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        values,
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(("Example.org", "domain", "messages", "day", 5, None), id="capitals"),
+        pytest.param(("x.org", "domain", "messages", "day", -1, None), id="below 0"),
+        pytest.param(("x.org", "global", "messages", "day", 5, None), id="the server's limit for one domain"),
+        pytest.param(("x.org", "domain", "recipients", "message", 5, None), id="one mail of a domain"),
+        pytest.param(("*", "mailbox", "messages", "message", 5, None), id="messages of one mail"),
+        pytest.param(("*", "user", "messages", "day", 5, None), id="unknown scope"),
+        pytest.param(("*", "mailbox", "mails", "day", 5, None), id="unknown unit"),
+        pytest.param(("*", "mailbox", "messages", "week", 5, None), id="unknown window"),
+        pytest.param(("*", "mailbox", "messages", "ever", 5, None), id="the latch"),
+        pytest.param((None, "mailbox", "messages", "day", 5, None), id="no subject"),
+    ],
+)  # fmt: skip
+def test_rows_that_make_no_sense(tables: Connection, values: tuple[object, ...]) -> None:
+    """An admin who writes SQL by hand can't set a limit that nobody would understand."""
+    with pytest.raises(StoreError):
+        _insert(tables, *values)
+
+
+def test_one_lasting_row_and_one_boost(tables: Connection) -> None:
+    """R10: of one limit there is one lasting row and one boost, side by side."""
+    _insert(tables, "x.org", "domain", "messages", "day", 5, None)
+    _insert(tables, "x.org", "domain", "messages", "day", 9, to_sql(0))
+    for until in (None, to_sql(60)):
+        with pytest.raises(StoreError):
+            _insert(tables, "x.org", "domain", "messages", "day", 6, until)
+
+
+# the views
+
+
+class Day:
+    """A running day in the tables."""
+
+    def __init__(self, tables: Connection, url: str) -> None:
+        """Take the connections; the day began an hour ago."""
+        self.tables = tables
+        self.url = url
+        self.now = int(time.time())
+        self.start = self.now - _HOUR_S
+
+    def publish(self, *settings: Setting) -> None:
+        """Let the daemon tell the file's limits and the days."""
+        store = new_store(self.url)
+        store.connect()
+        following = self.start + 24 * _HOUR_S
+        store.publish(
+            Publication(settings, [(self.start, following), (following, following + 24 * _HOUR_S)])
+        )
+        store.close()
+
+    def use(self, name: str, subject: str, amount: int, start: int | None = None) -> None:
+        """Count mail of a day."""
+        scope, unit, window = named(name)
+        key = CounterKey(scope, subject, unit, window, self.start if start is None else start)
+        store = new_store(self.url)
+        store.connect()
+        add(store, {key: amount})
+        store.close()
+
+    def override(self, *settings: Setting) -> None:
+        """Set rows of er_limit."""
+        for row in settings:
+            until = None if row.valid_until is None else to_sql(row.valid_until)
+            _insert(self.tables, row.subject, *map(str, row.name), row.max, until)
+
+    def mailboxes(self) -> dict[str, tuple[int | None, int, int | None]]:
+        """Return (limit, used, remaining) by mailbox, as the view has it."""
+        rows = self.tables.execute(
+            "SELECT mailbox, `limit`, used, remaining, period_start, period_end FROM er_mail_user_ratelimit"
+        )
+        day = [to_sql(self.start), to_sql(self.start + 24 * _HOUR_S)]
+        assert all(list(row[4:]) == day for row in rows)
+        return {row[0]: row[1:4] for row in rows}
+
+    def server(self) -> tuple[int | None, int, int | None]:
+        """Return (limit, used, remaining) of the server, as the view has it."""
+        (row,) = self.tables.execute("SELECT `limit`, used, remaining FROM er_global_ratelimit")
+        return row
+
+
+@pytest.fixture
+def day(tables: Connection, store_url: str) -> Day:
+    """The running day."""
+    return Day(tables, store_url)
+
+
+def test_mailboxes_of_today(day: Day) -> None:
+    """er_mail_user_ratelimit: one row for each mailbox that sent today: limit, used, remaining."""
+    day.publish(setting("*", _DAY, 100))
+    day.use(_DAY, "alice@example.org", 7)
+    day.use(_DAY, "bob@example.org", 120)
+    day.use(_DAY, "carol@example.org", 9, start=day.start - 24 * _HOUR_S)
+    day.use("mailbox.messages_per_hour", "dave@example.org", 9)
+
+    assert day.mailboxes() == {
+        "alice@example.org": (100, 7, 93),
+        "bob@example.org": (100, 120, 0),
+    }
+
+
+@pytest.mark.parametrize(
+    ("in_file", "in_rows", "expected"),
+    [
+        pytest.param([], [], None, id="no limit"),
+        pytest.param([("*", 1)], [], 1, id="everyone in the file"),
+        pytest.param([("*", 1)], [("*", 2)], 2, id="a row beats the file"),
+        pytest.param([("*", 1)], [("*", 2), ("*", 3, 60)], 3, id="a boost beats the row"),
+        pytest.param([("*", 1)], [("*", 2), ("*", 3, -60)], 2, id="until it has ended"),
+        pytest.param([("example.org", 4)], [("*", 2), ("*", 3, 60)], 4, id="the domain beats everyone"),
+        pytest.param([("alice@example.org", 5)], [("example.org", 6, 60)], 5, id="the mailbox beats its domain"),
+        pytest.param([("alice@example.org", 5)], [("alice@example.org", None)], None, id="unlimited beats the file"),
+        pytest.param([("*", None)], [("example.org", 0)], 0, id="nothing may be sent"),
+        pytest.param([("example.net", 4), ("bob@example.org", 5)], [], None, id="others' limits"),
+    ],
+)  # fmt: skip
+def test_limit_of_a_mailbox_by_level(
+    day: Day,
+    in_file: list[tuple[str, int | None]],
+    in_rows: list[tuple[str, int | None] | tuple[str, int | None, int]],
+    expected: int | None,
+) -> None:
+    """R10: the view has the limit that the daemon holds the mailbox to."""
+    day.publish(*(setting(subject, _DAY, value) for subject, value in in_file))
+    for subject, value, *lasts_s in in_rows:
+        until = day.now + lasts_s[0] if lasts_s else None
+        day.override(setting(subject, _DAY, value, until))
+    day.override(setting("*", "mailbox.messages_per_hour", 77), setting("*", _GLOBAL, 88))
+    day.use(_DAY, "alice@example.org", 3)
+
+    remaining = None if expected is None else max(0, expected - 3)
+    assert day.mailboxes() == {"alice@example.org": (expected, 3, remaining)}
+
+
+def test_mailbox_without_a_domain(day: Day) -> None:
+    """R10: a login without a domain has its own limit or everyone's."""
+    day.publish(setting("*", _DAY, 100), setting("root", _DAY, 3))
+    day.use(_DAY, "root", 1)
+    day.use(_DAY, "www", 1)
+
+    assert day.mailboxes() == {"root": (3, 1, 2), "www": (100, 1, 99)}
+
+
+def test_server_before_the_first_mail(day: Day) -> None:
+    """er_global_ratelimit has its row from the start of the day on."""
+    day.publish(setting("*", _GLOBAL, 999))
+
+    assert day.server() == (999, 0, 999)
+
+
+def test_server_today(day: Day) -> None:
+    """er_global_ratelimit: what all mailboxes sent today."""
+    day.publish(setting("*", _GLOBAL, 999))
+    day.use(_GLOBAL, "*", 1000)
+    day.use(_GLOBAL, "*", 5, start=day.start - 24 * _HOUR_S)
+    assert day.server() == (999, 1000, 0)
+
+    day.override(setting("*", _GLOBAL, 2000))
+    assert day.server() == (2000, 1000, 1000)
+    day.override(setting("*", _GLOBAL, None, day.now + 60))
+    assert day.server() == (None, 1000, None)
+
+
+def test_views_before_the_first_start(day: Day) -> None:
+    """Without a daemon that told the days the views are empty, not wrong."""
+    assert day.mailboxes() == {}
+    assert day.tables.execute("SELECT * FROM er_global_ratelimit") == []
