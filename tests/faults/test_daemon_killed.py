@@ -21,7 +21,7 @@ def store(mariadb: PrivateMariaDB, database: Database) -> Counters:
 
 
 def test_killed(stage: Staged, store: Counters) -> None:
-    """kill -9 under load: what stays counted too much is at most one mail per open session.
+    """Killed by kill -9 under load: what stays counted too much is at most one mail per open session.
 
     A client's old session may still be open for Postfix when its next one begins.
     """

@@ -70,9 +70,7 @@ def test_frozen_for_long(scene: Scene, fragile_mariadb: PrivateMariaDB) -> None:
         scene.daemon.wait_for_lines("store-back")
 
 
-def test_absent_at_start(
-    stage: Staged, fragile: Counters, fragile_mariadb: PrivateMariaDB
-) -> None:
+def test_absent_at_start(stage: Staged, fragile: Counters, fragile_mariadb: PrivateMariaDB) -> None:
     """MariaDB is not there at the start: the daemon starts, accepts, and counts when it comes."""
     fragile_mariadb.stop()
     with stage(fragile) as scene, scene.unnoticed() as traffic:

@@ -32,9 +32,7 @@ class Counters:
 
     def used(self, subject: str = "*", *, unit: str = "messages", window: str = "day") -> int:
         """Return what a mailbox, a domain or "*" has used, all periods together."""
-        found = self.query(
-            "SELECT subject, unit, `window`, used FROM er_counter WHERE used <> 0"
-        )
+        found = self.query("SELECT subject, unit, `window`, used FROM er_counter WHERE used <> 0")
         return sum(row[3] for row in found if row[:3] == (subject, unit, window))
 
     def wait_until_used(self, subject: str, number: int, **what: str) -> None:

@@ -38,7 +38,5 @@ def fresh_domains() -> Iterator[FreshDomain]:
 
 def known_mailboxes() -> Mapping[str, str]:
     """Return passwords by login, for Dovecot: the rig's own mailboxes and the fresh ones."""
-    fresh = {
-        f"{name}@{domain.name}": PASSWORD for domain in fresh_domains() for name in _NAMES
-    }
+    fresh = {f"{name}@{domain.name}": PASSWORD for domain in fresh_domains() for name in _NAMES}
     return {**MAILBOXES, **fresh}

@@ -28,7 +28,9 @@ class Answer:
 class MilterClient:
     """One connection to a milter; negotiates at once unless told not to."""
 
-    def __init__(self, address: Path | int, *, negotiate: bool = True, timeout_s: float = 30) -> None:
+    def __init__(
+        self, address: Path | int, *, negotiate: bool = True, timeout_s: float = 30
+    ) -> None:
         """Connect to a unix socket's path or a port of 127.0.0.1.
 
         Raises:
@@ -76,7 +78,9 @@ class MilterClient:
 
     def negotiate(self) -> None:
         """Offer what Postfix offers and learn what the milter wants."""
-        self.send_raw(packet(b"O", struct.pack("!III", _VERSION, _POSTFIX_ACTIONS, _POSTFIX_PROTOCOL)))
+        self.send_raw(
+            packet(b"O", struct.pack("!III", _VERSION, _POSTFIX_ACTIONS, _POSTFIX_PROTOCOL))
+        )
         _, body = self.read_packet()
         self.protocol = struct.unpack("!III", body[:12])[2]
 

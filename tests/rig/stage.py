@@ -29,9 +29,7 @@ class Scene:
 
     def unnoticed(self) -> AbstractContextManager[Traffic]:
         """Send mails while the block breaks something; prove that nobody noticed."""
-        return unnoticed(
-            self.port, self.login, self.store, decision_timeout_s=DECISION_TIMEOUT_S
-        )
+        return unnoticed(self.port, self.login, self.store, decision_timeout_s=DECISION_TIMEOUT_S)
 
 
 Staged = Callable[[Counters], AbstractContextManager[Scene]]

@@ -179,7 +179,9 @@ class TestDialogue:
         assert [reply.code for reply in replies] == [450, 503, 503, 503, 503]
         assert shared_store.used(domain.alice) == LIMIT
 
-    @pytest.mark.parametrize("parameter", ["AUTH=<>", "AUTH=bob@example.org", "SIZE=1 BODY=8BITMIME"])
+    @pytest.mark.parametrize(
+        "parameter", ["AUTH=<>", "AUTH=bob@example.org", "SIZE=1 BODY=8BITMIME"]
+    )
     def test_parameters(
         self, client: SmtpClient, domain: FreshDomain, shared_store: Counters, parameter: str
     ) -> None:
@@ -194,7 +196,9 @@ class TestDialogue:
         assert client.send_mail(domain.alice, "postmaster@example.org").code == 450
         assert client.send_mail(domain.alice, "postmaster").code == 450
 
-    @pytest.mark.parametrize("sender", ["", "postmaster@example.org", "bob@example.org", "x" * 200 + "@example.net"])
+    @pytest.mark.parametrize(
+        "sender", ["", "postmaster@example.org", "bob@example.org", "x" * 200 + "@example.net"]
+    )
     def test_sender(self, client: SmtpClient, sender: str) -> None:
         """Another reverse path changes nothing."""
         assert client.mail(sender).code == 450
@@ -205,7 +209,9 @@ class TestDialogue:
             client.command(greeting)
             assert client.mail(domain.alice).code == 450
 
-    def test_long_greeting(self, postfix: PrivatePostfix, domain: FreshDomain, daemon: Sendlimit) -> None:
+    def test_long_greeting(
+        self, postfix: PrivatePostfix, domain: FreshDomain, daemon: Sendlimit
+    ) -> None:
         """A session that begins with a long greeting is limited as any other."""
         assert daemon.process.is_running
         with SmtpClient(postfix.submission_port, domain.bob, helo="h" * 1500) as client:
@@ -214,7 +220,11 @@ class TestDialogue:
         assert codes == [250] * LIMIT + [450]
 
     def test_foreign_auth_parameter(
-        self, daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain, shared_store: Counters
+        self,
+        daemon: Sendlimit,
+        postfix: PrivatePostfix,
+        domain: FreshDomain,
+        shared_store: Counters,
     ) -> None:
         """A stranger can't use up a mailbox's limit by naming it in AUTH=."""
         with SmtpClient(postfix.smtp_port) as stranger:
@@ -227,7 +237,11 @@ class TestDialogue:
         assert shared_store.used(domain.alice) == 0
 
     def test_thousand_recipients(
-        self, daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain, shared_store: Counters
+        self,
+        daemon: Sendlimit,
+        postfix: PrivatePostfix,
+        domain: FreshDomain,
+        shared_store: Counters,
     ) -> None:
         """One mail to a thousand recipients: no more than the limit of 500 get it."""
         assert daemon.process.is_running
@@ -311,11 +325,9 @@ class TestPackets:
         assert daemon.process.is_running
         assert not daemon.lines("^Traceback|fault")
 
-    def test_noise(
-        self, daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain
-    ) -> None:
+    def test_noise(self, daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain) -> None:
         """A hundred sessions of noise, half of them after a good beginning, change nothing."""
-        noise = random.Random(7)
+        noise = random.Random(7)  # noqa: S311 - the same noise in every run
         for number in range(100):
             with MilterClient(postfix.milter_socket, negotiate=False) as client:
                 start = _OPTIONS if number % 2 else b""

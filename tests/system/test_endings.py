@@ -172,7 +172,9 @@ def commands(*lines: str) -> Callable[[SmtpClient, str], int]:
     return play
 
 
-def mail(*recipients: str, sender: str | None = None, message: bytes = MESSAGE) -> Callable[[SmtpClient, str], int]:
+def mail(
+    *recipients: str, sender: str | None = None, message: bytes = MESSAGE
+) -> Callable[[SmtpClient, str], int]:
     """Send a whole mail, whatever RCPT is answered."""
 
     def play(client: SmtpClient, mailbox: str) -> int:
@@ -350,4 +352,3 @@ def settled(postfix: PrivatePostfix, domain: FreshDomain, store: Counters) -> No
         assert client.send_mail(domain.bob, ELSEWHERE).code == 250
         client.quit()
     assert store.used(domain.bob) == 1
-

@@ -45,7 +45,9 @@ def port(request: pytest.FixtureRequest, postfix: PrivatePostfix) -> int:
 class TestLimit:
     """Three mails a day and mailbox."""
 
-    def test_fourth_is_refused(self, port: int, domain: FreshDomain, shared_store: Counters) -> None:
+    def test_fourth_is_refused(
+        self, port: int, domain: FreshDomain, shared_store: Counters
+    ) -> None:
         """Three mails pass; the fourth is refused at once at MAIL, with the text, and is free."""
         with SmtpClient(port, domain.alice) as client:
             passed = [client.send_mail(domain.alice, ELSEWHERE) for _ in range(3)]

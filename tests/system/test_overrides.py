@@ -30,9 +30,7 @@ def daemon(folder: Path, postfix: PrivatePostfix, store: Counters) -> Iterator[S
 
 
 @pytest.fixture
-def client(
-    daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain
-) -> Iterator[SmtpClient]:
+def client(daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain) -> Iterator[SmtpClient]:
     """A connection that stays open while limits change."""
     assert daemon.process.is_running
     with SmtpClient(postfix.submission_port, domain.alice) as client:
@@ -66,9 +64,7 @@ def test_limit_set(daemon: Sendlimit, client: SmtpClient, domain: FreshDomain) -
     assert send(client) == 450
 
 
-def test_boost(
-    daemon: Sendlimit, client: SmtpClient, domain: FreshDomain, store: Counters
-) -> None:
+def test_boost(daemon: Sendlimit, client: SmtpClient, domain: FreshDomain, store: Counters) -> None:
     """A boost beats a lasting override while it is valid, and ends by itself."""
     assert [send(client) for _ in range(3)] == [250, 250, 450]
     later = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%d %H:%M")

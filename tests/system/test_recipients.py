@@ -35,9 +35,7 @@ def daemon(
 
 
 @pytest.fixture
-def client(
-    daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain
-) -> Iterator[SmtpClient]:
+def client(daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain) -> Iterator[SmtpClient]:
     """A session of the domain's first mailbox."""
     assert daemon.process.is_running
     with SmtpClient(postfix.submission_port, domain.alice) as client:

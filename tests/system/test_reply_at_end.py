@@ -35,9 +35,7 @@ def daemon(
 
 
 @pytest.fixture
-def client(
-    daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain
-) -> Iterator[SmtpClient]:
+def client(daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain) -> Iterator[SmtpClient]:
     """A session of a mailbox that has used up its limit."""
     assert daemon.process.is_running
     with SmtpClient(postfix.submission_port, domain.alice) as client:
@@ -51,9 +49,7 @@ def test_refused_at_the_end(
     """MAIL, RCPT and DATA pass; the dot is answered with the refusal, each time, for nothing."""
     replies = [client.send_mail(domain.alice, [ELSEWHERE, domain.bob]) for _ in range(3)]
 
-    assert {(reply.code, reply.enhanced, reply.stage) for reply in replies} == {
-        (450, "4.7.1", ".")
-    }
+    assert {(reply.code, reply.enhanced, reply.stage) for reply in replies} == {(450, "4.7.1", ".")}
     assert f"2 of 2 messages sent by {domain.alice}" in replies[0].text
     client.quit()
     shared_store.wait_until_used(domain.alice, 2)

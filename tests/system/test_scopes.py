@@ -29,9 +29,7 @@ def limited(
     **tables: Mapping[str, Any],
 ) -> Iterator[Sendlimit]:
     """Run a daemon with these limits."""
-    settings = configuration(
-        folder, postfix.milter_socket, store.settings, limits=limits, **tables
-    )
+    settings = configuration(folder, postfix.milter_socket, store.settings, limits=limits, **tables)
     with running(Sendlimit(folder, settings)) as daemon:
         yield daemon
 
@@ -60,7 +58,9 @@ def test_order(folder: Path, postfix: PrivatePostfix, domain: FreshDomain, store
         server = send(postfix, domain.alice)
 
     assert [reply.code for reply in (mailbox, pool, server)] == [450, 450, 450]
-    assert mailbox.text.startswith(f"Sending limit reached: 1 of 1 messages sent by {domain.alice} ")
+    assert mailbox.text.startswith(
+        f"Sending limit reached: 1 of 1 messages sent by {domain.alice} "
+    )
     assert pool.text.startswith(f"Sending limit reached: 2 of 2 messages sent by {domain.name} ")
     assert server.text.startswith("Sending limit of this server reached: 3 of 3 messages this day")
 

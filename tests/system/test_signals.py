@@ -70,8 +70,7 @@ class TestStop:
         def send_until_stopped() -> None:
             while not stopped.is_set():
                 with SmtpClient(postfix.submission_port, domain.alice) as client:
-                    for _ in range(5):
-                        replies.append(client.send_mail(domain.alice, ELSEWHERE))
+                    replies.extend(client.send_mail(domain.alice, ELSEWHERE) for _ in range(5))
                     client.quit()
 
         clients = [threading.Thread(target=send_until_stopped) for _ in range(5)]
@@ -128,9 +127,7 @@ class TestStop:
 class TestReload:
     """SIGHUP."""
 
-    def test_good_file(
-        self, daemon: Sendlimit, settings: dict[str, Any], folder: Path
-    ) -> None:
+    def test_good_file(self, daemon: Sendlimit, settings: dict[str, Any], folder: Path) -> None:
         """New limits and texts hold at the next mail, also of a session that is open."""
         with MilterClient(folder / "milter.sock") as client:
             assert [client.send_mail(LOGIN).kind for _ in range(3)] == [
@@ -144,9 +141,7 @@ class TestReload:
             assert client.send_mail(LOGIN).kind == "continue"
             assert client.send_mail(LOGIN).text == "451 4.7.1 not now"
 
-    def test_broken_file(
-        self, daemon: Sendlimit, settings: dict[str, Any], folder: Path
-    ) -> None:
+    def test_broken_file(self, daemon: Sendlimit, settings: dict[str, Any], folder: Path) -> None:
         """A wrong file is reported with file, key and what is allowed; the old settings stay."""
         settings["limits"] = {"mailbox": {"messages_per_day": -1}}
         daemon.write_config(settings)
@@ -179,9 +174,7 @@ class TestReload:
 class TestSocket:
     """Whose socket it is."""
 
-    def test_second_daemon(
-        self, daemon: Sendlimit, settings: dict[str, Any], folder: Path
-    ) -> None:
+    def test_second_daemon(self, daemon: Sendlimit, settings: dict[str, Any], folder: Path) -> None:
         """A second daemon on a live socket is refused, and the first one is not disturbed."""
         second = Sendlimit(folder / "second", settings)
         second.process.start()
@@ -223,9 +216,7 @@ class TestSocket:
         assert daemon.lines("milter.sock exists and is not a socket")
         assert (folder / "milter.sock").read_text() == "precious"
 
-    def test_group_and_mode(
-        self, daemon: Sendlimit, folder: Path
-    ) -> None:
+    def test_group_and_mode(self, daemon: Sendlimit, folder: Path) -> None:
         """Postfix's group may connect, other users may not."""
         found = (folder / "milter.sock").stat()
 
@@ -250,5 +241,7 @@ def test_broken_config(broken: Path, tmp_path: Path) -> None:
 
     assert done.returncode == 2
     said = done.stderr.replace(str(file), file.name)
-    assert [line for line in (broken / "expected").read_text().splitlines() if line not in said] == []
+    assert [
+        line for line in (broken / "expected").read_text().splitlines() if line not in said
+    ] == []
     assert "Traceback" not in said
