@@ -1,0 +1,81 @@
+# Where an installation has its parts, and how its scripts speak. Sourced by install and uninstall.
+# shellcheck shell=bash disable=SC2034
+
+umask 022
+unset SENDLIMIT_CONFIG
+
+folder=/opt/sendlimit
+current=$folder/current # the release in use: a link to one of the folders beside it
+command=/usr/local/bin/sendlimit
+settings=/etc/sendlimit
+config=$settings/sendlimit.toml
+password=$settings/store.password
+state=/var/lib/sendlimit
+queue=/var/spool/postfix
+socket_folder=$queue/sendlimit
+admin_url='mariadb://root@localhost?unix_socket=/run/mysqld/mysqld.sock'
+
+units=/usr/local/lib/systemd/system
+sysusers=/usr/local/lib/sysusers.d/sendlimit.conf
+tmpfiles=/usr/local/lib/tmpfiles.d/sendlimit.conf
+manual=/usr/local/share/man
+completion=/usr/local/share/bash-completion/completions/sendlimit
+unit_names=(sendlimit.service sendlimit-purge.service sendlimit-purge.timer)
+started_units=(sendlimit.service sendlimit-purge.timer)
+
+root= # --root: all paths are below it
+is_dry_run=
+
+say() {
+  printf '%s\n' "$@"
+}
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+# Say what is done, and do it unless this is a dry run: act WORDS COMMAND...
+act() {
+  local words=$1
+  shift
+  if [[ $is_dry_run ]]; then
+    say "would $words"
+  else
+    say "$words"
+    "$@"
+  fi
+}
+
+# Show what a command prints only when it fails.
+quietly() {
+  local output
+  if ! output=$("$@" 2>&1); then
+    printf '%s\n' "$output" >&2
+    fail "this failed: $*"
+  fi
+}
+
+has() {
+  command -v "$1" >/dev/null
+}
+
+# Number of a user or group, nothing if there is none: id_of passwd|group NAME
+id_of() {
+  awk -F: -v name="$2" '$1 == name { print $3 }' "$root/etc/$1" 2>/dev/null || true
+}
+
+systemd_runs() {
+  [[ ! $root && -d /run/systemd/system ]]
+}
+
+# Take the value of an option that needs an existing folder as root of all paths.
+take_root() {
+  [[ -n ${1:-} && -d $1 ]] || fail "--root needs a folder that exists"
+  root=$(cd "$1" && pwd)
+  [[ $root != / ]] || root=
+}
+
+demand_root_user() {
+  [[ $EUID == 0 || $is_dry_run ]] || fail "run it as root (sudo), or with --dry-run"
+}
