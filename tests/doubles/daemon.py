@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from counting_samples import NOON, UTC, file_rules
 from doubles.store import ScriptedStore, Tables
 from doubles.witness import RecordingWitness
-from sendlimit.batch import Answer, Asked, Terms
+from sendlimit.batch import Answer, Asked
 from sendlimit.committer import Committer
 from sendlimit.journal import Journal
 from sendlimit.ledger import Ledger, Question
 from sendlimit.policy import Request
+from sendlimit.terms import Terms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,16 +22,25 @@ if TYPE_CHECKING:
 
 
 class SteppedLedger(Ledger):
-    """Asks, and lets the committer take one step before it looks for the answer."""
+    """Asks, and lets the committer take one step before it looks for the answer.
+
+    Attributes:
+        leaves: the next callback runs out of patience while packet 2 is on its way.
+    """
 
     daemon: SteppedDaemon
+    leaves = False
 
     def _ask(self, asked: Asked) -> Answer | None:
         if not self.up or self.stuck:
             return None
         question = Question(asked)
+        if self.leaves:
+            self.leaves = False
+            self.daemon.store.before["write"] = lambda: setattr(question, "abandoned", True)
         self.queue.put(question)
         self.daemon.step()
+        self.daemon.store.before.pop("write", None)
         return question.answer
 
 

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from queue import Empty
 
-from sendlimit.batch import Answer, Asked, Terms, answer_all
+from sendlimit.batch import Answer, Asked, answer_all
 from sendlimit.ledger import Addition, Ledger
 from sendlimit.limit import CounterKey, Setting, holding
 from sendlimit.store import Episode
+from sendlimit.terms import Terms
 
 
 class ImmediateLedger(Ledger):

@@ -10,9 +10,10 @@ from counting_samples import ALICE, NOON, UTC, file_rules, key_of
 from doubles.immediate_ledger import ImmediateLedger
 from doubles.milter_context import MilterContext
 from doubles.witness import RecordingWitness
-from sendlimit.batch import Terms
+from sendlimit.conduct import Conduct
 from sendlimit.reply import Wording
-from sendlimit.session import Conduct, Desk, Session
+from sendlimit.session import Desk, Session
+from sendlimit.terms import Terms
 
 if TYPE_CHECKING:
     from sendlimit.limit import Setting

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from sendlimit.limit import CounterKey, LimitName, Setting
-    from sendlimit.store import Episode, Publication, Writing
+    from sendlimit.store import Episode, Writing
+    from sendlimit.terms import Publication
 
 
 @dataclass
@@ -62,6 +63,10 @@ class ScriptedStore:
         self._faults[verb] += errors
         if applied:
             self._late |= {id(error) for error in errors}
+
+    def forget_faults(self) -> None:
+        """Fail no more."""
+        self._faults.clear()
 
     def connect(self) -> None:
         """Connect."""
