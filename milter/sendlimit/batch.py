@@ -10,34 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.limit import EVERYONE, LATCH, Charge, Unit, counted_names
-from sendlimit.policy import Decision, Facts, Request, Rules, counter, decide
+from sendlimit.policy import Decision, Facts, Request, counter, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sendlimit.limit import CounterKey, LimitName, Setting
+    from sendlimit.terms import Terms
     from sendlimit.window import Calendar
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What the config file says about counting; lives until the file is loaded again.
-
-    Attributes:
-        file: the file's limits.
-        calendar: cuts the periods.
-        observe: count and record, refuse nothing.
-        warn_at_percent: of a limit, from which somebody wants to be told; None: nobody does.
-    """
-
-    file: Rules
-    calendar: Calendar
-    observe: bool = False
-    warn_at_percent: int | None = None
-
-    def facts(self, names: Sequence[LimitName]) -> Facts:
-        """Return what decisions depend on, before the database is asked."""
-        return Facts(self.file, names, {}, self.calendar, self.observe, self.warn_at_percent)
 
 
 _LATCHED = Charge(LATCH, 1)

@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from queue import Empty
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sendlimit.batch import (
     answer_all,
@@ -26,8 +26,7 @@ from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.journal import Entry, Owed, new_id
 from sendlimit.ledger import Addition, Question
 from sendlimit.limit import holding
-from sendlimit.store import Publication, Writing
-from sendlimit.window import Window
+from sendlimit.store import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +34,9 @@ if TYPE_CHECKING:
     from sendlimit.batch import Answer
     from sendlimit.journal import Journal
     from sendlimit.ledger import Ledger
+    from sendlimit.observer import Observer
     from sendlimit.store import Store
+    from sendlimit.terms import Publication
 
 BATCH_MAX = 500
 RECONNECT_S = 0.5
@@ -43,29 +44,6 @@ LOOK_S = 1.0
 """How old the knowledge of the limits in the database may be while mail flows."""
 IDLE_LOOK_S = 5.0
 CONFLICT_PAUSE_S = 0.005
-DAYS_AHEAD = 7
-
-
-class Observer(Protocol):
-    """What the committer tells: log lines and metrics are made of it. Must not raise or wait."""
-
-    def store_down(self, error: StoreError) -> None:
-        """The database is away, or its tables are not right; said once per outage."""
-
-    def store_back(self, bookings: int) -> None:
-        """It is back, and this many mails accepted meanwhile are booked."""
-
-    def batch_done(self, questions: int, seconds: float) -> None:
-        """A batch is in."""
-
-    def batch_retried(self, error: StoreError) -> None:
-        """A batch is done again."""
-
-    def journal_unreadable(self, error: ValueError) -> None:
-        """The journal of an earlier stop is damaged and was put aside."""
-
-    def fault(self, where: str) -> None:
-        """Something in the committer itself raised; called in the except clause."""
 
 
 @dataclass(slots=True)
@@ -385,7 +363,7 @@ class Committer:
             known = self._store.names_in_force(at)
             if known != self._ledger.known_names:
                 self._ledger.learn(known)
-            publication = self._publication(at)
+            publication = self._ledger.terms.publication(at)
             if publication != self._published:
                 self._store.publish(publication)
                 self._published = publication
@@ -402,16 +380,6 @@ class Committer:
             self._store.close()
             self._store.connect()
             self._look(now)
-
-    def _publication(self, at: int) -> Publication:
-        """Return what the views need: the file's limits, today and the next days."""
-        terms = self._ledger.terms
-        day = terms.calendar.period(Window.DAY, at)
-        days = [(day.start, day.end)]
-        while len(days) <= DAYS_AHEAD:
-            following = terms.calendar.period(Window.DAY, days[-1][1])
-            days.append((following.start, following.end))
-        return Publication(tuple(terms.file.file.by_subject.values()), tuple(days))
 
     def _save(self) -> None:
         """Write what is still owed to the journal."""

@@ -20,11 +20,12 @@ from sendlimit.limit import Unit
 from sendlimit.policy import Request
 
 if TYPE_CHECKING:
-    from sendlimit.batch import Answer, Terms
+    from sendlimit.batch import Answer
     from sendlimit.limit import Charge, LimitName
     from sendlimit.mailbox import Sender
     from sendlimit.policy import Decision
     from sendlimit.store import Episode
+    from sendlimit.terms import Terms
 
 
 class Question:

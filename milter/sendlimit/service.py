@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from sendlimit import __version__, maillog
-from sendlimit.batch import Terms
 from sendlimit.committer import Committer
+from sendlimit.conduct import Conduct
 from sendlimit.config.reading import load, read_password
 from sendlimit.errors import ConfigError, ListenError
 from sendlimit.journal import Journal
@@ -26,10 +26,11 @@ from sendlimit.logsetup import LogWriter
 from sendlimit.mailbox import sender_of
 from sendlimit.policy import Rules
 from sendlimit.sdnotify import notify, watchdog_s
-from sendlimit.session import Conduct, Desk
+from sendlimit.session import Desk
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.sqlite import SQLiteStore
+from sendlimit.terms import Terms
 from sendlimit.witness import Witnesses
 
 if TYPE_CHECKING:

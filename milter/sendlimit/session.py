@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import Milter
 
@@ -23,15 +22,16 @@ from sendlimit import maillog
 from sendlimit.limit import RECIPIENTS_PER_MESSAGE
 from sendlimit.mailbox import Sender, sender_of
 from sendlimit.policy import recipient_beyond
-from sendlimit.reply import FIXED_TEXT, Reply, Wording, one_line
+from sendlimit.reply import FIXED_TEXT, Reply, one_line
 from sendlimit.store import Episode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sendlimit.conduct import Conduct
     from sendlimit.ledger import Ledger, Reservation
-    from sendlimit.policy import Decision, Hit
-    from sendlimit.window import Calendar
+    from sendlimit.observer import Witness
+    from sendlimit.policy import Hit
 
 CONTINUE, ACCEPT, TEMPFAIL, NOREPLY = (
     Milter.CONTINUE,
@@ -50,54 +50,6 @@ _NOT_ASKED_FOR = (
     | Milter.P_SKIP
 )
 _CLIENT = re.compile(r"\[(?:IPv6:)?([^\]]*)\]")
-
-
-class Witness(Protocol):
-    """Who is told what became of a mail: metrics and notices. Must not raise or wait."""
-
-    def decided(self, sender: Sender, decision: Decision, seconds: float) -> None:
-        """A decision was made; seconds: how long the callback waited for it."""
-
-    def undecided(self, *, accepted: bool, seconds: float) -> None:
-        """No decision could be made in time."""
-
-    def uncounted(self, *, exempt: bool) -> None:
-        """A mail that is not counted: not authenticated, or exempt."""
-
-    def refused(self, sender: Sender, hit: Hit) -> None:
-        """A mail or a recipient was refused, or would be in observe mode."""
-
-    def fault(self, where: str) -> None:
-        """A callback raised; called in the except clause."""
-
-    def opened(self) -> None:
-        """A reservation was made."""
-
-    def ended(self) -> None:
-        """A reservation became final or was given back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Conduct:
-    """What the config file says about sessions; replaced when the file is loaded again.
-
-    Attributes:
-        calendar: for the times in refusals.
-        wording: of refusals.
-        default_domain: for logins without a domain.
-        exempt: mailboxes that are never counted, normalised.
-        refuse_at_end: refusals wait for end-of-message (reply.at).
-        tempfail: refuse what can't be decided (store.on_failure).
-        data_callback: ask for `data`, which cures a 40 ms stall on inet sockets.
-    """
-
-    calendar: Calendar
-    wording: Wording
-    default_domain: str = ""
-    exempt: frozenset[str] = frozenset()
-    refuse_at_end: bool = False
-    tempfail: bool = False
-    data_callback: bool = False
 
 
 class Desk:

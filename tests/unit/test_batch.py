@@ -14,7 +14,6 @@ from counting_samples import (
 )
 from sendlimit.batch import (
     Asked,
-    Terms,
     answer_all,
     corrections,
     counted,
@@ -26,6 +25,7 @@ from sendlimit.batch import (
 from sendlimit.limit import LATCH, Charge, counted_names
 from sendlimit.mailbox import Sender
 from sendlimit.policy import Facts, Request, Rules
+from sendlimit.terms import Terms
 
 _DAY = "mailbox.messages_per_day"
 _RULES = file_rules(setting("*", _DAY, 3), setting("*", "mailbox.recipients_per_day", 10))

@@ -12,12 +12,12 @@ from counting_samples import ALICE, NOON, UTC, file_rules, key_of, named, settin
 from doubles.store import ScriptedStore
 from doubles.witness import RecordingWitness
 from sendlimit import committer as committer_module
-from sendlimit.batch import Terms
 from sendlimit.committer import Committer
 from sendlimit.errors import StoreUnavailable
 from sendlimit.journal import Journal
 from sendlimit.ledger import Addition, Ledger
 from sendlimit.limit import LATCH
+from sendlimit.terms import Terms
 
 _DAY = "mailbox.messages_per_day"
 _ALICES_DAY = key_of(_DAY, ALICE.mailbox)

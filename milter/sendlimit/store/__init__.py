@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from sendlimit.limit import CounterKey, LimitName, Setting
+    from sendlimit.terms import Publication
 
 SCHEMA_VERSION = 1
 """The version of the tables that this release reads and writes: the last file in sql/."""
@@ -81,18 +82,6 @@ class Writing:
     corrections: Mapping[CounterKey, int] = field(default_factory=dict)
     episodes: Sequence[Episode] = ()
     journals: Sequence[str] = ()
-
-
-class Publication(NamedTuple):
-    """What the views need to know of the configuration.
-
-    Attributes:
-        settings: the limits of the file.
-        days: (start, end) of the running day and the next ones, seconds since 1970.
-    """
-
-    settings: Sequence[Setting]
-    days: Sequence[tuple[int, int]]
 
 
 class Store(Protocol):

@@ -98,9 +98,7 @@ def parse_url(url: str) -> Location:
     options = dict(parse_qsl(match["query"] or "", keep_blank_values=True))
     unix_socket = options.pop("unix_socket", None)
     if options:
-        raise ValueError(
-            f"has an unknown option '{min(options)}'; the only one is 'unix_socket'"
-        )
+        raise ValueError(f"has an unknown option '{min(options)}'; the only one is 'unix_socket'")
     if unix_socket is not None and not unix_socket.startswith("/"):
         raise ValueError("has a unix_socket that is not an absolute path")
     password = match["password"]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
-from sendlimit.store import Loaded, Publication, Writing, rows
+from sendlimit.store import Loaded, Writing, rows
 from sendlimit.store import statements as sql
 from sendlimit.store.connection import (
     CONNECT_TIMEOUT_S,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sendlimit.limit import CounterKey, LimitName, Scope, Unit
     from sendlimit.store.location import Host, MariaDBLocation
     from sendlimit.store.rows import Row
+    from sendlimit.terms import Publication
     from sendlimit.window import Window
 
 

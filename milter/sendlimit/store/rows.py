@@ -12,7 +12,8 @@ from sendlimit.store.sqltime import to_sql, until_from_sql
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sendlimit.store import Episode, Publication
+    from sendlimit.store import Episode
+    from sendlimit.terms import Publication
 
 Row = tuple[Any, ...]
 

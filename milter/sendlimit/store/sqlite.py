@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
-from sendlimit.store import Loaded, Publication, Writing, rows
+from sendlimit.store import Loaded, Writing, rows
 from sendlimit.store import statements as sql
 from sendlimit.store.connection import SQLiteConnection
 from sendlimit.store.migrations import upgrade
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sendlimit.limit import CounterKey, LimitName
     from sendlimit.store.location import SQLiteLocation
     from sendlimit.store.rows import Row
+    from sendlimit.terms import Publication
 
 
 class SQLiteStore:
@@ -97,7 +98,7 @@ class SQLiteStore:
     def rollback(self) -> None:
         """Roll back, or close the file when even that fails."""
         try:
-            self._open().execute("ROLLBACK")
+            self._open().rollback()
         except StoreError:
             self.close()
 

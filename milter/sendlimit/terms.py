@@ -1,0 +1,59 @@
+"""What the config file says about counting, and what of it the database's views need. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.policy import Facts, Rules
+from sendlimit.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sendlimit.limit import LimitName, Setting
+    from sendlimit.window import Calendar
+
+_DAYS_AHEAD = 7
+
+
+class Publication(NamedTuple):
+    """What the views need to know of the configuration.
+
+    Attributes:
+        settings: the limits of the file.
+        days: (start, end) of the running day and the next ones, seconds since 1970.
+    """
+
+    settings: Sequence[Setting]
+    days: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the config file says about counting; lives until the file is loaded again.
+
+    Attributes:
+        file: the file's limits.
+        calendar: cuts the periods.
+        observe: count and record, refuse nothing.
+        warn_at_percent: of a limit, from which somebody wants to be told; None: nobody does.
+    """
+
+    file: Rules
+    calendar: Calendar
+    observe: bool = False
+    warn_at_percent: int | None = None
+
+    def facts(self, names: Sequence[LimitName]) -> Facts:
+        """Return what decisions depend on, before the database is asked."""
+        return Facts(self.file, names, {}, self.calendar, self.observe, self.warn_at_percent)
+
+    def publication(self, at: int) -> Publication:
+        """Return what the views need to know: the file's limits, today and the next days."""
+        period = self.calendar.period(Window.DAY, at)
+        days = [period]
+        while len(days) <= _DAYS_AHEAD:
+            period = self.calendar.period(Window.DAY, period.end)
+            days.append(period)
+        return Publication(tuple(self.file.file.by_subject.values()), tuple(days))
