@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 BATCH_MAX = 500
 RECONNECT_S = 0.5
+RECOVERIES_MAX = 10
+"""A server that takes connections and refuses statements is as good as away."""
 LOOK_S = 1.0
 """How old the knowledge of the limits in the database may be while mail flows."""
 IDLE_LOOK_S = 5.0
@@ -56,6 +58,7 @@ class Batch:
         owed: what rides along.
         answers: of the last try, as many as there were questions.
         sent: packet 2 was sent, so the batch may be in.
+        recoveries: how often the connection was opened again for it.
     """
 
     number: int
@@ -63,6 +66,7 @@ class Batch:
     owed: Owed
     answers: list[Answer] = field(default_factory=list)
     sent: bool = False
+    recoveries: int = 0
 
 
 class Committer:
@@ -141,7 +145,8 @@ class Committer:
             self._observer.fault("committer")
             self._lose(questions)
             self._store.close()
-            self._next_try = time.monotonic() + RECONNECT_S
+            if self._doubt is not None:
+                self._leave()
 
     def _take(self) -> list[Question]:
         """Wait for work and take all there is; what nobody waits for goes to what is owed."""
@@ -210,7 +215,17 @@ class Committer:
                 self._observer.batch_retried(error)
                 if self._recovered(batch, error):
                     break
+            except Exception:
+                self._keep(batch)
+                raise
         self._finish(batch)
+
+    def _keep(self, batch: Batch) -> None:
+        """Keep what a batch owed; whether one that was sent is in will be asked."""
+        if batch.sent:
+            self._doubt = batch
+        else:
+            self._owed.merge(batch.owed)
 
     def _attempt(self, batch: Batch) -> None:
         """Send both packets."""
@@ -248,16 +263,14 @@ class Committer:
         """
         self._store.close()
         try:
-            if not isinstance(error, StoreUnavailable):
-                raise error  # the statements themselves fail: trying again at once won't help
+            if batch.recoveries == RECOVERIES_MAX or not isinstance(error, StoreUnavailable):
+                raise error  # trying again at once won't help
+            batch.recoveries += 1
             self._store.connect()
             if batch.sent and self._store.fence(self._id) == batch.number:
                 return True
         except StoreError:
-            if batch.sent:
-                self._doubt = batch
-            else:
-                self._owed.merge(batch.owed)
+            self._keep(batch)
             raise
         batch.sent = False
         return False
@@ -279,7 +292,7 @@ class Committer:
             self._entries = [
                 entry for entry in self._entries if entry.id not in batch.owed.journals
             ]
-            self._journal.save(self._entries)
+            self._save_entries(self._entries)
         if self._down_said:
             self._down_said = False
             self._observer.store_back(batch.owed.bookings)
@@ -297,12 +310,16 @@ class Committer:
 
     def _down(self, error: StoreError) -> None:
         """Answer at once from now on, and say so once."""
-        self._ledger.up = False
-        self._store.close()
-        self._next_try = time.monotonic() + RECONNECT_S
+        self._leave()
         if not self._down_said:
             self._down_said = True
             self._observer.store_down(error)
+
+    def _leave(self) -> None:
+        """Drop the connection; the next one settles what this one left open."""
+        self._ledger.up = False
+        self._store.close()
+        self._next_try = time.monotonic() + RECONNECT_S
 
     def _connect(self) -> bool:
         """Open the database and settle what an earlier connection left open."""
@@ -352,7 +369,7 @@ class Committer:
             with self._ledger.mutex:
                 self._ledger.unbooked -= entry.owed.bookings
         self._entries = [entry for entry in self._entries if entry.id not in booked]
-        self._journal.save(self._entries)
+        self._save_entries(self._entries)
 
     def _look(self, now: float) -> None:
         """Learn which limits are in force anywhere, and keep the views' tables up to date."""
@@ -391,8 +408,12 @@ class Committer:
         if self._owed:
             entries.append(Entry(new_id(), self._owed))
         entries += [entry for entry in self._entries if entry.id not in taken]
+        self._save_entries(entries)
+        self._all_booked = not entries
+
+    def _save_entries(self, entries: list[Entry]) -> None:
+        """Write the journal; a disk that is full must not stop the counting."""
         try:
             self._journal.save(entries)
         except OSError:
             self._observer.fault("journal")
-        self._all_booked = not entries

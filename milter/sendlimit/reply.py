@@ -33,6 +33,14 @@ DEFAULT_TEXTS: Mapping[str, str] = {
 }
 """By scope; "message" is for recipients_per_message. At most 160 characters filled in."""
 
+OFF_TEXTS: Mapping[str, str] = {
+    "mailbox": "Sending is switched off for {mailbox}",
+    "domain": "Sending is switched off for {domain}",
+    "global": "Sending is switched off on this server",
+    "message": DEFAULT_TEXTS["message"],
+}
+"""Instead of the defaults where the limit is 0: no new period will help."""
+
 FIXED_TEXT = "Sending limit reached, please try again later"
 """Sent when a configured text can't be filled in or sent."""
 
@@ -68,7 +76,8 @@ class Wording:
         """Word a refusal; never fails: a text that can't be used gives way to the fixed one."""
         kind = kind_of(hit)
         own = self.by_domain.get(sender.domain or "", {})
-        template = own.get(kind) or self.texts.get(kind) or DEFAULT_TEXTS[kind]
+        default = DEFAULT_TEXTS if hit.limit.max else OFF_TEXTS
+        template = own.get(kind) or self.texts.get(kind) or default[kind]
         try:
             text = one_line(template.format_map(values(hit, sender, calendar, at)))
         except (ValueError, LookupError, AttributeError):

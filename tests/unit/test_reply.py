@@ -224,3 +224,10 @@ def test_nothing_wrong_with_a_text(template: str) -> None:
 def test_duration(seconds: int, expected: str) -> None:
     """A span is said in its two largest units, rounded up to a minute."""
     assert expected == duration(seconds)
+
+
+def test_limit_of_nothing_promises_no_time() -> None:
+    """Where nothing may be sent, the default text does not say when sending works again."""
+    reply = Wording().refusal(hit_of("mailbox.messages_per_day", limit=0, used=0), ALICE, UTC, NOON)
+
+    assert reply.text == "Sending is switched off for alice@example.org"
