@@ -16,12 +16,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from repo import commands_document
-from sendlimit import maillog, policy
+from sendlimit import committer, listener, logsetup, mailbox, maillog, policy, reply
 from sendlimit.cli import sendlimit
 from sendlimit.config import Config
-from sendlimit.config.limits import SubjectLimits
+from sendlimit.config.limits import MAX_LIMIT, SubjectLimits
 from sendlimit.config.replies import ReplyTexts
-from sendlimit.reply import PLACEHOLDERS
+from sendlimit.config.sections import Store
+from sendlimit.store import connection
 
 _ROOT = Path(__file__).parents[2]
 _DOCS = _ROOT / "docs"
@@ -162,7 +163,7 @@ def test_placeholders() -> None:
     """docs/configuration.md has every placeholder of the replies, and no other."""
     table = _CONFIGURATION.split("| placeholder |")[1].split("### ")[0]
 
-    assert re.findall(r"^\| `\{(\w+)\}`", table, re.MULTILINE) == list(PLACEHOLDERS)
+    assert re.findall(r"^\| `\{(\w+)\}`", table, re.MULTILINE) == list(reply.PLACEHOLDERS)
 
 
 # Commands
@@ -284,6 +285,38 @@ def test_rules() -> None:
 
     assert rules == [f"R{number}" for number in range(1, 15)]
     assert named <= set(rules)
+
+
+def test_floors() -> None:
+    """docs/design.md has the floors that import-linter checks, in their order."""
+    tools = tomllib.loads((_ROOT / "pyproject.toml").read_text())["tool"]
+    contract = tools["importlinter"]["contracts"][0]
+    table = (_DOCS / "design.md").read_text().split("| floor |")[1].split("\n\n")[0]
+    documented = [
+        re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    ]
+
+    assert documented == [re.findall(r"\w+", layer) for layer in contract["layers"]]
+
+
+def test_numbers_of_security() -> None:
+    """The limits in docs/security.md are those of the code."""
+    table = (_DOCS / "security.md").read_text().split("## Limits in numbers")[1].split("## ")[0]
+    rows = re.findall(r"^\| (.+?) \| ([\d,.]+)", table, re.MULTILINE)
+    numbers = {what: float(number.replace(",", "")) for what, number in rows}
+
+    assert numbers == {
+        "time a mail waits for its decision": Store().decision_timeout_s,
+        "connecting to the database": connection.CONNECT_TIMEOUT_S,
+        "waiting for the database's answer": connection.READ_TIMEOUT_S,
+        "waiting for a row lock": connection.LOCK_WAIT_S,
+        "requests in one transaction": committer.BATCH_MAX,
+        "key of a mailbox or domain": mailbox.KEY_MAX,
+        "text of a refusal": reply.LINE_MAX,
+        "log lines that wait to be written": logsetup.LINES_MAX,
+        "connections that wait to be accepted": listener.BACKLOG,
+        "greatest limit": MAX_LIMIT,
+    }
 
 
 @pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=name_of)
