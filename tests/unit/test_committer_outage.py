@@ -6,7 +6,8 @@ import pytest
 
 from counting_samples import ALICE, key_of, setting
 from doubles.daemon import SteppedDaemon
-from sendlimit.errors import SchemaError, StoreError
+from sendlimit.committer import RECOVERIES_MAX
+from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
 from sendlimit.limit import LATCH
 
 _DAY = "mailbox.messages_per_day"
@@ -114,3 +115,35 @@ def test_wrong_schema_at_the_start(tmp_path: Path) -> None:
 
     assert daemon.witness.told[-1] == ("back", 1)
     assert not daemon.send(ALICE)
+
+
+def test_server_that_refuses_every_statement(daemon: SteppedDaemon) -> None:
+    """A server that takes connections and drops each at its first statement is a database that is away."""
+    daemon.store.fail("begin", *[StoreUnavailable() for _ in range(100)])
+
+    assert daemon.send(ALICE)
+    assert not daemon.ledger.up
+    assert daemon.store.verbs.count("begin") == RECOVERIES_MAX + 1
+    daemon.store.forget_faults()
+    daemon.step()
+
+    assert daemon.tables.used() == _ONE_MAIL
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
+@pytest.mark.parametrize("verb", ["begin", "write"])
+def test_fault_of_our_own_loses_no_count(
+    daemon: SteppedDaemon, verb: str, *, applied: bool
+) -> None:
+    """R11: what was to be booked when something raised is booked with the next batch, once."""
+    daemon.store.away = True
+    daemon.step()
+    daemon.send(ALICE)
+    daemon.store.away = False
+    daemon.store.fail(verb, RuntimeError("broken"), applied=applied and verb == "write")
+    daemon.step()
+    daemon.step()
+
+    assert ("fault", "committer") in daemon.witness.told
+    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.ledger.unbooked == 0

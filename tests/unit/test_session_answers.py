@@ -27,7 +27,7 @@ def test_refusal_at_the_end() -> None:
     assert connection.context.replies == []
 
     assert connection.session.eom() == Milter.TEMPFAIL
-    assert connection.last_text.startswith("Sending limit reached: 0 of 0 messages ")
+    assert connection.last_text.startswith("Sending is switched off for alice@")
     assert server.ledger.drain() == {}
 
 
