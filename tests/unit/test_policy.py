@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from counting_samples import ALICE, BERLIN, NOON, UTC, file_rules, key_of, moment, named, setting
+from sendlimit import policy
 from sendlimit.limit import (
     LIMIT_NAMES,
     Charge,
@@ -284,3 +285,58 @@ def test_marks_say_how_far_a_limit_is() -> None:
     (mark,) = _decide(file_rules(setting("*", _DAY, 10)), _used(mailbox__messages_per_day=7)).marks
 
     assert (mark.limit.max, mark.before, mark.after) == (10, 7, 8)
+
+
+@pytest.mark.parametrize(
+    ("percent", "used", "marked"),
+    [(80, 78, False), (80, 79, True), (0, 0, True), (None, 99, False)],
+)
+def test_marks_from_a_percentage(percent: int | None, used: int, *, marked: bool) -> None:
+    """Only counters that come as far as somebody wants to be warned are marked."""
+    rules = file_rules(setting("*", _DAY, 100))
+    facts = Facts(
+        rules, counted_names(rules.names()), _used(mailbox__messages_per_day=used), UTC,
+        marks_from_percent=percent,
+    )  # fmt: skip
+
+    assert marked == bool(decide(Request(ALICE, NOON), facts).marks)
+
+
+def test_kept_plans_follow_the_clock() -> None:
+    """R5: rules that have decided before midnight decide by the new day's counters after it."""
+    rules = file_rules(setting("*", _DAY, 3))
+    names = counted_names(rules.names())
+    midnight = moment("2026-11-23 00:00")
+    usage = {key_of(_DAY, ALICE.mailbox): 3}
+
+    refused = [
+        decide(Request(ALICE, at), Facts(rules, names, usage, UTC)).refused
+        for at in (midnight - 1, midnight, midnight - 1)
+    ]
+
+    assert refused == [True, False, True]
+
+
+def test_kept_plans_follow_what_is_counted() -> None:
+    """R14: rules that have decided before a limit was known count for it afterwards."""
+    rules = file_rules()
+    before, after = counted_names([]), counted_names([named("mailbox.messages_per_minute")])
+
+    counted = [
+        len(decide(Request(ALICE, NOON), Facts(rules, names, {}, UTC)).charges)
+        for names in (before, after, before)
+    ]
+
+    assert counted == [3, 4, 3]
+
+
+def test_kept_plans_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million mailboxes don't fill the memory with their plans."""
+    monkeypatch.setattr(policy, "_PLANS_MAX", 10)
+    rules = file_rules(setting("*", _DAY, 3))
+    names = counted_names(rules.names())
+    for number in range(100):
+        sender = Sender(f"user{number}@example.org", "example.org")
+        assert not decide(Request(sender, NOON), Facts(rules, names, {}, UTC)).refused
+
+    assert len(rules._plans) <= 10

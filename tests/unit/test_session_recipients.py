@@ -203,3 +203,27 @@ def test_nothing_else_is_asked_for() -> None:
     for name in ("P_NOCONNECT", "P_NOHELO", "P_NOBODY", "P_NOHDRS", "P_NOEOH", "P_NOUNKNOWN"):
         assert options[1] & getattr(Milter, name), name
     assert options[2:] == [0, 0]
+
+
+def test_observe_lets_an_unanswered_recipient_through() -> None:
+    """R12: also where RCPT had no answer, a mail to too many is only noted."""
+    server = Server(observe=True)
+    connection = server.connect()
+    server.ledger.rows = [setting("*", _PER_MESSAGE, 1)]
+
+    assert connection.send(3) == Milter.CONTINUE
+    assert server.witness.told[-1] == _PER_MESSAGE
+    assert server.used() == 1
+
+
+def test_observe_lets_recipients_beyond_the_day_through() -> None:
+    """R12: at the end of a mail, too."""
+    server = Server(setting("*", _PER_DAY, 2), observe=True)
+    one, other = server.connect(), server.connect()
+    for connection in (one, other):
+        connection.mail()
+        connection.rcpt(2)
+
+    assert [one.session.eom(), other.session.eom()] == [Milter.CONTINUE] * 2
+    assert server.used(_PER_DAY) == 4
+    assert server.witness.told[-1] == _PER_DAY

@@ -138,6 +138,17 @@ def test_half_hour_that_is_skipped() -> None:
     assert Period(change, change + _HOUR_S // 2) == period
 
 
+def test_clock_change_within_an_hour() -> None:
+    """In St. John's 00:01 became 23:01 in 2010: the hour ended early, the day began once."""
+    calendar = _calendar("America/St_Johns")
+    midnight, change = moment("2010-11-07 02:30"), moment("2010-11-07 02:31")
+
+    assert Period(midnight, change) == calendar.period(Window.HOUR, midnight)
+    assert Period(change, midnight + _HOUR_S) == calendar.period(Window.HOUR, change)
+    for at in (midnight, change, midnight + _HOUR_S):
+        assert midnight == calendar.period(Window.DAY, at).start
+
+
 @pytest.mark.parametrize(
     ("day_starts_at", "local", "start"),
     [
