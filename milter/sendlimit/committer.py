@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from queue import Empty
 from typing import TYPE_CHECKING
 
+from sendlimit.backlog import Backlog, Batch
 from sendlimit.batch import (
     answer_all,
     corrections,
@@ -23,7 +24,7 @@ from sendlimit.batch import (
     subjects_to_load,
 )
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
-from sendlimit.journal import Entry, Owed, new_id
+from sendlimit.journal import new_id
 from sendlimit.ledger import Addition, Question
 from sendlimit.limit import holding
 from sendlimit.store import Writing
@@ -31,7 +32,6 @@ from sendlimit.store import Writing
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sendlimit.batch import Answer
     from sendlimit.journal import Journal
     from sendlimit.ledger import Ledger
     from sendlimit.observer import Observer
@@ -48,27 +48,6 @@ IDLE_LOOK_S = 5.0
 CONFLICT_PAUSE_S = 0.005
 
 
-@dataclass(slots=True)
-class Batch:
-    """What one transaction is made of, until its outcome is known.
-
-    Attributes:
-        number: the number that er_committer has once the batch is in.
-        questions: in order; those whose callback has left are dropped when it is done again.
-        owed: what rides along.
-        answers: of the last try, as many as there were questions.
-        sent: packet 2 was sent, so the batch may be in.
-        recoveries: how often the connection was opened again for it.
-    """
-
-    number: int
-    questions: list[Question]
-    owed: Owed
-    answers: list[Answer] = field(default_factory=list)
-    sent: bool = False
-    recoveries: int = 0
-
-
 class Committer:
     """One thread and one connection; lives as long as the daemon."""
 
@@ -83,14 +62,11 @@ class Committer:
         """Take the parts; nothing is opened before start()."""
         self._ledger = ledger
         self._store = store
-        self._journal = journal
+        self._backlog = Backlog(journal, ledger, observer)
         self._observer = observer
         self._clock = clock
         self._id = new_id()
         self._number = 0
-        self._owed = Owed()
-        self._doubt: Batch | None = None
-        self._entries: list[Entry] = []
         self._down_said = False
         self._next_try = 0.0
         self._next_look = 0.0
@@ -118,7 +94,7 @@ class Committer:
 
     def _run(self) -> None:
         """Work until told to stop and everything is booked or in the journal."""
-        self._load()
+        self._backlog.load()
         questions: list[Question] = []
         while True:
             self._step(questions)
@@ -126,16 +102,8 @@ class Committer:
             if self._stopping and self._ledger.queue.empty():
                 break
             questions = self._take()
-        self._save()
+        self._all_booked = self._backlog.save(self._id)
         self._store.close()
-
-    def _load(self) -> None:
-        """Take what an earlier stop left."""
-        try:
-            self._entries = self._journal.load()
-        except ValueError as error:
-            self._observer.journal_unreadable(error)
-        self._ledger.unbooked = sum(entry.owed.bookings for entry in self._entries)
 
     def _step(self, questions: list[Question]) -> None:
         """Work off what was taken; whatever raises, go on."""
@@ -145,7 +113,7 @@ class Committer:
             self._observer.fault("committer")
             self._lose(questions)
             self._store.close()
-            if self._doubt is not None:
+            if self._backlog.doubt is not None:
                 self._leave()
 
     def _take(self) -> list[Question]:
@@ -159,10 +127,10 @@ class Committer:
                 if isinstance(item, Question):
                     questions.append(item)
                 elif isinstance(item, Addition):
-                    self._owed.add(item.charges)
-                    self._owed.bookings += item.bookings
+                    self._backlog.owed.add(item.charges)
+                    self._backlog.owed.bookings += item.bookings
                 elif item is not None:
-                    self._owed.record(item)
+                    self._backlog.owed.record(item)
                 if len(questions) >= BATCH_MAX:
                     break
                 item = queue.get_nowait()
@@ -179,8 +147,8 @@ class Committer:
         self._ledger.working_since = started
         try:
             self._look_again(started)
-            if questions or self._owed:
-                self._commit(Batch(self._number + 1, questions, self._take_owed()))
+            if questions or self._backlog.owed:
+                self._commit(Batch(self._number + 1, questions, self._backlog.take()))
                 self._observer.batch_done(len(questions), time.monotonic() - started)
             self._ledger.stuck = False
         except StoreError as error:
@@ -188,10 +156,6 @@ class Committer:
             self._lose(questions)
         finally:
             self._ledger.working_since = None
-
-    def _take_owed(self) -> Owed:
-        owed, self._owed = self._owed, Owed()
-        return owed
 
     def _commit(self, batch: Batch) -> None:
         """Do a batch until it is in.
@@ -208,7 +172,7 @@ class Committer:
                 batch.sent = False
                 self._observer.batch_retried(error)
                 if self._stopping:
-                    self._owed.merge(batch.owed)
+                    self._backlog.owed.merge(batch.owed)
                     raise
                 time.sleep(CONFLICT_PAUSE_S)
             except StoreError as error:
@@ -216,16 +180,9 @@ class Committer:
                 if self._recovered(batch, error):
                     break
             except Exception:
-                self._keep(batch)
+                self._backlog.keep(batch)
                 raise
         self._finish(batch)
-
-    def _keep(self, batch: Batch) -> None:
-        """Keep what a batch owed; whether one that was sent is in will be asked."""
-        if batch.sent:
-            self._doubt = batch
-        else:
-            self._owed.merge(batch.owed)
 
     def _attempt(self, batch: Batch) -> None:
         """Send both packets."""
@@ -270,7 +227,7 @@ class Committer:
             if batch.sent and self._store.fence(self._id) == batch.number:
                 return True
         except StoreError:
-            self._keep(batch)
+            self._backlog.keep(batch)
             raise
         batch.sent = False
         return False
@@ -279,20 +236,15 @@ class Committer:
         """Hand out the answers of a batch that is in; undo those that nobody waits for."""
         self._number = batch.number
         with self._ledger.mutex:
-            self._ledger.unbooked -= batch.owed.bookings
             for question, answer in zip(batch.questions, batch.answers, strict=True):
                 if question.abandoned:
                     # Its mail was accepted undecided and is booked at its end.
-                    self._owed.add(reverse(answer.effects))
+                    self._backlog.owed.add(reverse(answer.effects))
                 else:
                     question.answer = answer
         for question in batch.questions:
             question.wake.release()
-        if batch.owed.journals:
-            self._entries = [
-                entry for entry in self._entries if entry.id not in batch.owed.journals
-            ]
-            self._save_entries(self._entries)
+        self._backlog.booked(batch.owed)
         if self._down_said:
             self._down_said = False
             self._observer.store_back(batch.owed.bookings)
@@ -325,15 +277,13 @@ class Committer:
         """Open the database and settle what an earlier connection left open."""
         try:
             self._store.connect()
-            if self._doubt is not None:
-                self._settle(self._doubt)
-                self._doubt = None
-            self._read_entries()
+            self._number = max(self._number, self._backlog.settle(self._store, self._id))
+            self._backlog.take_over(self._store)
             self._next_look = 0.0
             self._published = None
             self._look(time.monotonic())
-            if self._owed:
-                self._commit(Batch(self._number + 1, [], self._take_owed()))
+            if self._backlog.owed:
+                self._commit(Batch(self._number + 1, [], self._backlog.take()))
             elif self._down_said:
                 self._down_said = False
                 self._observer.store_back(0)
@@ -342,34 +292,6 @@ class Committer:
             return False
         self._ledger.up = True
         return True
-
-    def _settle(self, doubt: Batch) -> None:
-        """Ask for the outcome of a batch that was on its way when the connection was lost."""
-        if self._store.fence(self._id) == doubt.number:
-            self._number = doubt.number
-            with self._ledger.mutex:
-                self._ledger.unbooked -= doubt.owed.bookings
-            for answer in doubt.answers:
-                self._owed.add(reverse(answer.effects))
-        else:
-            self._owed.merge(doubt.owed)
-
-    def _read_entries(self) -> None:
-        """Take over what an earlier stop left, unless it is booked already."""
-        waiting = [entry for entry in self._entries if entry.id not in self._owed.journals]
-        if not waiting:
-            return
-        booked = self._store.booked_journals([entry.id for entry in waiting])
-        for entry in waiting:
-            if entry.unless is not None and self._store.fence(entry.unless[0]) == entry.unless[1]:
-                booked.add(entry.id)
-            if entry.id not in booked:
-                self._owed.merge(entry.owed)
-                continue
-            with self._ledger.mutex:
-                self._ledger.unbooked -= entry.owed.bookings
-        self._entries = [entry for entry in self._entries if entry.id not in booked]
-        self._save_entries(self._entries)
 
     def _look(self, now: float) -> None:
         """Learn which limits are in force anywhere, and keep the views' tables up to date."""
@@ -397,23 +319,3 @@ class Committer:
             self._store.close()
             self._store.connect()
             self._look(now)
-
-    def _save(self) -> None:
-        """Write what is still owed to the journal."""
-        taken = set(self._owed.journals)
-        entries = []
-        if self._doubt is not None:
-            taken |= self._doubt.owed.journals
-            entries.append(Entry(new_id(), self._doubt.owed, (self._id, self._doubt.number)))
-        if self._owed:
-            entries.append(Entry(new_id(), self._owed))
-        entries += [entry for entry in self._entries if entry.id not in taken]
-        self._save_entries(entries)
-        self._all_booked = not entries
-
-    def _save_entries(self, entries: list[Entry]) -> None:
-        """Write the journal; a disk that is full must not stop the counting."""
-        try:
-            self._journal.save(entries)
-        except OSError:
-            self._observer.fault("journal")

@@ -65,7 +65,7 @@ class SteppedDaemon:
         self.committer = Committer(
             self.ledger, self.store, self.journal, self.witness, clock=lambda: self.now
         )
-        self.committer._load()
+        self.committer._backlog.load()
 
     def start(self) -> SteppedDaemon:
         """Let the committer try the database once."""
@@ -109,5 +109,5 @@ class SteppedDaemon:
         """Stop as on SIGTERM: what is owed is booked or written to the journal."""
         self.committer._stopping = True
         self.step()
-        self.committer._save()
+        self.committer._backlog.save(self.committer._id)
         self.store.close()
