@@ -5,6 +5,7 @@ For the commands, which each do one thing and end; the ledger has stores of its 
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +29,8 @@ CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 15
 """Longer than a Galera cluster stalls when a node fails (7 s measured)."""
 LOCK_WAIT_S = 5
+COLLATION = "utf8mb4_nopad_bin"
+"""As the tables have it; MySQL knows none of this name."""
 
 NO_SUCH_DATABASE = ER.BAD_DB_ERROR
 MISSING_TABLE = frozenset({ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR})
@@ -119,6 +122,7 @@ def open_mariadb(  # noqa: PLR0913 - a connection's properties, each by its own 
     database: bool = True,
     read_timeout_s: int = READ_TIMEOUT_S,
     user: str | None = None,
+    collation: str | None = COLLATION,
 ) -> PyMySQLConnection[Any]:
     """Open a connection to one server.
 
@@ -129,20 +133,16 @@ def open_mariadb(  # noqa: PLR0913 - a connection's properties, each by its own 
         database: False connects without choosing the database (to create it).
         read_timeout_s: for the greeting; afterwards READ_TIMEOUT_S.
         user: another user than the location's.
+        collation: of the texts that are compared with our columns; None: the server's own.
     """
-    where: dict[str, Any] = (
-        {"host": host.name, "port": host.port}
-        if host is not None and location.unix_socket is None
-        else {"host": "localhost", "unix_socket": location.unix_socket}
-    )
+    unix_socket = location.unix_socket if host is None or location.unix_socket else None
     connection: PyMySQLConnection[Any] = pymysql.connect(
-        **where,
+        host=host.name if host is not None and unix_socket is None else "localhost",
         user=user or location.user,
         password=password,
         database=location.database if database else None,
         charset="utf8mb4",
-        collation="utf8mb4_nopad_bin",
-        connect_timeout=CONNECT_TIMEOUT_S,
+        collation=collation,
         read_timeout=read_timeout_s,
         write_timeout=READ_TIMEOUT_S,
         client_flag=CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS,
@@ -152,9 +152,34 @@ def open_mariadb(  # noqa: PLR0913 - a connection's properties, each by its own 
             "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
             f" innodb_lock_wait_timeout = {LOCK_WAIT_S}"
         ),
+        defer_connect=True,
     )
+    # A socket of our own: PyMySQL leaves its own open when nobody answers.
+    channel = _channel(unix_socket, host)
+    try:
+        connection.connect(channel)
+    except BaseException:
+        channel.close()
+        raise
     connection._read_timeout = READ_TIMEOUT_S  # type: ignore[attr-defined]  # noqa: SLF001 - no public setter
     return connection
+
+
+def _channel(unix_socket: str | None, host: Host | None) -> socket.socket:
+    """Open the socket to a server, within CONNECT_TIMEOUT_S."""
+    if unix_socket is None and host is not None:
+        channel = socket.create_connection((host.name, host.port), CONNECT_TIMEOUT_S)
+        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        channel.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return channel
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        channel.settimeout(CONNECT_TIMEOUT_S)
+        channel.connect(unix_socket or "")
+    except BaseException:
+        channel.close()
+        raise
+    return channel
 
 
 class MariaDBConnection:
