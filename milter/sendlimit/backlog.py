@@ -103,9 +103,7 @@ class Backlog:
             self.owed.merge(doubt.owed)
             return 0
         self.booked(doubt.owed)
-        for answer in doubt.answers:
-            # Nobody waited for it: its mail was accepted undecided.
-            self.owed.add(reverse(answer.effects))
+        self.owed.merge(_undone(doubt))
         return doubt.number
 
     def take_over(self, store: Store) -> None:
@@ -118,15 +116,17 @@ class Backlog:
         if not waiting:
             return
         booked = store.booked_journals([entry.id for entry in waiting])
+        is_in = {
+            entry.id
+            for entry in waiting
+            if entry.unless is not None and store.fence(entry.unless[0]) == entry.unless[1]
+        }
         for entry in waiting:
-            if entry.unless is not None and store.fence(entry.unless[0]) == entry.unless[1]:
-                booked.add(entry.id)
-        for entry in waiting:
+            if entry.id in booked | is_in:
+                with self._ledger.mutex:
+                    self._ledger.unbooked -= entry.owed.bookings
             if entry.id not in booked:
-                self.owed.merge(entry.owed)
-                continue
-            with self._ledger.mutex:
-                self._ledger.unbooked -= entry.owed.bookings
+                self.owed.merge(entry.instead if entry.id in is_in else entry.owed)
         self._forget(booked)
 
     def save(self, committer: str) -> bool:
@@ -135,7 +135,8 @@ class Backlog:
         entries = []
         if self.doubt is not None:
             taken |= self.doubt.owed.journals
-            entries.append(Entry(new_id(), self.doubt.owed, (committer, self.doubt.number)))
+            unless = (committer, self.doubt.number)
+            entries.append(Entry(new_id(), self.doubt.owed, unless, _undone(self.doubt)))
         if self.owed:
             entries.append(Entry(new_id(), self.owed))
         entries += [entry for entry in self._entries if entry.id not in taken]
@@ -153,3 +154,11 @@ class Backlog:
             self._journal.save(entries)
         except OSError:
             self._observer.fault("journal")
+
+
+def _undone(batch: Batch) -> Owed:
+    """Return what undoes a batch that is in: nobody waited, its mails were accepted undecided."""
+    owed = Owed()
+    for answer in batch.answers:
+        owed.add(reverse(answer.effects))
+    return owed

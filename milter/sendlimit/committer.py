@@ -219,14 +219,15 @@ class Committer:
             StoreError: the database is away; the batch is kept.
         """
         self._store.close()
+        if batch.recoveries == RECOVERIES_MAX or not isinstance(error, StoreUnavailable):
+            self._backlog.keep(batch)  # trying again at once won't help
+            raise error
+        batch.recoveries += 1
         try:
-            if batch.recoveries == RECOVERIES_MAX or not isinstance(error, StoreUnavailable):
-                raise error  # trying again at once won't help
-            batch.recoveries += 1
             self._store.connect()
             if batch.sent and self._store.fence(self._id) == batch.number:
                 return True
-        except StoreError:
+        except Exception:
             self._backlog.keep(batch)
             raise
         batch.sent = False

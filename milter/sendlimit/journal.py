@@ -77,11 +77,13 @@ class Entry:
         id: unique; a row in er_committer says that it is booked.
         owed: what to book.
         unless: (committer, batch): a batch whose outcome was unknown; if it is in, owed is void.
+        instead: what to book then: what the batch decided for callbacks that had left is undone.
     """
 
     id: str
     owed: Owed
     unless: tuple[str, int] | None = None
+    instead: Owed = field(default_factory=Owed)
 
 
 def new_id() -> str:
@@ -124,7 +126,9 @@ class Journal:
             self.path.unlink(missing_ok=True)
             return
         fresh = self.path.with_suffix(".new")
-        with fresh.open("w", encoding="utf-8") as file:
+        # Who sent how much is nobody else's: not left to the umask.
+        number = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8") as file:
             json.dump({"entries": [_item(entry) for entry in entries]}, file)
             file.flush()
             os.fsync(file.fileno())
@@ -146,12 +150,21 @@ def _item(entry: Entry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "unless": entry.unless,
-        "additions": [[list(key), amount] for key, amount in entry.owed.additions.items()],
+        "additions": _amounts(entry.owed),
+        "instead": _amounts(entry.instead),
         "episodes": [
             asdict(episode) | {"key": list(episode.key)} for episode in entry.owed.episodes.values()
         ],
         "bookings": entry.owed.bookings,
     }
+
+
+def _amounts(owed: Owed) -> list[Any]:
+    return [[list(key), amount] for key, amount in owed.additions.items()]
+
+
+def _additions(amounts: list[Any]) -> dict[CounterKey, int]:
+    return {_key(key): int(amount) for key, amount in amounts}
 
 
 def _key(item: list[Any]) -> CounterKey:
@@ -161,13 +174,19 @@ def _key(item: list[Any]) -> CounterKey:
 
 
 def _entry(item: dict[str, Any]) -> Entry:
+    journals = {str(item["id"])}
     owed = Owed(
-        additions={_key(key): int(amount) for key, amount in item["additions"]},
+        additions=_additions(item["additions"]),
         episodes={
             (key := _key(raw["key"])): Episode(**(raw | {"key": key})) for raw in item["episodes"]
         },
-        journals={str(item["id"])},
+        journals=journals,
         bookings=int(item["bookings"]),
     )
     unless = item["unless"]
-    return Entry(str(item["id"]), owed, (str(unless[0]), int(unless[1])) if unless else None)
+    return Entry(
+        str(item["id"]),
+        owed,
+        (str(unless[0]), int(unless[1])) if unless else None,
+        Owed(_additions(item["instead"]), journals=set(journals)),
+    )

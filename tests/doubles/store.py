@@ -53,16 +53,13 @@ class ScriptedStore:
         self.verbs: list[str] = []
         self.away = False
         self.before: dict[str, Callable[[], None]] = {}
-        self._faults: dict[str, list[BaseException]] = defaultdict(list)
-        self._late: set[int] = set()
+        self._faults: dict[str, list[tuple[BaseException, bool]]] = defaultdict(list)
         self._open = False
         self._began: dict[CounterKey, int] | None = None
 
     def fail(self, verb: str, *errors: BaseException, applied: bool = False) -> None:
         """Let the next calls of a verb raise these, applied: after their work was done."""
-        self._faults[verb] += errors
-        if applied:
-            self._late |= {id(error) for error in errors}
+        self._faults[verb] += [(error, applied) for error in errors]
 
     def forget_faults(self) -> None:
         """Fail no more."""
@@ -143,12 +140,11 @@ class ScriptedStore:
             raise StoreUnavailable
         if not self._faults[verb]:
             return None
-        error = self._faults[verb].pop(0)
-        if isinstance(error, StoreConflict):
-            self._began = None
-        elif isinstance(error, StoreError):
-            began, self._open = self._began, isinstance(error, StoreConflict)
-            self._began = began if id(error) in self._late else None
-        if id(error) in self._late:
+        error, applied = self._faults[verb].pop(0)
+        if isinstance(error, StoreError):
+            self._open = isinstance(error, StoreConflict)
+        if applied:
             return error
+        if isinstance(error, StoreError):
+            self._began = None
         raise error

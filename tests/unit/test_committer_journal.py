@@ -122,6 +122,27 @@ def test_journal_in_doubt(daemon: SteppedDaemon, *, applied: bool) -> None:
     assert _next_start(second).tables.used()[_ALICES_DAY] == 5
 
 
+@pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
+@pytest.mark.parametrize("sent", [False, True], ids=["aborted", "sent"])
+def test_question_in_doubt_over_a_stop(tmp_path: Path, *, applied: bool, sent: bool) -> None:
+    """Stopped with a mail in the batch in doubt: it passed undecided, and counts once if it was sent."""
+    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
+    _lose_for_good(daemon, applied=applied)
+    reservation = daemon.ledger.reserve(ALICE, daemon.now)
+    assert reservation.decision is None
+    if sent:
+        daemon.ledger.book(reservation, 1, daemon.now)
+    else:
+        daemon.ledger.release(reservation)
+    daemon.stop()
+
+    after = _next_start(daemon)
+
+    assert after.tables.used().get(_ALICES_DAY, 0) == int(sent)
+    assert after.ledger.unbooked == 0
+    assert not after.journal.path.exists()
+
+
 def test_damaged_journal(tmp_path: Path) -> None:
     """A damaged file is told and put aside; the daemon counts from there on."""
     (tmp_path / Journal.NAME).write_text("{")

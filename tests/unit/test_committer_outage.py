@@ -147,3 +147,19 @@ def test_fault_of_our_own_loses_no_count(
     assert ("fault", "committer") in daemon.witness.told
     assert daemon.tables.used() == _ONE_MAIL
     assert daemon.ledger.unbooked == 0
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
+@pytest.mark.parametrize("verb", ["connect", "fence"])
+def test_fault_while_it_recovers_loses_no_count(
+    daemon: SteppedDaemon, verb: str, *, applied: bool
+) -> None:
+    """R11: also when it raises on the way to learn the outcome of a lost batch."""
+    daemon.ledger.release(daemon.ledger.reserve(ALICE, daemon.now))
+    daemon.store.fail("write", StoreUnavailable(), applied=applied)
+    daemon.store.fail(verb, RuntimeError("broken"))
+    daemon.step()
+    daemon.step()
+
+    assert ("fault", "committer") in daemon.witness.told
+    assert daemon.tables.used() == {}

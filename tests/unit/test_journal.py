@@ -22,12 +22,17 @@ def test_round_trip(tmp_path: Path) -> None:
     """What one stop writes the next start reads: counts, episodes, bookings, doubt."""
     odd = _KEY._replace(subject="o'dd\"\\%\n😀@x.org")
     owed = Owed({_KEY: 3, odd: -1, LATCH: 2}, {_KEY: _episode()}, set(), 2)
-    entries = [Entry("one", owed, ("committer", 7)), Entry("two", Owed({_OTHER: 1}, {}, set(), 1))]
+    instead = Owed({_OTHER: -2})
+    entries = [
+        Entry("one", owed, ("committer", 7), instead),
+        Entry("two", Owed({_OTHER: 1}, {}, set(), 1)),
+    ]
 
     Journal(tmp_path).save(entries)
     one, two = Journal(tmp_path).load()
 
     assert (one.id, one.unless) == ("one", ("committer", 7))
+    assert one.instead.additions == instead.additions
     assert (one.owed.additions, one.owed.episodes, one.owed.bookings) == (
         owed.additions,
         owed.episodes,
@@ -71,17 +76,17 @@ def test_nothing_owed_leaves_no_file(tmp_path: Path) -> None:
         pytest.param(b'{"entries": ["one"]}', id="entry is a text"),
         pytest.param(b'{"entries": [{"id": "one"}]}', id="half an entry"),
         pytest.param(
-            b'{"entries": [{"id": "one", "unless": null, "additions":'
+            b'{"entries": [{"id": "one", "unless": null, "instead": [], "additions":'
             b' [[["moon", "*", "messages", "day", 0], 1]], "episodes": [], "bookings": 0}]}',
             id="unknown scope",
         ),
         pytest.param(
-            b'{"entries": [{"id": "one", "unless": null, "additions":'
+            b'{"entries": [{"id": "one", "unless": null, "instead": [], "additions":'
             b' [[["global", "*", "messages", "day", 0], "x"]], "episodes": [], "bookings": 0}]}',
             id="no number",
         ),
         pytest.param(
-            b'{"entries": [{"id": "one", "unless": null, "additions": [], "episodes":'
+            b'{"entries": [{"id": "one", "unless": null, "instead": [], "additions": [], "episodes":'
             b' [{"key": ["global", "*", "messages", "day", 0], "colour": 1}], "bookings": 0}]}',
             id="odd episode",
         ),

@@ -12,11 +12,14 @@ from counting_samples import ALICE, NOON, UTC, file_rules, key_of, named, settin
 from doubles.store import ScriptedStore
 from doubles.witness import RecordingWitness
 from sendlimit import committer as committer_module
+from sendlimit import ledger as ledger_module
+from sendlimit.batch import Answer, Asked
 from sendlimit.committer import Committer
 from sendlimit.errors import StoreUnavailable
 from sendlimit.journal import Journal
-from sendlimit.ledger import Addition, Ledger
+from sendlimit.ledger import Addition, Ledger, Question
 from sendlimit.limit import LATCH
+from sendlimit.policy import Decision
 from sendlimit.terms import Terms
 
 _DAY = "mailbox.messages_per_day"
@@ -48,6 +51,23 @@ def test_deadline_and_breaker() -> None:
     assert [ledger.reserve(ALICE, NOON).decision for _ in range(100)] == [None] * 100
     assert ledger.queue.qsize() == 1
     assert ledger.queue.get_nowait().abandoned  # type: ignore[union-attr]
+
+
+def test_answer_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer that comes between the deadline and the mutex is taken: its mail is not counted twice."""
+    late = Answer(Decision(), ())
+
+    class LateQuestion(Question):
+        def __init__(self, asked: Asked) -> None:
+            super().__init__(asked)
+            self.answer = late
+
+    monkeypatch.setattr(ledger_module, "Question", LateQuestion)
+    ledger = _ledger()
+    ledger.up = True
+
+    assert ledger.reserve(ALICE, NOON).decision is late.decision
+    assert not ledger.stuck
 
 
 def test_patience_is_shared() -> None:
