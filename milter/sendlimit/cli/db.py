@@ -14,7 +14,7 @@ from sendlimit.cli.printing import print_json, say, tell
 from sendlimit.config.reading import read_password, secret
 from sendlimit.errors import SendlimitError, StoreError
 from sendlimit.store import SCHEMA_VERSION
-from sendlimit.store.connection import open_connection
+from sendlimit.store.connection import make_file, open_connection
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import pending, schema_version, upgrade
 from sendlimit.store.rows import check_version
@@ -23,7 +23,6 @@ from sendlimit.store.setup import (
     accounts,
     admin_location,
     client_hosts,
-    make_file,
     missing_rights,
     open_admin,
     script,

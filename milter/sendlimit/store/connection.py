@@ -5,9 +5,11 @@ For the commands, which each do one thing and end; the ledger has stores of its 
 
 from __future__ import annotations
 
+import os
 import socket
 import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pymysql
@@ -31,6 +33,8 @@ READ_TIMEOUT_S = 15
 LOCK_WAIT_S = 5
 COLLATION = "utf8mb4_nopad_bin"
 """As the tables have it; MySQL knows none of this name."""
+
+_FILE_MODE = 0o660
 
 NO_SUCH_DATABASE = ER.BAD_DB_ERROR
 MISSING_TABLE = frozenset({ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR})
@@ -280,11 +284,41 @@ def open_sqlite(location: SQLiteLocation) -> sqlite3.Connection:
     """Open a file with the journal that lets commands read while the daemon writes.
 
     synchronous=FULL: what was counted survives a power loss, as with MariaDB's default.
+
+    Raises:
+        StoreUnavailable: there is no file and none can be made.
     """
+    make_file(location)
     connection = sqlite3.connect(location.path, timeout=LOCK_WAIT_S, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+def make_file(location: SQLiteLocation) -> None:
+    """Make the file if there is none: closed to others, whatever the umask says.
+
+    Made by root it gets the owner of its directory. SQLite gives its journal the same owner and mode.
+
+    Raises:
+        StoreUnavailable: it can't be made.
+    """
+    path = Path(location.path)
+    try:
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE)
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{location}: can't be made: {error.strerror}: {path.parent}"
+        ) from error
+    try:
+        os.fchmod(file, _FILE_MODE)
+        if os.geteuid() == 0:
+            folder = path.parent.stat()
+            os.fchown(file, folder.st_uid, folder.st_gid)
+    finally:
+        os.close(file)
 
 
 def open_connection(location: Location, password: str = "") -> Connection:

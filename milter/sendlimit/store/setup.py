@@ -6,9 +6,7 @@ printed for one.
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pymysql.converters import escape_item
@@ -29,7 +27,6 @@ RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _WITHOUT_DATABASE = re.compile(r"([a-z]+://[^/?]*)/?(\?.*)?")
-_FILE_MODE = 0o660
 
 _USER = "SELECT 1 FROM mysql.user WHERE User = %s AND Host = %s"
 
@@ -150,30 +147,6 @@ def open_admin(location: MariaDBLocation, password: str) -> Connection:
         except StoreUnavailable as error:
             failure = error
     raise failure
-
-
-def make_file(location: SQLiteLocation) -> None:
-    """Make SQLite's file, mode 0660, with the owner of its directory when root makes it.
-
-    Raises:
-        StoreUnavailable: it can't be made.
-    """
-    path = Path(location.path)
-    try:
-        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE)
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{location}: can't be made: {error.strerror}: {path.parent}"
-        ) from error
-    try:
-        os.fchmod(file, _FILE_MODE)
-        if os.geteuid() == 0:
-            folder = path.parent.stat()
-            os.fchown(file, folder.st_uid, folder.st_gid)
-    finally:
-        os.close(file)
 
 
 def missing_rights(connection: Connection) -> list[str]:
