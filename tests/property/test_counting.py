@@ -157,6 +157,12 @@ class Counting(RuleBasedStateMachine):
         """The connection is lost in this verb, before or after it was done."""
         self.daemon.store.fail(verb, StoreUnavailable(), applied=applied and verb == "write")
 
+    @rule(applied=st.booleans(), tries=st.integers(1, 2))
+    def outcome_unknown(self, tries: int, *, applied: bool) -> None:
+        """The connection is lost in packet 2, and the next ones can't be opened."""
+        self.daemon.store.fail("write", StoreUnavailable(), applied=applied)
+        self.daemon.store.fail("connect", *[StoreUnavailable() for _ in range(tries)])
+
     @rule(verb=st.sampled_from(_CONFLICTS))
     def conflict(self, verb: str) -> None:
         """The database rolls back."""
