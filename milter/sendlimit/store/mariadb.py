@@ -117,23 +117,30 @@ class MariaDBStore:
         return self._run(statement, params).fetchall()
 
     def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
-        """Begin, add, load: one packet."""
-        statements = ["START TRANSACTION", _add(additions)]
-        params: list[object] = [key.subject for key in additions]
+        """Load the settings, begin, add: one packet.
+
+        Nothing follows the statement that takes the first lock: a Galera node that rolls the
+        transaction back between two statements of a packet says so to neither of them.
+        """
+        statements: list[str] = []
+        params: list[object] = []
         if subjects:
             statements.append(sql.SETTINGS.format(subjects=rows.placeholders([*subjects])))
             params.extend(subjects)
+        statements.extend(("START TRANSACTION", _add(additions)))
+        params.extend(key.subject for key in additions)
+        settings: Sequence[Row] = ()
         with mariadb_errors(self._location):
             cursor = self._run(";".join(statements), params)
+            if subjects:
+                settings = cursor.fetchall()
+                cursor.nextset()
             cursor.nextset()
             after = cursor.fetchall()
-            settings: Sequence[Row] = ()
-            while cursor.nextset():
-                settings = cursor.fetchall()
         return rows.loaded(additions, after, settings)
 
     def write(self, writing: Writing) -> None:
-        """Write and commit: one packet."""
+        """Write and commit: one packet, and one statement for the reason that begin() gives."""
         statements: list[str] = []
         params: list[object] = []
         more, back = rows.split(writing.corrections)
@@ -154,7 +161,7 @@ class MariaDBStore:
         statements.extend((sql.MariaDB.BATCH, "COMMIT"))
         params.extend((writing.committer, writing.batch))
         with mariadb_errors(self._location):
-            cursor = self._run(";".join(statements), params)
+            cursor = self._run(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params)
             while cursor.nextset():
                 pass
 

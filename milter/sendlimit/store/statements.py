@@ -59,6 +59,7 @@ UPDATE er_counter SET used = {greatest}(used - %s, 0)
 class MariaDB:
     """The statements that differ, as MariaDB wants them."""
 
+    AS_ONE = "BEGIN NOT ATOMIC {statements}; END"
     LATCH = LATCH + " FOR UPDATE"
     ADD = _COUNTER_ROW + "{rows} ON DUPLICATE KEY UPDATE used = used + VALUES(used) RETURNING used"
     GIVE_BACK = GIVE_BACK.format(greatest="GREATEST")
