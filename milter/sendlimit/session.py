@@ -263,7 +263,7 @@ class Session(Milter.Base):
                 sender.mailbox,
                 self._client_addr(),
                 self._sender_text(),
-                self.getsymval("i") or "",
+                self._macro("i"),
                 recipients,
             )
         return CONTINUE
@@ -342,11 +342,18 @@ class Session(Milter.Base):
 
     def _client_addr(self) -> str:
         """Return the client's address: {client_addr} where Postfix sends it, else out of `_`."""
-        address = self.getsymval("{client_addr}")
+        address = self._macro("{client_addr}")
         if address:
             return address
-        found = _CLIENT.search(self.getsymval("_") or "")
+        found = _CLIENT.search(self._macro("_"))
         return found[1] if found else "unknown"
+
+    def _macro(self, name: str) -> str:
+        """Return a macro that only the log needs; "" when it is absent or not UTF-8."""
+        try:
+            return self.getsymval(name) or ""
+        except UnicodeDecodeError:
+            return ""
 
     def _sender_text(self) -> str:
         """Return the reverse path as text, without the angle brackets."""
