@@ -101,7 +101,7 @@ class Store(Protocol):
     def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
         """Begin a transaction, add to the counters, load them and the settings (packet 1).
 
-        Adding and loading in one statement costs a quarter of loading first (docs/design.md).
+        Adding and loading in one statement is cheaper than loading first (docs/design.md).
 
         Args:
             additions: amounts >= 0, the latch first: that locks it before all others.
