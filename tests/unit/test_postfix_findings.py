@@ -142,7 +142,7 @@ def _set(setting: str) -> Callable[[Instance], None]:
         pytest.param(
             _option("submission/inet", "receive_override_options=no_milters"),
             "bypass",
-            "warning",
+            "error",
             "submission/inet",
             "take no_milters or the empty smtpd_milters out",
             id="no_milters",

@@ -8,7 +8,7 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import print_json, print_table
-from sendlimit.cli.reach import daemon_answers, obstacle
+from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.errors import ConfigError, SendlimitError
 from sendlimit.limit import holding
 from sendlimit.policy import Rules

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _places(command: Callable[..., None]) -> Callable[..., None]:
+def places(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say which Postfix and which ISPConfig are meant."""
     folder = click.Path(path_type=Path, file_okay=False)
     command = click.option(
@@ -58,7 +58,7 @@ def postfix() -> None:
 
 
 @postfix.command()
-@_places
+@places
 @_dry_run
 @_yes
 @pass_invocation
@@ -92,7 +92,7 @@ def attach(
 
 
 @postfix.command()
-@_places
+@places
 @_dry_run
 @_yes
 @pass_invocation
@@ -120,7 +120,7 @@ def detach(
 
 
 @postfix.command()
-@_places
+@places
 @as_json
 @pass_invocation
 def status(

@@ -57,6 +57,15 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "layer": "'file', 'database', 'schema', 'rights', 'limits' or 'socket'",
         "message": "what was found",
     },
+    "doctor, a list of": {
+        "check": "what was looked at, as in docs/doctor.md",
+        "state": "'ok', 'warning' or 'error'",
+        "subject": "what is wrong: a service, a file, the database; null when all is well",
+        "message": "what was found",
+        "code": "the finding, as in docs/doctor.md, or null",
+        "why": "why it matters, or null",
+        "remedy": "the command or the change that mends it, or null",
+    },
     "config, a list of": {
         "key": "dotted, as in the file",
         "value": "in force; null: not set",

@@ -313,7 +313,7 @@ def _side_doors(service: Service) -> list[Finding]:
 def _bypass(service: Service) -> Finding:
     return Finding(
         code="bypass",
-        severity="warning",
+        severity="error",
         subject=service.key,
         problem="it offers AUTH, and milters are switched off there",
         why="mail sent there is not limited",

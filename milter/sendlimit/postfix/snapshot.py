@@ -18,10 +18,14 @@ ISPCONFIG = Path("/usr/local/ispconfig")
 _CUSTOM = Path("server/conf-custom/install/postfix_custom.conf.master")
 _EFFECTIVE = (
     "milter_mail_macros",
+    "mynetworks",
     "receive_override_options",
+    "smtpd_client_restrictions",
     "smtpd_milter_maps",
     "smtpd_milters",
     "smtpd_proxy_filter",
+    "smtpd_recipient_restrictions",
+    "smtpd_relay_restrictions",
     "smtpd_sasl_auth_enable",
 )
 _CHROOT_DEFAULT_CHANGED = 1  # compatibility_level from which "-" means no chroot
@@ -48,9 +52,8 @@ class Service:
         key: "submission/inet", "127.0.0.1:10025/inet".
         is_chrooted: whether it runs inside of the queue directory.
         overrides: its own -o settings as written.
-        effective: settings as the service sees them, references resolved. Those in use here:
-            milter_mail_macros, receive_override_options, smtpd_milter_maps (empty before
-            Postfix 3.2), smtpd_milters, smtpd_proxy_filter, smtpd_sasl_auth_enable.
+        effective: settings as the service sees them, references resolved: those of _EFFECTIVE;
+            one that this Postfix does not know is not there (smtpd_milter_maps before 3.2).
     """
 
     key: str

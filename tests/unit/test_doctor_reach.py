@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.cli.reach import daemon_answers, obstacle
+from sendlimit.doctor.reach import daemon_answers, obstacle
 
 
 @contextmanager

@@ -1,0 +1,124 @@
+"""Ways to send without a login, which nobody can be limited by. Pure but for `webmail`."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sendlimit.doctor.check import Check, fine, found, warning
+from sendlimit.postfix.services import Role, role_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sendlimit.postfix.snapshot import Snapshot
+
+ROUNDCUBE = (
+    Path("/etc/roundcube/config.inc.php"),  # Debian's package, which ISPConfig uses
+    Path("/etc/roundcubemail/config.inc.php"),
+    Path("/opt/roundcube/config/config.inc.php"),
+    Path("/usr/share/roundcube/config/config.inc.php"),
+    Path("/var/www/roundcube/config/config.inc.php"),
+)
+"""Where Roundcube's configuration may be."""
+
+_LOOPBACK = tuple(
+    ipaddress.ip_network(text) for text in ("127.0.0.0/8", "::1/128", "::ffff:127.0.0.0/104")
+)
+_ON_LOOPBACK = "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128"
+_RESTRICTIONS = (
+    "smtpd_client_restrictions",
+    "smtpd_recipient_restrictions",
+    "smtpd_relay_restrictions",
+)
+_DEFAULTS = "defaults.inc.php"
+_COMMENT = re.compile(r"/\*.*?\*/|^\s*(?://|#).*?$", re.DOTALL | re.MULTILINE)
+_SMTP_USER = re.compile(
+    r"""\$(?:config|rcmail_config)\[\s*['"]smtp_user['"]\s*\]\s*=\s*(['"])(.*?)\1"""
+)
+
+
+def networks(snapshot: Snapshot) -> Check:
+    """Find hosts that Postfix lets send without a login."""
+    open_to: dict[str, list[str]] = {}
+    for service in snapshot.services:
+        is_asked = role_of(service) is not Role.RE_ENTRY
+        trusts = any(
+            "permit_mynetworks" in service.effective.get(name, "") for name in _RESTRICTIONS
+        )
+        if is_asked and trusts and (wide := strangers(service.effective.get("mynetworks", ""))):
+            open_to.setdefault(" ".join(wide), []).append(service.key)
+    if not open_to:
+        return fine("networks", "no other host may send without a login")
+    directory = f" -c {snapshot.config_directory}" if snapshot.is_chosen else ""
+    return found(
+        "networks",
+        *(
+            warning(
+                "open-network",
+                ", ".join(keys),
+                f"hosts in {wide} may send without a login (mynetworks)",
+                "mail without a login has no mailbox, so it is not counted and not limited",
+                "let those hosts log in, then:"
+                f" postconf{directory} -e 'mynetworks = {_ON_LOOPBACK}'"
+                f" && postfix{directory} reload",
+            )
+            for wide, keys in open_to.items()
+        ),
+    )
+
+
+def strangers(mynetworks: str) -> list[str]:
+    """Return the parts of mynetworks that other hosts may be in: all but loopback."""
+    words = re.split(r"[,\s]+", mynetworks.strip())
+    return [word for word in words if word and not word.startswith("!") and not _is_loopback(word)]
+
+
+def _is_loopback(word: str) -> bool:
+    """Tell whether a network is this host; a table may hold anything."""
+    try:
+        network = ipaddress.ip_network(re.sub(r"[\[\]]", "", word), strict=False)
+    except ValueError:
+        return False
+    return any(
+        network.version == known.version
+        and network.network_address in known
+        and network.broadcast_address in known
+        for known in _LOOPBACK
+    )
+
+
+def webmail(paths: Iterable[Path]) -> Check:
+    """Read the configurations of Roundcube that are there: does it log in to send."""
+    there = [path for path in paths if path.is_file()]
+    findings = tuple(
+        warning(
+            "webmail-login",
+            str(path),
+            "Roundcube sends without a login: smtp_user is empty",
+            "mail without a login has no mailbox, so it is not counted and not limited",
+            f"set $config['smtp_user'] = '%u'; and $config['smtp_pass'] = '%p'; in {path}",
+        )
+        for path in there
+        if not _smtp_user(path)
+    )
+    if findings:
+        return found("webmail", *findings)
+    return fine("webmail", "Roundcube logs in" if there else "no Roundcube found on this host")
+
+
+def _smtp_user(path: Path) -> str:
+    """Return smtp_user as Roundcube sees it, "" for none."""
+    own = smtp_user(path.read_text(errors="replace"))
+    defaults = path.with_name(_DEFAULTS)
+    if own is None and defaults.is_file():
+        own = smtp_user(defaults.read_text(errors="replace"))
+    return own or ""
+
+
+def smtp_user(php: str) -> str | None:
+    """Return what a configuration sets smtp_user to; None: it does not."""
+    assigned = _SMTP_USER.findall(_COMMENT.sub("", php))
+    return assigned[-1][1] if assigned else None

@@ -1,0 +1,121 @@
+"""A mail of our own that is never sent: is it counted, and given back (rule R8)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from sendlimit.doctor.check import Check, error, fine, found, warning
+from sendlimit.doctor.conversation import Answer, Conversation
+from sendlimit.limit import Scope, Unit
+from sendlimit.listener import address_of
+from sendlimit.reply import UNAVAILABLE_TEXT
+from sendlimit.store.sqltime import to_sql
+from sendlimit.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sendlimit.store.connection import Connection
+
+CANARY = "canary@sendlimit.invalid"
+"""A login that nobody can have: .invalid is reserved (RFC 2606)."""
+
+SETTLES_S = 5.0
+_POLL_S = 0.02
+_CLOCKS_APART_S = 60
+# All days together: the daemon may be in another one than we are.
+_USED = """
+SELECT COALESCE(SUM(used), 0) FROM er_counter
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s"""
+_REFUSED = "SELECT COUNT(*) FROM er_refusal WHERE last_mailbox = %s AND last_at >= %s"
+_MACROS = {
+    "{auth_type}": "PLAIN",
+    "{auth_authen}": CANARY,
+    "{mail_addr}": CANARY,
+    "{client_addr}": "127.0.0.1",
+    "i": "CANARY",
+}
+_LIKE_ALL = "so it would be with everybody's mail"
+
+
+def canary(connection: Connection, spec: str, now: int, settles_s: float = SETTLES_S) -> Check:
+    """Begin a mail through the daemon's socket and give it up.
+
+    Args:
+        connection: to the tables that the daemon should count in.
+        spec: milter.socket.
+        now: seconds since 1970.
+        settles_s: how long the tables may take to show it.
+
+    Raises:
+        StoreError: the tables can't be read.
+    """
+    before = _used(connection)
+    try:
+        with Conversation(*address_of(spec)) as conversation:
+            answer = conversation.mail(CANARY, _MACROS)
+            is_counted = answer.kind == "continue" and _waited(
+                lambda: _used(connection) == before + 1, settles_s
+            )
+            conversation.abort()
+    except OSError as failure:
+        problem = f"the conversation broke off: {failure.strerror or failure}"
+        remedy = "systemctl restart sendlimit; if it stays: journalctl -u sendlimit -n 50"
+        return found("canary", error("canary-lost", spec, problem, _LIKE_ALL, remedy))
+    if not is_counted:
+        is_refused = answer.kind == "refused" or _was_refused(connection, now)
+        return _uncounted(answer, spec, is_refused=is_refused)
+    if not _waited(lambda: _used(connection) == before, settles_s):
+        problem = f"it was counted and not given back within {settles_s:g} s"
+        remedy = f"sendlimit usage reset {CANARY} --yes; if it stays: journalctl -u sendlimit -n 50"
+        why = "mail that is not sent would use up limits"
+        return found("canary", error("canary-kept", spec, problem, why, remedy))
+    return fine("canary", f"{CANARY} was counted and given back")
+
+
+def _uncounted(answer: Answer, spec: str, *, is_refused: bool) -> Check:
+    """Say why the canary was not counted, as far as one can tell."""
+    if is_refused and UNAVAILABLE_TEXT not in answer.text:
+        words = f": {answer.text}" if answer.text else ""
+        return found(
+            "canary",
+            warning(
+                "canary-refused",
+                spec,
+                f"a limit refuses it{words}",
+                "the daemon limits; whether it gives back can't be seen now",
+                f"sendlimit show {CANARY}",
+            ),
+        )
+    verb = "refused" if is_refused else "accepted"
+    return found(
+        "canary",
+        error(
+            "canary-uncounted",
+            spec,
+            f"the daemon {verb} it without counting it here",
+            f"{_LIKE_ALL}: its database is away, or another one than store.url",
+            "systemctl restart sendlimit; if it stays: journalctl -u sendlimit -n 50",
+        ),
+    )
+
+
+def _used(connection: Connection) -> int:
+    params = (str(Scope.MAILBOX), CANARY, str(Unit.MESSAGES), str(Window.DAY))
+    return int(connection.execute(_USED, params)[0][0])
+
+
+def _was_refused(connection: Connection, now: int) -> bool:
+    """Tell whether the tables have a refusal: with reply.at = "end-of-message" MAIL is not."""
+    return int(connection.execute(_REFUSED, (CANARY, to_sql(now - _CLOCKS_APART_S)))[0][0]) > 0
+
+
+def _waited(condition: Callable[[], bool], deadline_s: float) -> bool:
+    """Ask until it is true or the time is over."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(_POLL_S)
+    return True

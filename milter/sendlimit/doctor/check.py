@@ -1,0 +1,79 @@
+"""What the doctor looks at, and how it says what it found. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sendlimit.postfix.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CODES: Mapping[str, tuple[str, ...]] = {
+    "file": ("config",),
+    "modes": ("config-mode", "secret-mode"),
+    "mode": ("observe",),
+    "daemon": ("daemon",),
+    "database": ("database",),
+    "latency": ("latency",),
+    "clock": ("clock",),
+    "tables": ("schema",),
+    "rights": ("rights",),
+    "limits": ("nothing-limited",),
+    "reload": ("old-limits",),
+    "mail": ("no-mail",),
+    "canary": ("canary-lost", "canary-uncounted", "canary-refused", "canary-kept"),
+    "postfix": ("postfix", "refused"),
+    "attached": ("not-attached", "other-socket", "twice", "outdated"),
+    "last": ("not-last",),
+    "options": ("options",),
+    "macros": ("macros",),
+    "bypasses": ("bypass", "proxy-filter", "milter-maps"),
+    "reachable": ("chroot", "unreachable"),
+    "networks": ("open-network",),
+    "webmail": ("webmail-login",),
+}
+"""Every check in the order of the report, with the codes of what it can find."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: a key of CODES.
+        message: what is fine, when nothing was found.
+        findings: what is wrong.
+    """
+
+    name: str
+    message: str
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether mail is not limited, or could be lost or held up."""
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+def fine(name: str, message: str) -> Check:
+    """Return a check that found nothing."""
+    return Check(name=name, message=message)
+
+
+def found(name: str, *findings: Finding) -> Check:
+    """Return a check that found something."""
+    return Check(name=name, message="", findings=findings)
+
+
+def warning(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
+    """Return a finding that lets mail be limited all the same."""
+    return replace(error(code, subject, problem, why, remedy), severity="warning")
+
+
+def error(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
+    """Return a finding that keeps mail from being limited."""
+    return Finding(
+        code=code, severity="error", subject=subject, problem=problem, why=why, remedy=remedy
+    )

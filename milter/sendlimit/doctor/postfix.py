@@ -1,0 +1,64 @@
+"""Postfix's side: the findings of `postfix status`, by check."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sendlimit.doctor.check import CODES, Check, error, fine, found
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sendlimit.errors import PostfixError
+    from sendlimit.postfix.findings import Finding, ServiceStatus
+    from sendlimit.postfix.snapshot import Snapshot
+
+_FINE = {
+    "attached": "every service that offers AUTH asks sendlimit",
+    "last": "no milter is asked after sendlimit",
+    "options": "mail passes at once when the daemon is away",
+    "macros": "{auth_authen} is passed on",
+    "bypasses": "milters see all mail of logins",
+}
+
+
+def unreadable(failure: PostfixError, directory: str) -> Check:
+    """Judge a Postfix whose configuration can't be read."""
+    return found(
+        "postfix",
+        error(
+            "postfix",
+            directory,
+            str(failure),
+            "whether it asks sendlimit can't be told",
+            "mend it as the message says, or name Postfix's directory with --config-directory",
+        ),
+    )
+
+
+def judged(
+    snapshot: Snapshot, statuses: Sequence[ServiceStatus], faults: Sequence[Finding]
+) -> Iterator[Check]:
+    """Yield a check for each kind of fault; "reachable" only when it can't be so at all.
+
+    Args:
+        snapshot: of Postfix as it is.
+        statuses: by service_statuses.
+        faults: by find_faults.
+    """
+    refused = _of("postfix", faults)
+    name = f"{snapshot.version} in {snapshot.config_directory}"
+    panel = ", with ISPConfig" if snapshot.ispconfig_custom is not None else ""
+    yield found("postfix", *refused) if refused else fine("postfix", f"{name}{panel}")
+    services = ", ".join(status.key for status in statuses if status.is_attached)
+    for check, words in _FINE.items():
+        if own := _of(check, faults):
+            yield found(check, *own)
+        elif services:
+            yield fine(check, f"{words}: {services}" if check == "attached" else words)
+    if chroot := _of("reachable", faults):
+        yield found("reachable", *chroot)
+
+
+def _of(check: str, faults: Sequence[Finding]) -> list[Finding]:
+    return [fault for fault in faults if fault.code in CODES[check]]

@@ -1,0 +1,108 @@
+"""Is the configuration file right, kept from strangers, and does it limit anything."""
+
+from __future__ import annotations
+
+import shlex
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sendlimit.doctor.check import Check, error, fine, found, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sendlimit.config import Config
+    from sendlimit.limit import LimitName
+    from sendlimit.postfix.findings import Finding
+
+
+def file(path: Path, problems: Sequence[str]) -> Check:
+    """Judge the configuration file.
+
+    Args:
+        path: of the file.
+        problems: a sentence each, as a ConfigError has them; none: it is right.
+    """
+    why = "the daemon does not start with it, and a running one keeps the settings before"
+    remedy = f"mend {path} as the message says, then: systemctl restart sendlimit"
+    if not problems:
+        return fine("file", str(path))
+    return found(
+        "file",
+        *(error("config", str(path), _short(problem, path), why, remedy) for problem in problems),
+    )
+
+
+def _short(problem: str, path: Path) -> str:
+    return problem.removeprefix(f"{path}: ")
+
+
+def modes(path: Path, config: Config) -> Check:
+    """Look at who may write the configuration and read the secrets."""
+    findings = list(_mode_faults(path, config))
+    return found("modes", *findings) if findings else fine("modes", "no stranger may use the files")
+
+
+def secret_files(config: Config) -> list[Path]:
+    """Return the files that only the daemon may read."""
+    named = [config.store.password_file, config.notify and config.notify.webhook_secret_file]
+    return [Path(name) for name in named if name]
+
+
+def _mode_faults(path: Path, config: Config) -> Iterator[Finding]:
+    if _has(path, stat.S_IWOTH):
+        yield error(
+            "config-mode",
+            str(path),
+            "every local user can change it",
+            "anybody could lift the limits, or run the daemon on another database",
+            f"chmod o-w {shlex.quote(str(path))}",
+        )
+    for secret in secret_files(config):
+        if not secret.exists():
+            continue  # the database says whether it needs it
+        if _has(secret, stat.S_IRWXO):
+            yield error(
+                "secret-mode",
+                str(secret),
+                "every local user can read it",
+                "anybody could change the counters, and the daemon refuses to use the file",
+                f"chmod o= {shlex.quote(str(secret))}",
+            )
+
+
+def _has(path: Path, bits: int) -> bool:
+    return bool(path.stat().st_mode & bits)
+
+
+def mode(config: Config, path: Path) -> Check:
+    """Tell whether anything is refused at all."""
+    if config.mode == "enforce":
+        return fine("mode", "enforce")
+    return found(
+        "mode",
+        warning(
+            "observe",
+            str(path),
+            'mode is "observe"',
+            "mail is counted and nothing is ever refused",
+            f'set mode = "enforce" in {path}, then: systemctl reload sendlimit',
+        ),
+    )
+
+
+def limits(names: Collection[LimitName]) -> Check:
+    """Tell whether a limit is set for anybody, in the file or the database."""
+    if names:
+        return fine("limits", ", ".join(sorted(str(name) for name in names)))
+    return found(
+        "limits",
+        warning(
+            "nothing-limited",
+            "limits",
+            "no limit is set, neither in the file nor in the database",
+            "mail is counted and nothing is ever refused",
+            "sendlimit limit set '*' mailbox.messages_per_day 100",
+        ),
+    )

@@ -1,0 +1,221 @@
+"""Is the database what the daemon needs, and what do the tables tell about it."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.doctor.check import Check, error, fine, found, warning
+from sendlimit.errors import ConfigError
+from sendlimit.limit import EVERYONE, Scope, Unit
+from sendlimit.store import SCHEMA_VERSION
+from sendlimit.store.location import MariaDBLocation
+from sendlimit.store.setup import RIGHTS
+from sendlimit.store.sqltime import from_sql
+from sendlimit.store.statements import PUBLISHED_LIMITS
+from sendlimit.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from sendlimit.config import Config
+    from sendlimit.limit import Setting
+    from sendlimit.store.connection import Connection
+    from sendlimit.store.location import Location
+    from sendlimit.window import Calendar
+
+SLOW_S = 0.05
+"""A round trip that takes longer is worth a word: each batch of decisions takes two."""
+CLOCKS_APART_S = 5
+"""More than a slow answer explains."""
+
+_LOCAL = {"localhost", "127.0.0.1", "::1"}
+_DENIED = frozenset({1044, 1045, 1698})  # ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_*
+_ROUND_TRIPS = 3
+_NOW = "SELECT CURRENT_TIMESTAMP"  # UTC on our connections to both databases
+_LAST_DAY = """
+SELECT MAX(period_start) FROM er_counter
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND used > 0"""
+_LAST_BATCH = "SELECT MAX(last_at) FROM er_committer WHERE batch > 0"
+_LAST_REFUSAL = "SELECT MAX(last_at) FROM er_refusal"
+
+_UNCOUNTED = "mail is accepted uncounted until then (or refused: store.on_failure), and booked later"
+
+
+def unreachable(location: Location, failure: Exception) -> Check:
+    """Judge a database that could not be opened."""
+    cause = failure.__cause__
+    is_denied = cause is not None and bool(cause.args) and cause.args[0] in _DENIED
+    if isinstance(failure, ConfigError):
+        remedy = "run this as root (sudo); if it stays, mend the file as the message says"
+    elif not isinstance(location, MariaDBLocation):
+        remedy = f"see that the daemon's user may write {location.path} and its directory"
+    elif is_denied:
+        remedy = f"{_init_as_admin(location)}, or put the right password into store.password_file"
+    elif location.unix_socket or all(host.name in _LOCAL for host in location.hosts):
+        remedy = "systemctl start mariadb"
+    else:
+        remedy = f"see that the server runs, and that its port is open for this host: {location}"
+    problem = str(failure).removeprefix(f"{location}: ")
+    return found("database", error("database", str(location), problem, _UNCOUNTED, remedy))
+
+
+def tables(location: Location, version: int | None) -> Check:
+    """Judge the version of the tables; None: there are none."""
+    if version == SCHEMA_VERSION:
+        return fine("tables", f"version {version}")
+    if version is None:
+        problem, remedy = "the tables are missing", "sendlimit db init"
+    elif version < SCHEMA_VERSION:
+        problem = f"the tables have version {version}, this release needs {SCHEMA_VERSION}"
+        remedy = "sendlimit db upgrade"
+    else:
+        problem = f"the tables have version {version}, this release knows {SCHEMA_VERSION}"
+        remedy = "install the newer sendlimit that made these tables"
+    return found("tables", error("schema", str(location), problem, _UNCOUNTED, remedy))
+
+
+def rights(location: Location, missing: Sequence[str]) -> Check:
+    """Judge what the database user may not do, as "DELETE on er_counter"."""
+    if not missing:
+        return fine("rights", ", ".join(RIGHTS))
+    remedy = (
+        _init_as_admin(location)
+        if isinstance(location, MariaDBLocation)
+        else f"see that this user may write {location.path}"
+    )
+    problem = f"the database user lacks {', '.join(missing)}"
+    return found("rights", error("rights", str(location), problem, _UNCOUNTED, remedy))
+
+
+def _init_as_admin(location: MariaDBLocation) -> str:
+    where = (
+        f"localhost?unix_socket={location.unix_socket}"
+        if location.unix_socket
+        else str(location.hosts[0])
+    )
+    return f"sendlimit db init --admin-url {shlex.quote(f'mariadb://root@{where}')}"
+
+
+def round_trip_s(connection: Connection) -> float:
+    """Ask the database a few times; return the usual time in between."""
+    times = []
+    for _ in range(_ROUND_TRIPS):
+        started = time.perf_counter()
+        connection.execute("SELECT 1")
+        times.append(time.perf_counter() - started)
+    return sorted(times)[_ROUND_TRIPS // 2]
+
+
+def latency(location: Location, seconds: float) -> Check:
+    """Judge the time of a round trip."""
+    written = f"{seconds * 1000:.1f} ms a round trip"
+    if seconds <= SLOW_S:
+        return fine("latency", written)
+    return found(
+        "latency",
+        warning(
+            "latency",
+            str(location),
+            written,
+            "each decision takes two and a commit; beyond store.decision_timeout_s mail is"
+            " accepted uncounted",
+            "look at the load of the database server and at the way there, or move it nearer",
+        ),
+    )
+
+
+def ahead_s(connection: Connection, clock: Callable[[], float]) -> int:
+    """Return how far the database's clock is ahead of ours."""
+    return from_sql(str(connection.execute(_NOW)[0][0])) - int(clock())
+
+
+def clocks(location: Location, seconds: int) -> Check:
+    """Judge how far the database's clock is ahead."""
+    if abs(seconds) <= CLOCKS_APART_S:
+        return fine("clock", "as the database's")
+    return found(
+        "clock",
+        warning(
+            "clock",
+            str(location),
+            f"its clock is {abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} this host's",
+            "periods begin and boosts end at another moment than is shown, and on several hosts"
+            " at several moments",
+            "timedatectl set-ntp true, on both hosts",
+        ),
+    )
+
+
+def published(connection: Connection) -> list[tuple[object, ...]]:
+    """Return the limits that a daemon was last started or reloaded with."""
+    return connection.execute(PUBLISHED_LIMITS)
+
+
+def reload(config: Config, rows: Collection[tuple[object, ...]]) -> Check:
+    """Compare the file's limits with those that the daemon has."""
+    if set(rows) == {_row(setting) for setting in config.settings()}:
+        return fine("reload", "the daemon has the limits of the file")
+    return found(
+        "reload",
+        warning(
+            "old-limits",
+            "limits",
+            "the daemon has other limits than the file",
+            "the file was changed and not loaded, or another daemon on this database has another",
+            "systemctl reload sendlimit",
+        ),
+    )
+
+
+def _row(setting: Setting) -> tuple[object, ...]:
+    return (setting.subject, *(str(word) for word in setting.name), setting.max)
+
+
+class Traces(NamedTuple):
+    """What the tables tell about the last mail of a login; moments, None: nothing.
+
+    Attributes:
+        day: start of the last day in which mail was counted.
+        batch: when a daemon last wrote: a decision, or something given back.
+        refusal: the last refusal.
+    """
+
+    day: int | None
+    batch: int | None
+    refusal: int | None
+
+
+def traces(connection: Connection) -> Traces:
+    """Read what the tables tell about the last mail of a login."""
+    day = (str(Scope.GLOBAL), EVERYONE, str(Unit.MESSAGES), str(Window.DAY))
+    asked = ((_LAST_DAY, day), (_LAST_BATCH, ()), (_LAST_REFUSAL, ()))
+    read = [connection.execute(statement, params)[0][0] for statement, params in asked]
+    return Traces(*(None if text is None else from_sql(str(text)) for text in read))
+
+
+def mail(seen: Traces, calendar: Calendar, now: int, within_s: int) -> Check:
+    """Judge when the last mail of a login was seen: as late as the tables allow.
+
+    A day's counter says that mail came in that day; the last batch that none came after it.
+    """
+    moments = []
+    if seen.day is not None:
+        end = calendar.period(Window.DAY, seen.day).end
+        moments.append(min(end, now if seen.batch is None else seen.batch))
+    if seen.refusal is not None:
+        moments.append(seen.refusal)
+    why = "either nobody sends, or Postfix does not ask sendlimit"
+    remedy = "log in, send a mail, see whether 'sendlimit top' counts it; if not: sendlimit postfix attach"
+    if not moments:
+        problem = "no mail of a login has ever been counted"
+    elif (latest := min(max(moments), now)) >= now - within_s:
+        return fine("mail", f"logins have sent, not after {_local(calendar, latest)}")
+    else:
+        problem = f"no mail of a login since {_local(calendar, latest)}"
+    return found("mail", warning("no-mail", "mail", problem, why, remedy))
+
+
+def _local(calendar: Calendar, at: int) -> str:
+    return calendar.local(at).strftime("%Y-%m-%d %H:%M")
