@@ -1,13 +1,19 @@
 """Fixtures of the tests that run on both databases."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from command_samples import CONFIG, Commands
+from real_stores import open_tables
+from rig.mariadb import Database, PrivateMariaDB
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import MariaDBLocation, parse_url
+from sendlimit.store.statements import KEEP_LATCH
+
+TABLES = ("er_limit", "er_counter", "er_refusal", "er_committer", "er_file_limit", "er_day")
 
 
 @pytest.fixture
@@ -24,3 +30,27 @@ def commands(
     connection = open_connection(location, password or "")
     yield Commands(config, capsys, connection)
     connection.close()
+
+
+@pytest.fixture(scope="session")
+def kept_database(mariadb: PrivateMariaDB) -> Iterator[Database]:
+    """A MariaDB database whose tables are made once a run: making them takes a second."""
+    name = "t_kept"
+    database = mariadb.create_database(name, name, secrets.token_urlsafe(9))
+    yield database
+    mariadb.drop_database(database)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def emptied_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a store with empty tables: each test runs with SQLite and with MariaDB."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/sendlimit.db"
+    database = request.getfixturevalue("kept_database")
+    assert isinstance(database, Database)
+    connection = open_tables(database.url_with_password)
+    for table in TABLES:
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own tables
+    connection.execute(KEEP_LATCH)
+    connection.close()
+    return database.url_with_password

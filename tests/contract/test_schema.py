@@ -27,9 +27,9 @@ _GLOBAL = "global.messages_per_day"
 
 
 @pytest.fixture
-def tables(store_url: str) -> Iterator[Connection]:
+def tables(emptied_url: str) -> Iterator[Connection]:
     """A connection to fresh tables."""
-    connection = open_tables(store_url)
+    connection = open_tables(emptied_url)
     yield connection
     connection.close()
 
@@ -201,9 +201,9 @@ class Day:
 
 
 @pytest.fixture
-def day(tables: Connection, store_url: str) -> Day:
+def day(tables: Connection, emptied_url: str) -> Day:
     """The running day."""
-    return Day(tables, store_url)
+    return Day(tables, emptied_url)
 
 
 def test_mailboxes_of_today(day: Day) -> None:

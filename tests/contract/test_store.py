@@ -20,17 +20,17 @@ _OTHER = key_of("global.messages_per_day", "*")
 
 
 @pytest.fixture
-def tables(store_url: str) -> Iterator[Connection]:
+def tables(emptied_url: str) -> Iterator[Connection]:
     """A second connection, to look at the tables."""
-    connection = open_tables(store_url)
+    connection = open_tables(emptied_url)
     yield connection
     connection.close()
 
 
 @pytest.fixture
-def store(store_url: str, tables: Connection) -> Iterator[Store]:  # noqa: ARG001 - makes the tables
+def store(emptied_url: str, tables: Connection) -> Iterator[Store]:  # noqa: ARG001 - makes the tables
     """A connected store on fresh tables."""
-    store = new_store(store_url)
+    store = new_store(emptied_url)
     store.connect()
     yield store
     store.close()

@@ -28,17 +28,17 @@ _DEADLINE_S = 60
 
 
 @pytest.fixture
-def tables(store_url: str) -> Iterator[Connection]:
+def tables(emptied_url: str) -> Iterator[Connection]:
     """A second connection, to look at the tables."""
-    connection = open_tables(store_url)
+    connection = open_tables(emptied_url)
     yield connection
     connection.close()
 
 
 @pytest.fixture
-def store(store_url: str, tables: Connection) -> Iterator[Store]:  # noqa: ARG001 - makes the tables
+def store(emptied_url: str, tables: Connection) -> Iterator[Store]:  # noqa: ARG001 - makes the tables
     """A connected store on fresh tables."""
-    store = new_store(store_url)
+    store = new_store(emptied_url)
     store.connect()
     yield store
     store.close()
@@ -265,10 +265,10 @@ def _daemon(url: str, state_dir: Path, limit: int = 100) -> tuple[Ledger, Commit
 
 @pytest.mark.parametrize("daemons", [1, 3])
 def test_exact_with_several_daemons(
-    store_url: str, store: Store, tmp_path: Path, daemons: int
+    emptied_url: str, store: Store, tmp_path: Path, daemons: int
 ) -> None:
     """R4, R6: daemons on one database, 8 callers each, 600 mails at a limit of 100: 100 pass together."""
-    started = [_daemon(store_url, tmp_path / str(number)) for number in range(daemons)]
+    started = [_daemon(emptied_url, tmp_path / str(number)) for number in range(daemons)]
 
     def send(caller: int) -> int:
         ledger, passed = started[caller % daemons][0], 0
@@ -287,12 +287,12 @@ def test_exact_with_several_daemons(
     assert used(store, [_KEY, LATCH]) == {_KEY: 100, LATCH: 100}
 
 
-def test_fence_waits_for_a_batch_on_its_way(store_url: str, store: Store) -> None:
+def test_fence_waits_for_a_batch_on_its_way(emptied_url: str, store: Store) -> None:
     """A batch that the old connection still commits while the new one asks is seen as in."""
     found: list[int] = []
 
     def ask() -> None:
-        other = new_store(store_url)
+        other = new_store(emptied_url)
         other.connect()
         found.append(other.fence("one"))
         other.close()
@@ -306,9 +306,9 @@ def test_fence_waits_for_a_batch_on_its_way(store_url: str, store: Store) -> Non
     assert found == [1]
 
 
-def test_publishing_at_once(store_url: str, store: Store, tmp_path: Path) -> None:
+def test_publishing_at_once(emptied_url: str, store: Store, tmp_path: Path) -> None:
     """Daemons that start together and tell the views the same do not take each other down."""
-    started = [_daemon(store_url, tmp_path / str(number)) for number in range(4)]
+    started = [_daemon(emptied_url, tmp_path / str(number)) for number in range(4)]
 
     assert all(ledger.up for ledger, _ in started)
     assert all(committer.stop(_DEADLINE_S) for _, committer in started)
