@@ -1,0 +1,164 @@
+"""Three daemons on a Galera cluster of three nodes: exact, also when a node dies under load."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench import load
+from rig.configuration import configuration
+from rig.counters import Counters, in_mariadb
+from rig.daemon import Sendlimit
+from rig.galera import PrivateGalera
+from rig.process import private_folder, running, wait_for
+
+pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(240)]
+
+DECISION_TIMEOUT_S = 2.0
+ENOUGH_S = 60
+MAILBOX = "mbox000000@dom000.test"
+"""The load generator's first mailbox."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[PrivateGalera]:
+    """A running cluster; each test leaves all its nodes running."""
+    with private_folder("galera") as folder:
+        cluster = PrivateGalera(folder)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+@pytest.fixture
+def stores(cluster: PrivateGalera, request: pytest.FixtureRequest) -> list[Counters]:
+    """Empty tables, as each node has them; every store names all nodes in the same order."""
+    name = request.node.name
+    first = cluster.nodes[0]
+    database = first.create_database(name, name[:32], "secret")
+    made = in_mariadb(first, database)
+    hosts = ",".join(f"127.0.0.1:{node.port}" for node in cluster.nodes)
+    settings = {**made.settings, "url": f"mariadb://{database.user}@{hosts}/{name}"}
+    return [
+        Counters(
+            settings,
+            lambda sql, *params, node=node: node.query(sql, params, database=name),
+        )
+        for node in cluster.nodes
+    ]
+
+
+@contextmanager
+def three_daemons(
+    folder: Path, stores: Sequence[Counters], limit: int
+) -> Iterator[list[Sendlimit]]:
+    """Run a daemon for each store, with a socket `milter.sock` in a folder of its own."""
+    with ExitStack() as stack:
+        daemons = []
+        for number, store in enumerate(stores):
+            place = folder / f"daemon{number}"
+            settings = configuration(
+                place,
+                place / "milter.sock",
+                {**store.settings, "decision_timeout_s": DECISION_TIMEOUT_S},
+                limits={"mailbox": {"messages_per_day": limit}},
+                log={"level": "info"},
+            )
+            daemons.append(stack.enter_context(running(Sendlimit(place, settings))))
+        yield daemons
+
+
+@contextmanager
+def loaded(daemons: Sequence[Sendlimit], **options: float | str) -> Iterator[list[load.LoadResult]]:
+    """Put load on all daemons while the block runs; the results are there at its end."""
+    words = load.options(mailboxes=1, **options)
+    generators = [
+        load.start(f"unix:{daemon.config_file.parent}/milter.sock", words) for daemon in daemons
+    ]
+    results: list[load.LoadResult] = []
+    try:
+        yield results
+        results += [load.finish(generator, 2 * ENOUGH_S) for generator in generators]
+    finally:
+        for generator in generators:
+            generator.kill()
+
+
+def report(
+    capsys: pytest.CaptureFixture[str],
+    daemons: Sequence[Sendlimit],
+    results: Sequence[load.LoadResult],
+) -> None:
+    """Print the longest stall and how often a batch was done again."""
+    stall_s = max(result.max_us for result in results) / 1e6
+    retries = sum(len(daemon.lines("batch-retried")) for daemon in daemons)
+    undecided = sum(len(daemon.lines("accepted-on-failure")) for daemon in daemons)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n  {sum(result.decisions for result in results)} decisions, longest wait"
+            f" {stall_s:.2f} s, {retries} batches done again, {undecided} accepted undecided\n"
+        )
+
+
+def test_first_node_killed(
+    folder: Path,
+    cluster: PrivateGalera,
+    stores: list[Counters],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All daemons use the first node; it is killed under load and comes back.
+
+    Nobody sees an error, no mail waits longer than decision_timeout_s and a second, and every
+    accepted mail is counted once, on every node.
+    """
+    with three_daemons(folder, stores, 10**6) as daemons:
+        with loaded(
+            daemons, seconds=20, connections=10, rate=100, endings="4,1,1", mails_per_connection=5
+        ) as results:
+            wait_for(lambda: stores[0].used() > 50, ENOUGH_S, "mails counted")
+            cluster.nodes[0].kill()
+            seen = stores[1].used()
+            wait_for(lambda: stores[1].used() > seen + 50, ENOUGH_S, "mails counted elsewhere")
+            cluster.nodes[0].start()
+        cluster.wait_until_synced(0)
+        report(capsys, daemons, results)
+
+        assert sum(result.errors + result.refused + result.unfinished for result in results) == 0
+        assert max(result.max_us for result in results) < (DECISION_TIMEOUT_S + 1) * 1e6
+        accepted = sum(result.endings["eom"] for result in results)
+        for store in stores:
+            store.wait_until_used(MAILBOX, accepted)
+            store.wait_until_used("*", accepted, window="ever")
+
+
+def test_three_writers(
+    folder: Path,
+    stores: list[Counters],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each daemon writes to a node of its own: the limit is exact to the mail all the same."""
+    limit, mails = 300, 300
+    hosts = re.compile(r"@([^/]*)/")
+    apart = []
+    for number, store in enumerate(stores):
+        url = store.settings["url"]
+        found = hosts.search(url)
+        assert found is not None
+        own = found[1].split(",")[number]
+        apart.append(Counters({**store.settings, "url": hosts.sub(f"@{own}/", url)}, store.query))
+    with three_daemons(folder, apart, limit) as daemons:
+        with loaded(daemons, seconds=ENOUGH_S, connections=10, count=mails) as results:
+            pass
+        report(capsys, daemons, results)
+
+        undecided = sum(len(daemon.lines("accepted-on-failure")) for daemon in daemons)
+        assert sum(result.errors + result.unfinished for result in results) == 0
+        accepted = sum(result.accepted for result in results)
+        assert limit <= accepted <= limit + undecided
+        for store in stores:
+            store.wait_until_used(MAILBOX, accepted)
