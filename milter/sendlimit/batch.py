@@ -131,7 +131,10 @@ def answer_all(
         An answer per request, and everything to add to the counters.
     """
     tally = Tally(dict(facts.usage))
-    tally.add(Charge(key, amount) for key, amount in owed.items())
+    # What was reset while mail was in flight has nothing left to give back.
+    tally.add(
+        Charge(key, max(amount, -max(0, facts.usage.get(key, 0)))) for key, amount in owed.items()
+    )
     facts = replace(facts, usage=tally.usage)
     answers = []
     for request, reserved in asked:

@@ -103,6 +103,16 @@ def test_release_is_free_before_the_questions() -> None:
     assert additions[_ALICES_DAY] == 0
 
 
+def test_release_after_a_reset_is_no_credit() -> None:
+    """R8: a counter that was reset while mail was in flight lets no more pass than the limit."""
+    asked = [Asked(Request(ALICE, NOON))] * 5
+
+    answers, additions = answer_all(asked, _facts(messages=1), {_ALICES_DAY: -2})
+
+    assert [answer.decision.refused for answer in answers] == [False, False, False, True, True]
+    assert additions[_ALICES_DAY] == 2
+
+
 def test_booking_counts_before_the_questions() -> None:
     """R11: what was accepted in an outage is counted first."""
     answers, additions = answer_all(
