@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-
 from bench import load
+
 from rig.configuration import configuration
 from rig.counters import Counters, in_mariadb
 from rig.daemon import Sendlimit

@@ -1,9 +1,7 @@
 """Every way in which a mail can end: afterwards exactly the accepted mails are counted (R8)."""
 
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,97 +12,22 @@ from rig.counters import Counters
 from rig.daemon import Sendlimit
 from rig.dovecot import PrivateDovecot
 from rig.mailboxes import FreshDomain
-from rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
-from rig.process import Process, accepts_connections, free_port, running
+from rig.odd_postfix import PICKY_SOCKET, SIZE_LIMIT, OddPostfix
+from rig.postfix import PrivatePostfix
+from rig.process import Process, accepts_connections, running
 from rig.smtp import MESSAGE, ConnectionLostError, SmtpClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 ELSEWHERE = "someone@example.com"
 LOCAL = "alice@example.org"
-PICKY = "{ unix:sendlimit/picky.sock }"
-SIZE_LIMIT = 20000
-
-_ACCESS = """\
-refused@example.com      REJECT refused by the admin
-held@example.com         HOLD held by the admin
-discarded@example.com    DISCARD thrown away by the admin
-too-late@example.com     REJECT refused at end-of-data
-"""
-_HEADERS = """\
-/^X-Refuse:/     REJECT refused header
-/^X-Hold:/       HOLD held header
-/^X-Discard:/    DISCARD discarded header
-"""
-_BODIES = "/^refuse this line/ REJECT refused body\n"
-
-_LOGIN_MATTERS = {
-    "smtpd_sender_login_maps": "inline:{ { owned@example.org = somebody.else@example.org } }",
-    "smtpd_sender_restrictions": "reject_sender_login_mismatch",
-}
-SERVICES: Mapping[str, Mapping[str, str]] = {
-    "before": {"smtpd_milters": f"{PICKY}, {RECOMMENDED_MILTERS}"},
-    "behind": {"smtpd_milters": f"{RECOMMENDED_MILTERS}, {PICKY}"},
-    "full": {"queue_minfree": "9000000000000000"},
-    "late-login": _LOGIN_MATTERS,
-    "early-login": {**_LOGIN_MATTERS, "smtpd_delay_reject": "no"},
-    "unicode": {"strict_smtputf8": "yes"},
-    "impatient": {"smtpd_timeout": "1s"},
-}
-
-
-class OddPostfix(PrivatePostfix):
-    """A Postfix with filters, checks and services that end mails in every way."""
-
-    def __init__(self, folder: Path, sasl_path: str) -> None:
-        """Write the configuration; nothing is started."""
-        folder.mkdir()
-        tables = {"access": _ACCESS, "headers": _HEADERS, "bodies": _BODIES}
-        for name, text in tables.items():
-            (folder / name).write_text(text)
-        self.ports = {name: free_port() for name in (*SERVICES, "proxied")}
-        super().__init__(
-            folder,
-            sasl_path=sasl_path,
-            milters=RECOMMENDED_MILTERS,
-            settings={
-                "message_size_limit": str(SIZE_LIMIT),
-                "header_checks": f"regexp:{folder}/headers",
-                "body_checks": f"regexp:{folder}/bodies",
-                "smtpd_recipient_restrictions": f"check_recipient_access inline:{{ {_inline('refused', 'held', 'discarded')} }}",
-                "smtpd_end_of_data_restrictions": f"check_recipient_access inline:{{ {_inline('too-late')} }}",
-            },
-            smtp_options={"smtpd_milters": ""},
-        )
-        services = {**SERVICES, "proxied": {"smtpd_proxy_filter": f"127.0.0.1:{self.smtp_port}"}}
-        with (self.config_directory / "master.cf").open("a") as master_cf:
-            for name, options in services.items():
-                master_cf.write(f"127.0.0.1:{self.ports[name]} inet n - y - - smtpd\n")
-                master_cf.writelines(
-                    f"  -o {{ {key} = {value} }}\n" for key, value in options.items()
-                )
-        self.ports |= {"submission": self.submission_port}
-
-    def kill_smtp_servers(self) -> None:
-        """End every smtpd at once, as the out-of-memory killer would."""
-        for pid in self._smtp_servers():
-            os.kill(pid, signal.SIGKILL)
-
-
-def _inline(*names: str) -> str:
-    lines = dict(line.split(maxsplit=1) for line in _ACCESS.splitlines())
-    return ", ".join(
-        f"{{ {address} = {action} }}"
-        for address, action in lines.items()
-        if address.partition("@")[0] in names
-    )
 
 
 @pytest.fixture(scope="module")
 def odd_postfix(module_folder: Path, dovecot: PrivateDovecot) -> Iterator[OddPostfix]:
     """The Postfix, with a picky milter before and behind sendlimit on two of its services."""
     postfix = OddPostfix(module_folder / "postfix", dovecot.sasl_path)
-    socket = postfix.milter_socket.with_name("picky.sock")
+    socket = postfix.milter_socket.with_name(PICKY_SOCKET)
     picky = Process(
         "picky milter",
         [sys.executable, Path(__file__).parents[1] / "rig" / "picky_milter.py", f"unix:{socket}"],
