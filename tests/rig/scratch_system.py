@@ -68,14 +68,12 @@ class ScratchSystem:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=110,
+            timeout=200,
         )
         assert done.returncode == 0 or not check, f"{words}: {done.returncode}\n{done.stdout}"
         return done
 
-    def daemon(
-        self, name: str, argv: Sequence[str], log: Path, env: Mapping[str, str]
-    ) -> Process:
+    def daemon(self, name: str, argv: Sequence[str], log: Path, env: Mapping[str, str]) -> Process:
         """Describe a program that runs in its file tree; signals reach it as any Process.
 
         Args:

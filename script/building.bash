@@ -1,0 +1,83 @@
+# Build this release in a folder of its own below /opt/sendlimit. Sourced by install, which sets
+# $python and $new and stands in the release's folder.
+# shellcheck shell=bash disable=SC2154
+
+# The distribution's Python, which gets its security updates from apt.
+find_python() {
+  local python
+  for python in /usr/bin/python3 /usr/bin/python3.1[1-9]; do
+    if [[ -x $python ]] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+      say "$python"
+      return
+    fi
+  done
+  [[ -x /usr/bin/python3 ]] || say /usr/bin/python3 # comes with the packages
+}
+
+install_packages() {
+  local name=${python##*/} package
+  local missing=()
+  has dpkg-query || fail "this is neither Debian nor Ubuntu: there is no dpkg"
+  for package in gcc libc6-dev libmilter-dev "$name" "$name-dev" "$name-venv"; do
+    if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
+      missing+=("$package")
+    fi
+  done
+  ((${#missing[@]} > 0)) || return 0
+  act "install Debian packages: ${missing[*]}" run_apt "${missing[@]}"
+}
+
+run_apt() {
+  local apt=(apt-get -qq -o DPkg::Lock::Timeout=300)
+  export DEBIAN_FRONTEND=noninteractive
+  quietly "${apt[@]}" update
+  quietly "${apt[@]}" install --yes --no-install-recommends "$@"
+}
+
+# Name of this release: its version and a digest of all that its behaviour comes from.
+release_name() {
+  local version digest
+  version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' milter/sendlimit/__init__.py)
+  digest=$({
+    "$python" --version || true
+    find milter sql pyproject.toml requirements-*.lock -type f ! -name '*.pyc' -print0 |
+      LC_ALL=C sort -z | xargs -0 sha256sum
+  } | sha256sum)
+  say "$version-${digest:0:12}"
+}
+
+# Build everything first, from what the lock files name and nothing else, then install what was
+# built: compilers and build tools do not get into the installation.
+build() {
+  local work=$1 pip
+  pip=("$work/tools/bin/pip" --disable-pip-version-check)
+  quietly "$python" -m venv "$work/tools"
+  quietly "${pip[@]}" install --require-hashes --requirement requirements-build.lock
+  quietly "${pip[@]}" wheel --require-hashes --no-deps --no-build-isolation \
+    --wheel-dir "$work/wheels" --requirement requirements-run.lock
+  quietly "${pip[@]}" wheel --no-deps --no-build-isolation --wheel-dir "$work/wheels" .
+  quietly "$python" -m venv --clear --without-pip "$new"
+  PYTHONPATH=$(echo "$work"/tools/lib/python3*/site-packages) quietly "$new/bin/python" -m pip \
+    --disable-pip-version-check install --no-index --no-deps --ignore-installed "$work"/wheels/*.whl
+  quietly "$new/bin/python" -c 'import Milter, sendlimit'
+  touch "$new/complete"
+}
+
+build_release() {
+  local work=$root$folder/building
+  rm -rf "$work"
+  mkdir "$work"
+  # In a subshell, so that `fail` in it does not keep us from tidying up.
+  if ! (build "$work"); then
+    rm -rf "$work" "$new"
+    fail "nothing was installed or changed"
+  fi
+  rm -rf "$work"
+}
+
+remove_old_releases() {
+  local old
+  for old in "$root$folder"/[0-9]*; do
+    [[ $old -ef $root$current ]] || rm -rf "$old"
+  done
+}
