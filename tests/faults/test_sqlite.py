@@ -1,7 +1,6 @@
 """The SQLite file is locked, full, gone or broken: mail flows on, no count is lost."""
 
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ import pytest
 
 from rig.counters import in_sqlite
 from rig.process import wait_for
+from rig.small_disk import fill, small_disk
 from rig.stage import Staged
 from rig.traffic import Traffic
 
@@ -20,28 +20,13 @@ LOCKED_S = 10
 
 
 @pytest.fixture
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of one megabyte, in memory."""
-    disk = folder / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", disk], check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip("mounting a small disk is not allowed here")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Write a file until the disk is full."""
-    ballast = disk / "ballast"
+def one_megabyte(folder: Path) -> Iterator[Path]:
+    """A small disk."""
     try:
-        with ballast.open("wb", buffering=0) as file:
-            while True:
-                file.write(b"x" * 4096)
-    except OSError:
-        return ballast
+        with small_disk(folder / "disk", 1) as disk:
+            yield disk
+    except PermissionError as error:
+        pytest.skip(f"needs a disk of its own: {error}")
 
 
 def test_locked(stage: Staged, folder: Path) -> None:
@@ -57,10 +42,10 @@ def test_locked(stage: Staged, folder: Path) -> None:
         traffic.wait_for_more()
 
 
-def test_disk_full(stage: Staged, small_disk: Path) -> None:
+def test_disk_full(stage: Staged, one_megabyte: Path) -> None:
     """The disk is full for a while."""
-    with stage(in_sqlite(small_disk / "sendlimit.db")) as scene, scene.unnoticed() as traffic:
-        ballast = fill(small_disk)
+    with stage(in_sqlite(one_megabyte / "sendlimit.db")) as scene, scene.unnoticed() as traffic:
+        ballast = fill(one_megabyte)
         scene.daemon.wait_for_lines("store-down")
         traffic.wait_for_more()
         ballast.unlink()
