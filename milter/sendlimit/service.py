@@ -17,6 +17,7 @@ from sendlimit import __version__, maillog
 from sendlimit.committer import Committer
 from sendlimit.conduct import Conduct
 from sendlimit.config.reading import load, read_password
+from sendlimit.desk import Desk
 from sendlimit.errors import ConfigError, ListenError
 from sendlimit.journal import Journal
 from sendlimit.ledger import Ledger
@@ -26,7 +27,7 @@ from sendlimit.logsetup import LogWriter
 from sendlimit.mailbox import sender_of
 from sendlimit.policy import Rules
 from sendlimit.sdnotify import notify, watchdog_s
-from sendlimit.session import Desk
+from sendlimit.session import Session
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.sqlite import SQLiteStore
@@ -122,7 +123,7 @@ class Service:
             signal.signal(number, lambda number, _frame: self._signals.put(number))
         self._witnesses.start(self._ledger)
         self._committer.start(_FIRST_LOOK_S)
-        self._listener.start(self._desk.session)
+        self._listener.start(lambda: Session(self._desk))
         maillog.started(__version__, self._config.milter.socket, parse_url(self._config.store.url))
         notify("READY=1")
 

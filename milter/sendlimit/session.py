@@ -26,11 +26,8 @@ from sendlimit.reply import FIXED_TEXT, Reply, one_line
 from sendlimit.store import Episode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sendlimit.conduct import Conduct
-    from sendlimit.ledger import Ledger, Reservation
-    from sendlimit.observer import Witness
+    from sendlimit.desk import Desk
+    from sendlimit.ledger import Reservation
     from sendlimit.policy import Hit
 
 CONTINUE, ACCEPT, TEMPFAIL, NOREPLY = (
@@ -50,28 +47,6 @@ _NOT_ASKED_FOR = (
     | Milter.P_SKIP
 )
 _CLIENT = re.compile(r"\[(?:IPv6:)?([^\]]*)\]")
-
-
-class Desk:
-    """What all sessions share; lives as long as the daemon."""
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        conduct: Conduct,
-        witness: Witness,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        """Take the parts."""
-        self.ledger = ledger
-        self.conduct = conduct
-        self.witness = witness
-        self.clock = clock
-        self.busy: set[Session] = set()
-
-    def session(self) -> Session:
-        """Make the session of a new connection."""
-        return Session(self)
 
 
 class Session(Milter.Base):

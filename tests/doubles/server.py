@@ -11,8 +11,9 @@ from doubles.immediate_ledger import ImmediateLedger
 from doubles.milter_context import MilterContext
 from doubles.witness import RecordingWitness
 from sendlimit.conduct import Conduct
+from sendlimit.desk import Desk
 from sendlimit.reply import Wording
-from sendlimit.session import Desk, Session
+from sendlimit.session import Session
 from sendlimit.terms import Terms
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Server:
         self, login: str | bytes | None = ALICE.mailbox, offered: int = _ALL_OFFERED
     ) -> Connection:
         """Open a connection that is authenticated as this login."""
-        connection = Connection(self.desk.session(), offered)
+        connection = Connection(Session(self.desk), offered)
         connection.context.macros |= {"{client_addr}": "192.0.2.7", "i": "4WXYZ"}
         if login is not None:
             connection.context.macros["{auth_authen}"] = login

@@ -19,10 +19,11 @@ from doubles.server import Connection
 from doubles.store import Tables
 from property.counting_model import LIMITS, Model
 from sendlimit.conduct import Conduct
+from sendlimit.desk import Desk
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.mailbox import Sender
 from sendlimit.reply import Wording
-from sendlimit.session import Desk
+from sendlimit.session import Session
 
 _FILE = [setting("*", name, limit) for name, limit in LIMITS.items()]
 _VERBS = ("connect", "begin", "write", "fence", "names_in_force", "publish", "booked_journals")
@@ -73,7 +74,7 @@ class Counting(RuleBasedStateMachine):
     @rule(sender=_SENDERS)
     def mail(self, sender: Sender) -> None:
         """MAIL on a new connection."""
-        connection = Connection(self.desk.session(), offered=0)
+        connection = Connection(Session(self.desk), offered=0)
         connection.context.macros["{auth_authen}"] = sender.mailbox
         left = self.model.left("messages", sender, self.now)
         room = self.model.left("recipients", sender, self.now)
