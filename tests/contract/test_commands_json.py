@@ -1,15 +1,19 @@
 """What --json prints has the shapes that the manual page promises."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from command_samples import ALICE, NOW, Commands, day, episode
 from sendlimit.cli.records import EPISODE, OVERRIDE, SHAPES, STANDING
 
 
-def test_shapes(commands: Commands) -> None:
+def test_shapes(commands: Commands, tmp_path: Path) -> None:
     """Every command with --json prints exactly the keys in the manual page, in their order."""
     commands.count(day(ALICE), 5)
+    for number in range(100):
+        commands.count(day(f"m{number}@example.org", moment=NOW - 86400), 10 if number else 500)
+    (tmp_path / "limits.csv").write_text(f"{ALICE},5\n")
     commands.refuse(episode(day(ALICE)))
     limit = ("mailbox.messages_per_day", "300")
     printed: dict[str, Any] = {
@@ -21,9 +25,17 @@ def test_shapes(commands: Commands) -> None:
         "top": commands.json("top"),
         "refusals, a list of (with --follow one a line)": commands.json("refusals"),
         "usage reset, a list of": commands.json("usage", "reset", ALICE, "--yes"),
+        "suggest": commands.json("suggest"),
+        "import policyd-rate-guard, import iredapd, import csv": commands.json(
+            "import", "csv", str(tmp_path / "limits.csv"), "--dry-run"
+        ),
         "purge": commands.json("purge"),
     }
     printed["show, each of limits and defaults"] = printed["show"]["limits"]
+    imported = printed["import policyd-rate-guard, import iredapd, import csv"]
+    printed["import, each of changes and kept"] = imported["changes"]
+    for part in ("proposals", "trials", "exceeding"):
+        printed[f"suggest, each of {part}"] = printed["suggest"][part]
     assert commands("check", "--json") == 1  # no daemon
     printed["check, a list of"] = commands.printed_json()
     assert {what: keys_of(found) for what, found in printed.items()} == {

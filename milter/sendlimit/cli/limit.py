@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import shlex
 from typing import TYPE_CHECKING
 
 import click
 
+from sendlimit.cli.admin import who_runs_this
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.moments import moment
 from sendlimit.cli.printing import (
@@ -147,7 +146,7 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
         who = subject_from(subject, connection, invocation.config.identity.default_domain)
         _check_scope(who, name)
         setting = Setting(who.key, name, None if isinstance(value, str) else value, valid_until)
-        row = Override(setting, reason, _who_runs_this(), at)
+        row = Override(setting, reason, who_runs_this(), at)
         before = set_override(connection, row)
         others = [other for other in overrides(connection, [who.key]) if other.setting.name == name]
     if as_json:
@@ -284,16 +283,6 @@ def _check_scope(who: Subject, name: LimitName) -> None:
 
 def _titled(who: Subject) -> str:
     return "everyone (*)" if who.scope is Scope.GLOBAL else who.title
-
-
-def _who_runs_this() -> str:
-    """Return the login name of the admin, also behind sudo."""
-    if by_sudo := os.environ.get("SUDO_USER"):
-        return by_sudo
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
 
 
 def _kind(*, is_boost: bool) -> str:

@@ -67,6 +67,14 @@ def subject_from(text: str, connection: Connection, default_domain: str) -> Subj
     return Subject(Scope.MAILBOX, sender.mailbox, sender)
 
 
+def counted_sender(scope: Scope, subject: str) -> Sender:
+    """Return what the limits of a counted subject are looked up with."""
+    if scope is Scope.DOMAIN:
+        return Sender("", subject)
+    domain = subject.rpartition("@")[2] if "@" in subject else ""
+    return Sender(subject, domain or None)
+
+
 def _is_domain(name: str, connection: Connection) -> bool:
     scopes = scopes_of(connection, domain_key(name))
     return Scope.DOMAIN in scopes if scopes else "." in name

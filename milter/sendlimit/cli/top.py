@@ -6,8 +6,8 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import iso, local, number, print_json, print_table, tell
+from sendlimit.cli.subject import counted_sender
 from sendlimit.limit import LimitName, Scope, Unit, counted_names, holding
-from sendlimit.mailbox import Sender
 from sendlimit.policy import Rules
 from sendlimit.store.overrides import overrides
 from sendlimit.store.usage import top as most_used
@@ -68,7 +68,7 @@ def top(  # noqa: PLR0913 - one parameter an option
     rules = Rules(invocation.file_settings).with_rows(set_now)
     rows = []
     for subject, used in found:
-        limit = rules.limit(name, _sender(name.scope, subject))
+        limit = rules.limit(name, counted_sender(name.scope, subject))
         rows.append((subject, used, limit.max if limit else None))
     if as_json:
         print_json(
@@ -100,11 +100,3 @@ def top(  # noqa: PLR0913 - one parameter an option
         tell(f"{name} is not counted: no limit on it is in force for anybody")
     else:
         tell(f"{name} since {local(invocation.calendar, period.start)}")
-
-
-def _sender(scope: Scope, subject: str) -> Sender:
-    """Return what limits of a counted subject are looked up with."""
-    if scope is Scope.DOMAIN:
-        return Sender("", subject)
-    domain = subject.rpartition("@")[2] if "@" in subject else ""
-    return Sender(subject, domain or None)

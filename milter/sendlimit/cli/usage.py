@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from sendlimit.cli.admin import ask
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import iso, local, print_json, print_table, tell
 from sendlimit.cli.subject import subject_from
-from sendlimit.errors import SendlimitError
 from sendlimit.limit import LimitName
 from sendlimit.store import usage as counting
 
@@ -45,7 +44,9 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
         keys = counting.running_keys(who.scope, who.key, calendar, at)
         used = {key: used for key, used in counting.usage(connection, keys).items() if used}
         if used and not yes:
-            _ask(who.title, used)
+            numbers = ", ".join(f"{_name(key)} {amount}" for key, amount in used.items())
+            tell(f"{who.title} has used: {numbers}")
+            ask("Set these to 0?")
         taken = counting.reset(connection, [*used]) if used else {}
     if as_json:
         print_json([_record(key, amount, calendar, at) for key, amount in taken.items()])
@@ -66,20 +67,6 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
         ),
     )
     tell(f"{who.title}: all running counts are 0 now")
-
-
-def _ask(title: str, used: dict[CounterKey, int]) -> None:
-    """Let the admin confirm.
-
-    Raises:
-        SendlimitError: nobody can be asked, or the answer is no.
-    """
-    numbers = ", ".join(f"{_name(key)} {amount}" for key, amount in used.items())
-    tell(f"{title} has used: {numbers}")
-    if not sys.stdin.isatty():
-        raise SendlimitError("nothing was changed: nobody can be asked here, so say --yes")
-    if not click.confirm("Set these to 0?", err=True):
-        raise SendlimitError("nothing was changed")
 
 
 def _name(key: CounterKey) -> LimitName:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from sendlimit.errors import StoreError
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sendlimit.limit import LimitName, Setting
     from sendlimit.store.connection import Connection
@@ -28,7 +29,10 @@ _NEW = "max = %s, valid_until = %s, reason = %s, set_by = %s, set_at = %s"
 _CHANGE = "UPDATE er_limit SET " + _NEW + _KEY  # noqa: S608 - constants
 _ADD = """
 INSERT INTO er_limit (max, valid_until, reason, set_by, set_at, subject, scope, unit, `window`)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"""
+VALUES """
+_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_CHUNK = 200
+"""Rows a statement."""
 _REMOVE = "DELETE FROM er_limit" + _KEY  # noqa: S608 - constants
 _ENDED = "DELETE FROM er_limit WHERE valid_until < %s"
 
@@ -65,20 +69,57 @@ def set_override(connection: Connection, override: Override) -> Override | None:
     Returns:
         The row that was there before.
     """
-    setting = override.setting
-    key = _key(setting.subject, setting.name, is_boost=setting.valid_until is not None)
-    until = None if setting.valid_until is None else to_sql(setting.valid_until)
-    values = (setting.max, until, override.reason, override.set_by, to_sql(override.set_at))
+    key = _key_of(override.setting)
 
     def work() -> Override | None:
         before = connection.execute(_ONE, key)
         if before:
-            connection.execute(_CHANGE, (*values, *key))
+            connection.execute(_CHANGE, (*_values(override), *key))
         else:
-            connection.execute(_ADD, (*values, *key[:-1]))
+            _add(connection, [override])
         return _override(before[0]) if before else None
 
     return atomically(connection, work)
+
+
+def set_overrides(
+    connection: Connection, changes: Sequence[tuple[Override, Override | None]]
+) -> None:
+    """Set lasting overrides, all or none.
+
+    Args:
+        connection: to the tables.
+        changes: the rows, each with the one that it replaces; a limit is in it once.
+
+    Raises:
+        StoreError: nothing was set; another one has changed a row meanwhile.
+    """
+
+    def work() -> None:
+        now = lasting(connection)
+        for override, before in changes:
+            setting = override.setting
+            if now.get((setting.subject, setting.name)) != before:
+                raise StoreError(
+                    f"{setting.subject}: {setting.name} was changed meanwhile: nothing was set"
+                )
+        for override, before in changes:
+            if before is not None:
+                connection.execute(_CHANGE, (*_values(override), *_key_of(override.setting)))
+        new = [override for override, before in changes if before is None]
+        for start in range(0, len(new), _CHUNK):
+            _add(connection, new[start : start + _CHUNK])
+
+    atomically(connection, work)
+
+
+def lasting(connection: Connection) -> dict[tuple[str, LimitName], Override]:
+    """Return all overrides without an end, by subject and name."""
+    return {
+        (row.setting.subject, row.setting.name): row
+        for row in overrides(connection)
+        if row.setting.valid_until is None
+    }
 
 
 def unset_override(
@@ -103,6 +144,28 @@ def remove_ended(connection: Connection, before: int) -> int:
     """Remove the boosts that ended before the moment; return how many."""
     connection.execute(_ENDED, [to_sql(before)])
     return connection.affected()
+
+
+def _add(connection: Connection, new: Sequence[Override]) -> None:
+    rows = [(*_values(override), *_key_of(override.setting)[:-1]) for override in new]
+    connection.execute(
+        _ADD + ", ".join([_ROW] * len(rows)), [value for row in rows for value in row]
+    )
+
+
+def _values(override: Override) -> Row:
+    until = override.setting.valid_until
+    return (
+        override.setting.max,
+        None if until is None else to_sql(until),
+        override.reason,
+        override.set_by,
+        to_sql(override.set_at),
+    )
+
+
+def _key_of(setting: Setting) -> Row:
+    return _key(setting.subject, setting.name, is_boost=setting.valid_until is not None)
 
 
 def _key(subject: str, name: LimitName, *, is_boost: bool) -> Row:

@@ -1,0 +1,316 @@
+"""`sendlimit import`: limits of other programs become overrides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from sendlimit.cli.admin import ask, who_runs_this
+from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.limit import LimitNameType
+from sendlimit.cli.printing import number, print_json, print_table, say, tell
+from sendlimit.cli.records import override_record
+from sendlimit.cli.subject import counted_sender
+from sendlimit.config.limits import MAX_LIMIT
+from sendlimit.config.reading import secret
+from sendlimit.errors import SendlimitError
+from sendlimit.limit import MESSAGES_PER_DAY, LimitName, Scope
+from sendlimit.moving import iredapd, listed, policyd_rate_guard
+from sendlimit.moving.plan import Plan, plan
+from sendlimit.policy import Rules
+from sendlimit.store.foreign import read_table
+from sendlimit.store.location import MariaDBLocation, parse_url
+from sendlimit.store.overrides import Override, lasting, set_overrides
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sendlimit.limit import Setting
+    from sendlimit.moving.plan import Change
+    from sendlimit.moving.reading import Reading, Remark
+
+_REASON_MAX = 255
+_EXAMPLES = 3
+_MAILBOX_A_DAY = next(name for name in MESSAGES_PER_DAY if name.scope is Scope.MAILBOX)
+
+
+@click.group("import")
+def import_() -> None:
+    """Take over the limits of another program, as lasting overrides.
+
+    First it shows what it would set, and what of the other program's limits can't be said here.
+    Then it asks. All is set in one transaction; the other database is only read.
+    """
+
+
+def _from_database(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.option(
+        "--from-password-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="File with the password for it.",
+    )(command)
+    return click.option(
+        "--from-url",
+        required=True,
+        metavar="URL",
+        help="The other program's database: 'mysql://USER@HOST/DATABASE', also with '?unix_socket=PATH', or 'sqlite:///PATH'.",
+    )(command)
+
+
+class Manner(NamedTuple):
+    """How to go about it: what all sources are asked with.
+
+    Attributes:
+        replace: overrides with another value are replaced, not kept.
+        dry_run: only show.
+        yes: do not ask.
+        as_json: print JSON.
+    """
+
+    replace: bool
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+def _carefully(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that all sources have."""
+    command = as_json(command)
+    command = click.option("--yes", is_flag=True, help="Do not ask.")(command)
+    command = click.option("--dry-run", is_flag=True, help="Only show what would be set.")(command)
+    return click.option(
+        "--replace", is_flag=True, help="Replace overrides that have another value; else they stay."
+    )(command)
+
+
+@import_.command("policyd-rate-guard")
+@_from_database
+@click.option(
+    "--default",
+    type=click.IntRange(0, MAX_LIMIT),
+    metavar="N",
+    help="Its QUOTA: becomes the limit for everyone; mailboxes that have it get none of their own.",
+)
+@_carefully
+@pass_invocation
+def import_policyd_rate_guard(
+    invocation: Invocation,
+    /,
+    *,
+    from_url: str,
+    from_password_file: Path | None,
+    default: int | None,
+    **manner: bool,
+) -> None:
+    r"""Take over the table 'ratelimits' of policyd-rate-guard.
+
+    A row becomes mailbox.recipients_per_day. That table has a row for everybody who ever sent,
+    most of them with the default, QUOTA in its .env: say it with --default.
+
+    Example:
+      sendlimit import policyd-rate-guard --default 1000 \
+        --from-url mysql://rateguard@localhost/rateguard --from-password-file pw
+    """
+    rows = _rows(from_url, from_password_file, policyd_rate_guard.TABLE)
+    reading = policyd_rate_guard.read(rows, invocation.config.identity.default_domain, default)
+    usual = policyd_rate_guard.usual_quota(reading)
+    if default is None and usual is not None:
+        tell(f"more than half of the rows have {usual}: if that is QUOTA, say --default {usual}")
+    _import(
+        invocation,
+        "policyd-rate-guard",
+        reading,
+        Manner(**manner),
+    )
+
+
+@import_.command("iredapd")
+@_from_database
+@_carefully
+@pass_invocation
+def import_iredapd(
+    invocation: Invocation,
+    /,
+    *,
+    from_url: str,
+    from_password_file: Path | None,
+    **manner: bool,
+) -> None:
+    r"""Take over the table 'throttle' of iRedAPD.
+
+    Of the rows with kind 'outbound', max_msgs becomes mailbox.recipients_per_minute, hour, day
+    or month (it counts recipients there, too), and max_rcpts mailbox.recipients_per_message: for
+    a mailbox, for each mailbox of a domain, or for everyone.
+
+    Example:
+      sendlimit import iredapd --dry-run \
+        --from-url mysql://iredapd@localhost/iredapd --from-password-file pw
+    """
+    reading = iredapd.read(_rows(from_url, from_password_file, iredapd.TABLE))
+    _import(
+        invocation,
+        "iRedAPD",
+        reading,
+        Manner(**manner),
+    )
+
+
+@import_.command("csv")
+@click.argument("file", type=click.Path(allow_dash=True, dir_okay=False))
+@click.option(
+    "--limit",
+    "name",
+    type=LimitNameType(),
+    default=str(_MAILBOX_A_DAY),
+    show_default=True,
+    metavar="SCOPE.NAME",
+    help="Which limit of the mailboxes the numbers are.",
+)
+@_carefully
+@pass_invocation
+def import_csv(
+    invocation: Invocation,
+    /,
+    *,
+    file: str,
+    name: LimitName,
+    **manner: bool,
+) -> None:
+    """Take over a CSV file with two columns: mailbox and limit.
+
+    The limit is a whole number or 'unlimited'. A line with headings may come first. '-' reads
+    standard input. A mistake is named by line and column, and nothing is set.
+
+    Example: sendlimit import csv limits.csv --limit mailbox.recipients_per_hour
+    """
+    if name.scope is not Scope.MAILBOX:
+        raise click.BadParameter(
+            f"{name} is not a limit of a mailbox; allowed: mailbox.NAME", param_hint="--limit"
+        )
+    source = "standard input" if file == "-" else file
+    with click.open_file(file, "rb") as opened:
+        content = opened.read()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SendlimitError(
+            f"{source}: is not UTF-8: {error.reason} at byte {error.start}"
+        ) from error
+    reading = listed.read(text, source, name, invocation.config.identity.default_domain)
+    _import(invocation, source, reading, Manner(**manner))
+
+
+def _rows(url: str, password_file: Path | None, table: str) -> list[dict[str, object]]:
+    """Read a table of the other program."""
+    try:
+        location = parse_url(url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--from-url") from error
+    if password_file is not None:
+        password = secret(password_file, "--from-password-file")
+    else:
+        password = (location.password or "") if isinstance(location, MariaDBLocation) else ""
+    return read_table(location, password, table)
+
+
+def _import(invocation: Invocation, source: str, reading: Reading, manner: Manner) -> None:
+    """Show what was read beside what is set, ask, and set it."""
+    if manner.as_json and not (manner.dry_run or manner.yes):
+        raise click.UsageError("--json does not ask: say --yes or --dry-run, too")
+    at = invocation.now()
+    reason, set_by = f"imported from {source}"[:_REASON_MAX], who_runs_this()
+    with invocation.database() as connection:
+        existing = lasting(connection)
+        planned = plan(reading.settings, existing, replace=manner.replace)
+        if not manner.as_json:
+            _show(planned, reading, _rules(invocation, existing))
+            if not planned.changes:
+                tell("there is nothing to set")
+                return
+            if manner.dry_run:
+                tell("nothing was changed (--dry-run)")
+                return
+            if not manner.yes:
+                ask(f"Set these limits ({len(planned.changes)})?")
+        if not manner.dry_run:
+            changes = [
+                (Override(change.setting, reason, set_by, at), change.before)
+                for change in planned.changes
+            ]
+            set_overrides(connection, changes)
+    if manner.as_json:
+        record = _record(source, planned, reading, _rules(invocation, existing))
+        print_json({**record, "applied": not manner.dry_run})
+    else:
+        tell(f"limits that were set: {len(planned.changes)} ({reason}); see 'sendlimit limit list'")
+
+
+def _rules(invocation: Invocation, existing: Mapping[tuple[str, LimitName], Override]) -> Rules:
+    """Return what holds without boosts."""
+    return Rules(invocation.file_settings).with_rows(row.setting for row in existing.values())
+
+
+def _show(planned: Plan, reading: Reading, rules: Rules) -> None:
+    """Print a table for each limit, then what can't be said here."""
+    after = [
+        *((change.setting, number(change.setting.max)) for change in planned.changes),
+        *((kept.setting, f"kept, not {number(kept.setting.max)}") for kept in planned.kept),
+    ]
+    by_name: dict[LimitName, list[tuple[str, str, str]]] = {}
+    for setting, word in sorted(after, key=lambda pair: pair[0].subject):
+        row = (setting.subject, _in_force(setting, rules), word)
+        by_name.setdefault(setting.name, []).append(row)
+    for name, rows in sorted(by_name.items()):
+        print_table((str(name), ">|BEFORE", ">|AFTER"), rows)
+        say("")
+    if planned.kept:
+        tell(f"overrides that are kept: {len(planned.kept)} (--replace replaces them)")
+    if planned.unchanged:
+        tell(f"limits that are set like this already: {planned.unchanged}")
+    _remark("left out, nothing is set for it:", reading.left_out)
+    _remark("set, but it counts in another way now:", reading.different)
+
+
+def _remark(heading: str, remarks: Iterable[Remark]) -> None:
+    for number_of, remark in enumerate(remarks):
+        if not number_of:
+            say(heading)
+        examples = ", ".join(remark.subjects[:_EXAMPLES])
+        more = ", ..." if len(remark.subjects) > _EXAMPLES else ""
+        say(f"{len(remark.subjects):>6}  {remark.reason} ({examples}{more})")
+
+
+def _in_force(setting: Setting, rules: Rules) -> str:
+    won = rules.winner(setting.name, counted_sender(setting.name.scope, setting.subject))
+    return "unlimited" if won is None else f"{number(won[0].max)} ({won[1]})"
+
+
+def _record(source: str, planned: Plan, reading: Reading, rules: Rules) -> Mapping[str, object]:
+    return {
+        "source": source,
+        "changes": [_change_record(change, rules) for change in planned.changes],
+        "kept": [_change_record(change, rules) for change in planned.kept],
+        "unchanged": planned.unchanged,
+        "left_out": [_remark_record(remark) for remark in reading.left_out],
+        "different": [_remark_record(remark) for remark in reading.different],
+    }
+
+
+def _change_record(change: Change, rules: Rules) -> dict[str, object]:
+    setting = change.setting
+    won = rules.winner(setting.name, counted_sender(setting.name.scope, setting.subject))
+    return {
+        "subject": setting.subject,
+        "limit": str(setting.name),
+        "max": setting.max,
+        "max_before": won[0].max if won else None,
+        "origin_before": str(won[1]) if won else None,
+        "override_before": override_record(change.before) if change.before else None,
+    }
+
+
+def _remark_record(remark: Remark) -> dict[str, object]:
+    return {"reason": remark.reason, "subjects": list(remark.subjects)}

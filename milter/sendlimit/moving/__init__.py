@@ -1,0 +1,1 @@
+"""Moving in: another program's limits become settings, and the history becomes proposals. Pure."""

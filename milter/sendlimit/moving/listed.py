@@ -1,0 +1,118 @@
+"""A CSV file of mailboxes and limits as settings."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import TYPE_CHECKING
+
+from sendlimit.config.limits import MAX_LIMIT, UNLIMITED
+from sendlimit.errors import SendlimitError
+from sendlimit.limit import Setting
+from sendlimit.mailbox import sender_of
+from sendlimit.moving.reading import Reading, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sendlimit.limit import LimitName
+
+_DELIMITERS = ",;\t"
+_COLUMNS = 2
+_NUMBER = re.compile(r"[0-9]{1,20}")
+_SHOWN = 20
+
+
+class _Wrong(Exception):  # noqa: N818 - says what a cell is
+    """A cell that is not as it should be: its column, and why."""
+
+
+def read(text: str, file: str, name: LimitName, default_domain: str) -> Reading:
+    """Make settings of the lines of a file.
+
+    A first line without a number is a heading. Cells are parted by ",", ";" or tabs.
+
+    Args:
+        text: of the file.
+        file: its name, for errors.
+        name: the limit that the numbers are.
+        default_domain: of a mailbox that has none.
+
+    Raises:
+        SendlimitError: with a sentence for each wrong line, up to 20.
+    """
+    settings: list[Setting] = []
+    problems: list[str] = []
+    lines: dict[str, int] = {}
+    for line, cells in _lines(text, file):
+        try:
+            mailbox = _mailbox(cells, default_domain)
+            _check_once(mailbox, lines.setdefault(mailbox, line), line)
+            settings.append(Setting(mailbox, name, _limit(cells[1])))
+        except _Wrong as wrong:
+            column, why = wrong.args
+            problems.append(f"{file}: line {line}, column {column}: {why}")
+    if len(problems) > _SHOWN:
+        problems[_SHOWN:] = [f"{file}: and {len(problems) - _SHOWN} more"]
+    if problems:
+        raise SendlimitError("\n".join(problems))
+    return Reading(in_order(settings))
+
+
+def _lines(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield lines with something in them, by their number, without a heading."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=first.count)
+    file_lines = io.StringIO(text, newline="")
+    reader = csv.reader(file_lines, delimiter=delimiter, skipinitialspace=True, strict=True)
+    seen = 0
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if not any(cells):
+                continue
+            seen += 1
+            if seen > 1 or not _is_heading(cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise SendlimitError(f"{file}: line {reader.line_num}: {error}") from error
+
+
+def _is_heading(cells: list[str]) -> bool:
+    """Tell whether a first line names columns: a limit has a digit or is unlimited."""
+    return (
+        len(cells) == _COLUMNS
+        and "@" not in cells[0]
+        and cells[1].lower() != UNLIMITED
+        and not any(char.isdigit() for char in cells[1])
+    )
+
+
+def _mailbox(cells: list[str], default_domain: str) -> str:
+    if len(cells) != _COLUMNS:
+        raise _Wrong(len(cells), f"the line has {len(cells)} columns; allowed: mailbox, limit")
+    login = cells[0]
+    if not login.strip("@"):
+        raise _Wrong(1, "the mailbox is missing")
+    if login.startswith("@") or login == "*" or ("@" not in login and "." in login):
+        raise _Wrong(
+            1, f"{login!r} is not a mailbox; for domains and everyone use 'sendlimit limit set'"
+        )
+    return sender_of(login, default_domain).mailbox
+
+
+def _check_once(mailbox: str, first: int, line: int) -> None:
+    if first != line:
+        raise _Wrong(1, f"{mailbox!r} is on line {first} already")
+
+
+def _limit(cell: str) -> int | None:
+    if cell.lower() == UNLIMITED:
+        return None
+    if not (_NUMBER.fullmatch(cell) and int(cell) <= MAX_LIMIT):
+        raise _Wrong(
+            2,
+            f"{cell!r} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or {UNLIMITED}",
+        )
+    return int(cell)

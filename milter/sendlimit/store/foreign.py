@@ -1,0 +1,64 @@
+"""Read a table of another program's database; nothing in it is changed."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pymysql.cursors import DictCursor
+
+from sendlimit.errors import StoreUnavailable
+from sendlimit.store.connection import mariadb_errors, open_mariadb, sqlite_errors
+from sendlimit.store.location import SQLiteLocation
+
+if TYPE_CHECKING:
+    from sendlimit.store.location import Location, MariaDBLocation
+
+# All columns: which there are differs between the program's releases.
+_ALL = "SELECT * FROM `{table}`"
+
+
+def read_table(location: Location, password: str, table: str) -> list[dict[str, Any]]:
+    """Return all rows of a table, each by the names of its columns.
+
+    Args:
+        location: SQLite's file, or a database of MariaDB or MySQL; of several hosts the first.
+        password: "" where the server asks for none.
+        table: its name, which comes from our code.
+
+    Raises:
+        StoreError: the database can't be reached, or has no such table.
+    """
+    statement = _ALL.format(table=table)
+    if isinstance(location, SQLiteLocation):
+        return _read_sqlite(location, statement)
+    return _read_mariadb(location, password, statement)
+
+
+def _read_sqlite(location: SQLiteLocation, statement: str) -> list[dict[str, Any]]:
+    with sqlite_errors(location):
+        connection = sqlite3.connect(f"file:{quote(location.path)}?mode=ro", uri=True)
+        try:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(statement)]
+        finally:
+            connection.close()
+
+
+def _read_mariadb(location: MariaDBLocation, password: str, statement: str) -> list[dict[str, Any]]:
+    try:
+        with mariadb_errors(location):
+            connection = open_mariadb(location, password, location.hosts[0], collation=None)
+    except RuntimeError as error:
+        # PyMySQL can't do caching_sha2_password of MySQL 8 without another library.
+        raise StoreUnavailable(
+            f"{location}: {error}; connect through its socket ('?unix_socket=PATH')"
+        ) from error
+    try:
+        with mariadb_errors(location), connection.cursor(DictCursor) as cursor:
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+    finally:
+        connection.close()

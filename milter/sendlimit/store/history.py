@@ -1,0 +1,77 @@
+"""The commands' way to the history: what er_counter has of past periods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.store.sqltime import from_sql, to_sql
+
+if TYPE_CHECKING:
+    from sendlimit.limit import LimitName
+    from sendlimit.store.connection import Connection
+
+# Along the primary key of er_counter. Rows with 0 are what was given back.
+_IN_TIME = " AND unit = %s AND `window` = %s AND period_start >= %s AND period_start < %s"
+_OF_SCOPE = " FROM er_counter WHERE scope = %s" + _IN_TIME + " AND used > 0"
+_AMOUNTS = "SELECT used, COUNT(*)" + _OF_SCOPE + " GROUP BY used"
+_BUSIEST = "SELECT subject, MAX(used)" + _OF_SCOPE + " GROUP BY subject"
+_FIRST = "SELECT MIN(period_start), COUNT(DISTINCT period_start)" + _OF_SCOPE
+_ABOVE = (
+    "SELECT subject, MAX(used), COUNT(*)"
+    + _OF_SCOPE
+    + " AND used > %s GROUP BY subject ORDER BY MAX(used) DESC, subject"
+)
+_REFUSED = "SELECT COUNT(DISTINCT subject) FROM er_refusal WHERE scope = %s" + _IN_TIME  # noqa: S608 - constants
+
+
+class Span(NamedTuple):
+    """Whose counts of which time.
+
+    Attributes:
+        name: scope, unit and window.
+        since, until: periods that begin at since or later, and before until; seconds since 1970.
+    """
+
+    name: LimitName
+    since: int
+    until: int
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        """As the statements take them."""
+        scope, unit, window = self.name
+        return (str(scope), str(unit), str(window), to_sql(self.since), to_sql(self.until))
+
+
+class Above(NamedTuple):
+    """A subject that was above a number: its highest count, and in how many periods."""
+
+    subject: str
+    busiest: int
+    periods: int
+
+
+def amounts(connection: Connection, span: Span) -> dict[int, int]:
+    """Return how many periods of all subjects had each count; those with 0 are left out."""
+    return {row[0]: row[1] for row in connection.execute(_AMOUNTS, span.params)}
+
+
+def busiest(connection: Connection, span: Span) -> dict[str, int]:
+    """Return the highest count of each subject that has any."""
+    return {row[0]: row[1] for row in connection.execute(_BUSIEST, span.params)}
+
+
+def beginning(connection: Connection, span: Span) -> tuple[int, int] | None:
+    """Return the first period with mail and how many there are; None without any."""
+    ((first, count),) = connection.execute(_FIRST, span.params)
+    return None if first is None else (from_sql(first), count)
+
+
+def above(connection: Connection, span: Span, count: int) -> list[Above]:
+    """Return the subjects that had more than a count in a period, the highest first."""
+    return [Above(*row) for row in connection.execute(_ABOVE, (*span.params, count))]
+
+
+def refused_subjects(connection: Connection, span: Span) -> int:
+    """Return how many subjects were refused by this limit."""
+    return int(connection.execute(_REFUSED, span.params)[0][0])
