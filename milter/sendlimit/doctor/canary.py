@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 CANARY = "canary@sendlimit.invalid"
 """A login that nobody can have: .invalid is reserved (RFC 2606)."""
 
-SETTLES_S = 5.0
+_COUNTED_S = 2.0
+"""The answer comes after the commit; another node of a cluster may show it a moment later."""
+_GIVEN_BACK_S = 5.0
 _POLL_S = 0.02
 _CLOCKS_APART_S = 60
 # All days together: the daemon may be in another one than we are.
@@ -39,14 +41,13 @@ _MACROS = {
 _LIKE_ALL = "so it would be with everybody's mail"
 
 
-def canary(connection: Connection, spec: str, now: int, settles_s: float = SETTLES_S) -> Check:
+def canary(connection: Connection, spec: str, now: int) -> Check:
     """Begin a mail through the daemon's socket and give it up.
 
     Args:
         connection: to the tables that the daemon should count in.
         spec: milter.socket.
         now: seconds since 1970.
-        settles_s: how long the tables may take to show it.
 
     Raises:
         StoreError: the tables can't be read.
@@ -56,7 +57,7 @@ def canary(connection: Connection, spec: str, now: int, settles_s: float = SETTL
         with Conversation(*address_of(spec)) as conversation:
             answer = conversation.mail(CANARY, _MACROS)
             is_counted = answer.kind == "continue" and _waited(
-                lambda: _used(connection) == before + 1, settles_s
+                lambda: _used(connection) == before + 1, _COUNTED_S
             )
             conversation.abort()
     except OSError as failure:
@@ -66,8 +67,8 @@ def canary(connection: Connection, spec: str, now: int, settles_s: float = SETTL
     if not is_counted:
         is_refused = answer.kind == "refused" or _was_refused(connection, now)
         return _uncounted(answer, spec, is_refused=is_refused)
-    if not _waited(lambda: _used(connection) == before, settles_s):
-        problem = f"it was counted and not given back within {settles_s:g} s"
+    if not _waited(lambda: _used(connection) == before, _GIVEN_BACK_S):
+        problem = f"it was counted and not given back within {_GIVEN_BACK_S:g} s"
         remedy = f"sendlimit usage reset {CANARY} --yes; if it stays: journalctl -u sendlimit -n 50"
         why = "mail that is not sent would use up limits"
         return found("canary", error("canary-kept", spec, problem, why, remedy))

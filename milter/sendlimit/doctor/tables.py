@@ -40,7 +40,9 @@ SELECT MAX(period_start) FROM er_counter
 _LAST_BATCH = "SELECT MAX(last_at) FROM er_committer WHERE batch > 0"
 _LAST_REFUSAL = "SELECT MAX(last_at) FROM er_refusal"
 
-_UNCOUNTED = "mail is accepted uncounted until then (or refused: store.on_failure), and booked later"
+_UNCOUNTED = (
+    "mail is accepted uncounted until then (or refused: store.on_failure), and booked later"
+)
 
 
 def unreachable(location: Location, failure: Exception) -> Check:
