@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sendlimit.doctor import reach
 from sendlimit.doctor.reach import daemon_answers, obstacle
 
 
@@ -79,3 +80,63 @@ def test_obstacle(folder: Path) -> None:
     assert (
         obstacle(path, "no-such-group") == "there is no group no-such-group (milter.socket_group)"
     )
+
+
+_SPEC = "unix:/s"
+
+
+@pytest.mark.parametrize(
+    ("failure", "remedy"),
+    [
+        (FileNotFoundError(2, "No such file"), "systemctl start sendlimit"),
+        (ConnectionRefusedError(111, "refused"), "systemctl start sendlimit"),
+        (PermissionError(13, "denied"), "run this as root"),
+        (TimeoutError("timed out"), "systemctl restart sendlimit"),
+    ],
+    ids=["nobody", "dead", "stranger", "hangs"],
+)
+def test_daemon(monkeypatch: pytest.MonkeyPatch, failure: OSError, remedy: str) -> None:
+    """Why a daemon does not answer decides what mends it."""
+
+    def fail(*_address: object) -> bool:
+        raise failure
+
+    monkeypatch.setattr(reach, "daemon_answers", fail)
+
+    (finding,) = reach.daemon(_SPEC, socket.AF_UNIX, "/s").findings
+
+    assert finding.remedy.startswith(remedy)
+
+
+def test_daemon_is_somebody_else(folder: Path) -> None:
+    """A program that is no milter on the socket is told apart from no program."""
+    with listener(folder / "s", b"220 mail.example.org ESMTP\r\n"):
+        (finding,) = reach.daemon(_SPEC, socket.AF_UNIX, str(folder / "s")).findings
+
+    assert "no milter" in finding.problem
+
+
+def test_attempt(folder: Path) -> None:
+    """In Postfix's place: the socket's mode counts for its user, and the chroot for the path."""
+    with listener(folder / "s", b"\x00\x00\x00\x0dO" + bytes(12)):
+        (folder / "s").chmod(0o666)
+        assert reach.attempt("unix:s", folder, is_chrooted=True) is None
+    (folder / "s").unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "s"))
+        server.listen()
+        (folder / "s").chmod(0o600)
+        assert reach.attempt("unix:s", folder, is_chrooted=False) == "Permission denied"
+        (folder / "s").chmod(0o666)
+        path = f"unix:{folder}/s"
+        assert reach.attempt(path, folder, is_chrooted=True) == "No such file or directory"
+
+
+def test_attempt_by_address() -> None:
+    """A TCP socket is asked by address; a port where nobody listens refuses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    endpoint = f"inet:127.0.0.1:{port}"
+
+    assert reach.attempt(endpoint, Path("/"), is_chrooted=False) == "Connection refused"
+    assert reach.attempt(f"inet:[::1]:{port}", Path("/"), is_chrooted=False) is not None

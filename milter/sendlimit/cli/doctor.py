@@ -157,7 +157,7 @@ class _Examination:
         seen = tables.traces(connection)
         yield tables.mail(seen, self._invocation.calendar, now, self._seen_within_s)
         if self._with_canary and not self._daemon.findings:
-            yield canary(connection, self._invocation.config.milter.socket, now)
+            yield canary(connection, self._invocation.config, now)
 
     def postfix_side(
         self, config_directory: Path | None, ispconfig_directory: Path | None

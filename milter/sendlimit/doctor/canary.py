@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, error, fine, found, warning
-from sendlimit.doctor.conversation import Answer, Conversation
+from sendlimit.doctor.conversation import TIMEOUT_S, Answer, Conversation
 from sendlimit.limit import Scope, Unit
 from sendlimit.listener import address_of
 from sendlimit.reply import UNAVAILABLE_TEXT
@@ -16,6 +16,7 @@ from sendlimit.window import Window
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sendlimit.config import Config
     from sendlimit.store.connection import Connection
 
 CANARY = "canary@sendlimit.invalid"
@@ -41,20 +42,22 @@ _MACROS = {
 _LIKE_ALL = "so it would be with everybody's mail"
 
 
-def canary(connection: Connection, spec: str, now: int) -> Check:
+def canary(connection: Connection, config: Config, now: int) -> Check:
     """Begin a mail through the daemon's socket and give it up.
 
     Args:
         connection: to the tables that the daemon should count in.
-        spec: milter.socket.
+        config: of the daemon.
         now: seconds since 1970.
 
     Raises:
         StoreError: the tables can't be read.
     """
+    spec = config.milter.socket
+    timeout_s = TIMEOUT_S + config.store.decision_timeout_s
     before = _used(connection)
     try:
-        with Conversation(*address_of(spec)) as conversation:
+        with Conversation(*address_of(spec), timeout_s) as conversation:
             answer = conversation.mail(CANARY, _MACROS)
             is_counted = answer.kind == "continue" and _waited(
                 lambda: _used(connection) == before + 1, _COUNTED_S

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT_S = 3.0
-"""For each answer; a daemon decides within store.decision_timeout_s, which is less by default."""
+"""For each answer, besides the time that the daemon may take to decide."""
 
 Address = str | tuple[str, int]
 

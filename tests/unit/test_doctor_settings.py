@@ -1,0 +1,84 @@
+"""What the doctor says about the configuration file."""
+
+from pathlib import Path
+
+import pytest
+
+from sendlimit.config import Config
+from sendlimit.doctor import settings
+from sendlimit.doctor.check import Check
+from sendlimit.limit import MESSAGES_PER_DAY
+
+
+def codes(check: Check) -> list[str]:
+    """What was found."""
+    return [finding.code for finding in check.findings]
+
+
+def test_file() -> None:
+    """A right file is fine; each problem of a wrong one is a finding, without its path again."""
+    path = Path("/etc/sendlimit.toml")
+    assert settings.file(path, []).message == str(path)
+
+    check = settings.file(path, [f"{path}: mode: is wrong", f"{path}: limits: are wrong"])
+
+    assert [finding.problem for finding in check.findings] == [
+        "mode: is wrong",
+        "limits: are wrong",
+    ]
+    assert check.has_errors
+
+
+@pytest.mark.parametrize(
+    ("config_mode", "secret_mode", "expected"),
+    [
+        (0o644, 0o640, []),
+        (0o646, 0o640, ["config-mode"]),
+        (0o640, 0o644, ["secret-mode"]),
+        (0o666, 0o602, ["config-mode", "secret-mode"]),
+    ],
+)
+def test_modes(tmp_path: Path, config_mode: int, secret_mode: int, expected: list[str]) -> None:
+    """Strangers may read the configuration, not write it; secrets are not theirs at all."""
+    path, secret = tmp_path / "sendlimit.toml", tmp_path / "the password"
+    for file, mode in ((path, config_mode), (secret, secret_mode)):
+        file.touch()
+        file.chmod(mode)
+    config = Config.model_validate(
+        {"store": {"url": "mariadb://a@b/c", "password_file": str(secret)}}
+    )
+
+    check = settings.modes(path, config)
+
+    assert codes(check) == expected
+    if "secret-mode" in expected:
+        assert check.findings[-1].remedy == f"chmod o= '{secret}'"
+
+
+def test_secrets(tmp_path: Path) -> None:
+    """The webhook's secret is one, too; a file that is not there is no stranger's."""
+    config = Config.model_validate(
+        {
+            "store": {"password_file": str(tmp_path / "none")},
+            "notify": {
+                "webhook_url": "https://hooks.example.org/",
+                "webhook_secret_file": str(tmp_path / "secret"),
+            },
+        }
+    )
+    (tmp_path / "sendlimit.toml").touch()
+
+    assert settings.secret_files(config) == [tmp_path / "none", tmp_path / "secret"]
+    assert codes(settings.modes(tmp_path / "sendlimit.toml", config)) == []
+
+
+def test_mode_and_limits() -> None:
+    """Observing and limiting nothing are warnings: that may be meant."""
+    path = Path("/etc/sendlimit.toml")
+    observing = settings.mode(Config(mode="observe"), path)
+    unlimited = settings.limits([])
+
+    assert (codes(observing), observing.has_errors) == (["observe"], False)
+    assert (codes(unlimited), unlimited.has_errors) == (["nothing-limited"], False)
+    assert settings.mode(Config(), path).message == "enforce"
+    assert settings.limits(MESSAGES_PER_DAY[:1]).message == "global.messages_per_day"
