@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sendlimit.config.sections import Milter as MilterSection
 
+_libmilter = Milter.milter  # the C module; our folder milter/ would shadow `import milter`
 NAME = "sendlimit"
 BACKLOG = 4096
 _ANSWERS_S = 1.0
@@ -108,8 +109,9 @@ class Listener:
         Raises:
             ListenError: libmilter could not open the socket.
         """
-        Milter.factory = factory
-        self._thread = threading.Thread(target=self._run, name="libmilter", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(factory,), name="libmilter", daemon=True
+        )
         before = os.umask(0o177)  # nobody else's until group and mode are set
         try:
             self._thread.start()
@@ -127,10 +129,13 @@ class Listener:
                     f" {error.strerror}; run the daemon as a member of that group"
                 ) from error
 
-    def _run(self) -> None:
+    def _run(self, factory: Callable[[], Milter.Base]) -> None:
         try:
-            Milter.setbacklog(BACKLOG)
-            Milter.runmilter(NAME, self._section.socket, 0, False)  # noqa: FBT003 - pymilter's order
+            _register(factory)
+            _libmilter.setconn(self._section.socket)
+            _libmilter.setbacklog(BACKLOG)
+            _libmilter.opensocket(False)  # noqa: FBT003 - pymilter's order
+            _libmilter.main()
         except BaseException as error:  # noqa: BLE001 - handed to the main thread
             self._failure = error
 
@@ -151,7 +156,7 @@ class Listener:
     def stop(self, wait_s: float) -> None:
         """Take no more connections; callbacks that run go on to their end."""
         # It waits for the thread that listens, which looks up every 5 s or at a connection.
-        stopper = threading.Thread(target=Milter.stop, name="stop", daemon=True)
+        stopper = threading.Thread(target=_libmilter.stop, name="stop", daemon=True)
         stopper.start()
         while stopper.is_alive():
             answers(self._section.socket)
@@ -177,3 +182,40 @@ class Listener:
                     f"{self._file}: milter.socket_group: there is no group {self._section.socket_group!r}"
                 ]
             ) from error
+
+
+def _register(factory: Callable[[], Milter.Base]) -> None:
+    """Tell libmilter what to call.
+
+    Milter.runmilter would do it, but has no session for a client that never negotiated, or that
+    goes on after its QUIT: its callbacks raise then, and the mail would be refused.
+    """
+
+    def of(ctx: Milter.Context) -> Milter.Base:
+        session = ctx.getpriv()
+        if session is None:
+            session = factory()
+            session._setctx(ctx)  # noqa: SLF001 - as pymilter's own callbacks do
+        return session
+
+    def close(ctx: Milter.Context) -> int:
+        session = ctx.getpriv()
+        if session is None:
+            return Milter.CONTINUE
+        try:
+            return session.close()
+        finally:
+            session._setctx(None)  # noqa: SLF001 - as above
+
+    _libmilter.set_envfrom_callback(lambda ctx, *octets: of(ctx).envfrom_bytes(*octets))
+    _libmilter.set_envrcpt_callback(lambda ctx, *octets: of(ctx).envrcpt_bytes(*octets))
+    _libmilter.set_eom_callback(lambda ctx: of(ctx).eom())
+    _libmilter.set_abort_callback(lambda ctx: of(ctx).abort())
+    _libmilter.set_close_callback(close)
+    # What raises below the session's own roof (R11).
+    _libmilter.set_exception_policy(Milter.CONTINUE)
+    _libmilter.register(
+        NAME,
+        data=lambda ctx: of(ctx).data(),
+        negotiate=lambda ctx, options: of(ctx).negotiate(options),
+    )

@@ -58,7 +58,7 @@ class Connection:
         """Negotiate."""
         self.session = session
         self.context = MilterContext()
-        session._setctx(self.context)  # type: ignore[attr-defined]
+        session._setctx(self.context)
         self.options = [0x1FF, offered, 0, 0]
         assert session.negotiate(self.options) == Milter.CONTINUE
 

@@ -73,7 +73,8 @@ def play(connection: Connection, *event: object) -> tuple[int, str | None]:
             return answer, reservation.sender.mailbox if sent and reservation else None
         case (str() as name, _):
             return int(getattr(connection.session, name)()), None
-    raise AssertionError(event)
+        case _:
+            raise AssertionError(event)
 
 
 @given(st.lists(_EVENTS, max_size=25))
