@@ -20,12 +20,14 @@ from rig.mariadb import PrivateMariaDB
 from rig.process import Process, accepts_connections, free_port, private_folder, running, wait_for
 from rig.scratch_system import ScratchSystem
 from rig.smtp import SmtpClient
+from sendlimit import __version__
 
 _ROOT = Path(__file__).parents[2]
 _RELEASED = ("LICENSE", "etc", "milter", "pyproject.toml", "script", "sql", "systemd")
 _LOCKS = ("requirements-build.lock", "requirements-run.lock")
 _RELEASE = "/srv/sendlimit"
 _INSTALL = f"{_RELEASE}/script/install"
+_UNINSTALL_OF_RELEASE = f"{_RELEASE}/script/uninstall"
 _UNINSTALL = "/opt/sendlimit/script/uninstall"
 _SOCKET = "/var/spool/postfix/sendlimit/milter.sock"
 _OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/srv/distributions"}
@@ -202,15 +204,32 @@ def _put_built(system: ScratchSystem, built: Path) -> None:
     shutil.copytree(built, system.path("/opt/sendlimit") / built.name, symlinks=True)
 
 
+def _put_older(system: ScratchSystem, built: Path) -> None:
+    """Turn the release into one of version 0.0.1, and put what was built there as that."""
+    module = Path("milter/sendlimit/__init__.py")
+    _set_version(system.path(f"{_RELEASE}/{module}"))
+    name = re.search(r"would build (\S+)", system.run(_INSTALL, "--dry-run").stdout)
+    assert name is not None
+    older = system.path(f"/opt/sendlimit/{name[1]}")
+    shutil.copytree(built, older, symlinks=True)
+    _set_version(next(older.glob("lib/python3*/site-packages/sendlimit/__init__.py")))
+    program = older / "bin/sendlimit"
+    program.write_text(program.read_text().replace(built.name, name[1]))
+
+
+def _set_version(module: Path) -> None:
+    text = re.sub(r"^(__version__ = ).*", r'\1"0.0.1"', module.read_text(), flags=re.MULTILINE)
+    module.write_text(text)
+
+
 @pytest.mark.postfix
-@pytest.mark.timeout(300)  # it compiles, on machines that are busy
 def test_mail_is_limited_across_an_upgrade_and_in_the_end_nothing_is_left(
-    server: _Server, built: Path
+    server: _Server, built: Path, release: Path
 ) -> None:
     """Installed, it limits; upgraded, it still knows; uninstalled, all is as it was."""
     system = server.system
     before = _files(system)
-    _put_built(system, built)
+    _put_older(system, built)
 
     installed = system.run(_INSTALL, env=_OFFLINE).stdout
 
@@ -227,13 +246,15 @@ def test_mail_is_limited_across_an_upgrade_and_in_the_end_nothing_is_left(
         assert server.send(3) == [250, 250, 450]
     settings = config.read_bytes()
 
-    version = system.path(f"{_RELEASE}/milter/sendlimit/__init__.py")
-    version.write_text(version.read_text().replace('__version__ = "', '__version__ = "9.'))
+    assert system.run("sendlimit", "--version").stdout == "sendlimit 0.0.1\n"
+    shutil.rmtree(system.path(_RELEASE))
+    shutil.copytree(release, system.path(_RELEASE))
+    _put_built(system, built)
     upgraded = system.run(_INSTALL, env=_OFFLINE).stdout
 
     assert "keep /etc/sendlimit/sendlimit.toml" in upgraded
-    assert "sendlimit 9." in system.run("sendlimit", "--version").stdout
-    assert not system.path(f"/opt/sendlimit/{built.name}").exists()
+    assert system.run("sendlimit", "--version").stdout == f"sendlimit {__version__}\n"
+    assert list(system.path("/opt/sendlimit").glob("0.0.1-*")) == []
     assert config.read_bytes() == settings
     with server.running_daemon():
         assert server.send(1) == [450]
@@ -249,7 +270,7 @@ def test_mail_is_limited_across_an_upgrade_and_in_the_end_nothing_is_left(
     assert config.read_bytes() == settings
 
     # As an admin does who has uninstalled before: there is no installed uninstall any more.
-    system.run(f"{_RELEASE}/script/uninstall", "--purge")
+    system.run(_UNINSTALL_OF_RELEASE, "--purge")
 
     assert _traces(before, _files(system)) == set()
 
@@ -330,12 +351,37 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(system: ScratchSyste
 
     said = (
         system.run(_INSTALL, "--dry-run").stdout
-        + system.run(f"{_RELEASE}/script/uninstall", "--dry-run", "--purge").stdout
+        + system.run(_UNINSTALL_OF_RELEASE, "--dry-run", "--purge").stdout
     )
 
     for words in ("build ", "write /etc/sendlimit/sendlimit.toml", "make or upgrade the tables"):
         assert f"would {words}" in said
     assert _traces(before, _files(system)) == set()
+
+
+@pytest.mark.parametrize(
+    ("preparation", "command", "exit_code", "words"),
+    [
+        ("true", f"{_INSTALL} --mariadb", 1, "no MariaDB listens on /run/mysqld/mysqld.sock"),
+        ("sed -i /^postfix:/d /etc/group", _INSTALL, 1, "install Postfix first"),
+        ("postconf -e queue_directory=/srv/q", _INSTALL, 1, "queue_directory is /srv/q"),
+        ("chmod 755 /srv", f"setpriv --reuid=nobody {_INSTALL}", 1, "run it as root"),
+        ("true", f"{_INSTALL} --attach", 2, "usage: script/install"),
+        ("true", f"{_UNINSTALL_OF_RELEASE} --root", 1, "--root needs a folder"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_before_anything_is_changed(
+    server: _Server, preparation: str, command: str, exit_code: int, words: str
+) -> None:
+    """The reason is said, and no file is different."""
+    server.system.run("sh", "-c", preparation)
+    before = _files(server.system)
+
+    done = server.system.run(*command.split(), check=False)
+
+    assert done.returncode == exit_code
+    assert words in done.stdout
+    assert _traces(before, _files(server.system)) == set()
 
 
 def test_settings_that_the_new_release_refuses_stop_the_upgrade(
@@ -398,6 +444,7 @@ def test_a_bare_tree_is_filled_and_emptied_again(system: ScratchSystem, built: P
     (tree / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (tree / "etc/group").write_text("root:x:0:\npostfix:x:4242:\n")
     shutil.copytree(built, tree / "opt/sendlimit" / built.name, symlinks=True)
+    (tree / "opt/sendlimit/current/bin").mkdir(parents=True)  # as an installation by hand has it
 
     said = system.run(_INSTALL, "--root", "/srv/tree", env=_OFFLINE).stdout
 
@@ -409,8 +456,10 @@ def test_a_bare_tree_is_filled_and_emptied_again(system: ScratchSystem, built: P
     assert (tree / "usr/local/bin/sendlimit").readlink() == Path(
         "/opt/sendlimit/current/bin/sendlimit"
     )
+    assert (tree / "opt/sendlimit/current").readlink() == Path(built.name)
+    assert not (tree / "opt/sendlimit/0-by-hand").exists()
     assert not system.path("/etc/sendlimit").exists()
-    system.run(f"{_RELEASE}/script/uninstall", "--root", "/srv/tree", "--purge")
+    system.run(_UNINSTALL_OF_RELEASE, "--root", "/srv/tree", "--purge")
     names = {path.name for path in tree.rglob("*") if not path.is_dir()}
     assert {name for name in names if not name.endswith("-")} - {".pwd.lock"} == {
         *("passwd", "group", "shadow", "gshadow")
