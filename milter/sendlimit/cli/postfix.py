@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sendlimit.cli.admin import ask
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import print_json, print_table, say, tell
 from sendlimit.config import Config
-from sendlimit.errors import ConfigError, PostfixError
+from sendlimit.errors import ConfigError
 from sendlimit.postfix.apply import apply_attach, apply_detach
 from sendlimit.postfix.attachment import FileChange, Plan, plan_attach, plan_detach
 from sendlimit.postfix.backup import Backup
@@ -160,7 +160,7 @@ def _is_agreed(plan: Plan, *, dry_run: bool, yes: bool) -> bool:
     """Show the plan and ask whether to carry it out.
 
     Raises:
-        PostfixError: nobody can be asked, or the answer is no.
+        SendlimitError: nobody can be asked, or the answer is no.
     """
     for change in plan.changes:
         say(*difference(change))
@@ -170,10 +170,7 @@ def _is_agreed(plan: Plan, *, dry_run: bool, yes: bool) -> bool:
         return False
     if yes:
         return True
-    if not sys.stdin.isatty():
-        raise PostfixError("nothing was changed: nobody can be asked here, so say --yes")
-    if not click.confirm("Change these files?", err=True):
-        raise PostfixError("nothing was changed")
+    ask("Change these files?")
     return True
 
 
