@@ -91,8 +91,10 @@ def test_deadlocks(scene: Scene, other: Cursor) -> None:
     with scene.unnoticed() as traffic:
         for _ in range(20):
             other.execute("START TRANSACTION")
-            other.execute("UPDATE er_counter SET used = used WHERE subject = %s", (scene.login,))
             try:
+                other.execute(
+                    "UPDATE er_counter SET used = used WHERE subject = %s", (scene.login,)
+                )
                 other.execute(LATCH)
                 other.execute("COMMIT")
             except pymysql.OperationalError:
