@@ -1,20 +1,96 @@
-"""24 hours in small: ten seconds of `script/bench --soak`."""
+"""A day in small: steady mail with all endings mixed leaves no trace but the right counts."""
 
 from pathlib import Path
 
 import pytest
-from bench.soak import soak
+from bench import load
 
 from rig.counters import in_mariadb
 from rig.mariadb import Database, PrivateMariaDB
+from rig.postfix import PrivatePostfix
+from rig.process import wait_for
+from rig.smtp import SmtpClient
+from rig.stage import DECISION_TIMEOUT_S, Scene, Staged
+from rig.traffic import Traffic, unharmed
 
-SECONDS = 10
+pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
+
+WARM_UP_S = 4
+MORE_MEMORY_KB = 6000
+"""What Python's allocator and libmilter's workers may still take after the warm-up."""
 
 
-@pytest.mark.mariadb
-def test_steady_mail(folder: Path, mariadb: PrivateMariaDB, database: Database) -> None:
-    """After steady mail with all endings memory, threads, descriptors and counters are right."""
-    found = soak(folder, in_mariadb(mariadb, database), seconds=SECONDS)
+class Footprint:
+    """Memory, threads and descriptors of a process."""
 
-    assert found.load.decisions > SECONDS * 10
-    assert found.most.descriptors > found.after.descriptors
+    def __init__(self, pid: int) -> None:
+        """Look at a process."""
+        status = Path(f"/proc/{pid}/status").read_text().splitlines()
+        found = dict(line.split(":\t", 1) for line in status)
+        self.memory_kb = int(found["VmRSS"].split()[0])
+        self.threads = int(found["Threads"])
+        self.descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+@pytest.mark.parametrize(
+    "seconds", [10, pytest.param(180, marks=[pytest.mark.soak, pytest.mark.timeout(400)])]
+)
+def test_soak(
+    stage: Staged,
+    mariadb: PrivateMariaDB,
+    database: Database,
+    postfix: PrivatePostfix,
+    seconds: int,
+) -> None:
+    """Memory, threads and descriptors are where they were; every counter is right."""
+    with stage(in_mariadb(mariadb, database)) as scene:
+        warm_up = put_load(postfix, WARM_UP_S)
+        before = Footprint(scene.daemon.process.pid)
+        with Traffic(scene.port, scene.login, clients=3) as traffic:
+            result = put_load(postfix, seconds)
+        at_peace(scene, before)
+
+        unharmed(traffic, DECISION_TIMEOUT_S)
+        assert (result.errors, result.refused, result.unfinished) == (0, 0, 0)
+        accepted = traffic.accepted + result.endings["eom"] + warm_up.endings["eom"]
+        for window in ("day", "ever"):
+            scene.store.wait_until_used("*", accepted, window=window)
+        scene.store.wait_until_used(scene.login, traffic.accepted)
+        assert sum_of_mailboxes(scene) == accepted
+        assert not scene.daemon.lines("fault|Traceback|store-down|accepted-on-failure")
+
+
+def put_load(postfix: PrivatePostfix, seconds: int) -> load.LoadResult:
+    """Let many mailboxes send, give up and hang up at a steady rate."""
+    return load.run(
+        f"unix:{postfix.milter_socket}",
+        seconds=seconds,
+        connections=20,
+        rate=100,
+        mailboxes=200,
+        endings="6,2,1",
+        mails_per_connection=7,
+    )
+
+
+def at_peace(scene: Scene, before: Footprint) -> None:
+    """Wait until threads and descriptors are as before, and compare the memory."""
+    with SmtpClient(scene.port) as client:  # Postfix' smtpd of before may still be connected
+        client.quit()
+
+    def as_before() -> bool:
+        after = Footprint(scene.daemon.process.pid)
+        return after.descriptors <= before.descriptors + 2 and after.threads <= before.threads + 2
+
+    wait_for(as_before, 30, "threads and descriptors as before")
+    after = Footprint(scene.daemon.process.pid)
+    assert after.memory_kb <= before.memory_kb + MORE_MEMORY_KB
+
+
+def sum_of_mailboxes(scene: Scene) -> int:
+    """Return what all mailboxes have sent."""
+    ((total,),) = scene.store.query(
+        "SELECT SUM(used) FROM er_counter"
+        " WHERE scope = 'mailbox' AND unit = 'messages' AND `window` = 'day'"
+    )
+    return int(total)
