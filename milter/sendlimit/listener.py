@@ -2,6 +2,10 @@
 
 libmilter handles signals by itself in the thread that runs it, so that is not the main
 thread. It removes a socket that another daemon still uses, so that is looked at before.
+
+A unix socket gets its name when libmilter works, with group and mode set. Whoever finds it may
+send signals: one that comes while libmilter starts its signal thread is taken by that thread,
+and SIGHUP would end it.
 """
 
 from __future__ import annotations
@@ -32,6 +36,10 @@ BACKLOG = 4096
 _ANSWERS_S = 1.0
 _STARTS_S = 10.0
 _POLL_S = 0.01
+_UNNAMED = ".new"
+_OPTNEG = b"\0\0\0\x0dO" + b"\0\0\0\x06" + b"\0\0\x01\xff" + b"\0\x1f\xff\xff"
+"""The first packet of a milter conversation as Postfix sends it: version 6, actions, protocol."""
+_QUIT = b"\0\0\0\x01Q"
 _INET = re.compile(r"inet6?:(?P<port>\d+)@\[?(?P<host>[^\]]+)\]?")
 
 
@@ -58,6 +66,21 @@ def answers(spec: str) -> bool:
         return True
 
 
+def negotiates(spec: str) -> bool:
+    """Say whether a milter answers on a socket, not only its backlog."""
+    family, address = address_of(spec)
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(_ANSWERS_S)
+        try:
+            probe.connect(address)
+            probe.sendall(_OPTNEG)
+            answer = probe.recv(1)
+            probe.sendall(_QUIT)
+        except OSError:
+            return False
+        return bool(answer)
+
+
 class Listener:
     """The socket and libmilter's thread; one in a process, as libmilter allows no second."""
 
@@ -68,6 +91,8 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._lock: int | None = None
+        self._unnamed = None if section.path is None else Path(f"{section.path}{_UNNAMED}")
+        self._spec = section.socket if self._unnamed is None else f"unix:{self._unnamed}"
 
     def claim(self) -> None:
         """Make sure that nobody else listens; remove what a dead daemon left.
@@ -102,6 +127,7 @@ class Listener:
                 [f"{self._file}: milter.socket: {path} exists and is not a socket; remove it"]
             )
         path.unlink(missing_ok=True)
+        Path(f"{path}{_UNNAMED}").unlink(missing_ok=True)
 
     def start(self, factory: Callable[[], Milter.Base]) -> None:
         """Listen; return when connections are taken.
@@ -118,21 +144,26 @@ class Listener:
             self._wait()
         finally:
             os.umask(before)
-        path = self._section.path
-        if path is not None:
-            try:
-                os.chown(path, -1, self._group())
-                path.chmod(int(self._section.socket_mode, 8))
-            except OSError as error:
-                raise ListenError(
-                    f"milter.socket_group: can't give {path} to group {self._section.socket_group}:"
-                    f" {error.strerror}; run the daemon as a member of that group"
-                ) from error
+        if self._section.path is not None and self._unnamed is not None:
+            self._name(self._unnamed, self._section.path)
+
+    def _name(self, unnamed: Path, path: Path) -> None:
+        """Give a socket that works its group, its mode and its name."""
+        try:
+            os.chown(unnamed, -1, self._group())
+            unnamed.chmod(int(self._section.socket_mode, 8))
+            unnamed.replace(path)
+        except OSError as error:
+            unnamed.unlink(missing_ok=True)
+            raise ListenError(
+                f"milter.socket_group: can't give {path} to group {self._section.socket_group}:"
+                f" {error.strerror}; run the daemon as a member of that group"
+            ) from error
 
     def _run(self, factory: Callable[[], Milter.Base]) -> None:
         try:
             _register(factory)
-            _libmilter.setconn(self._section.socket)
+            _libmilter.setconn(self._spec)
             _libmilter.setbacklog(BACKLOG)
             _libmilter.opensocket(False)  # noqa: FBT003 - pymilter's order
             _libmilter.main()
@@ -140,9 +171,9 @@ class Listener:
             self._failure = error
 
     def _wait(self) -> None:
-        """Wait until the socket answers, or libmilter has given up."""
+        """Wait until libmilter answers, or has given up."""
         deadline = time.monotonic() + _STARTS_S
-        while not answers(self._section.socket):
+        while not negotiates(self._spec):
             if not self.alive() or time.monotonic() > deadline:
                 raise ListenError(
                     f"milter.socket: can't listen on {self._section.socket}: {self._failure or 'no answer'}"

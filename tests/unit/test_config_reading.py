@@ -203,3 +203,15 @@ def test_any_values_are_a_config_or_a_sentence(document: dict[str, object]) -> N
         Config.model_validate(document)
     except ValidationError:
         return
+
+
+def test_socket_path_that_is_too_long(tmp_path: Path) -> None:
+    """A path that the system can't make a socket of is refused with the length that it may have."""
+    file = tmp_path / "sendlimit.toml"
+    file.write_text(f'[milter]\nsocket = "unix:/{"d" * 103}"\n')
+
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert caught.value.problems == [
+        f"{file}: milter.socket: has a path that is too long; allowed: 103 bytes"
+    ]

@@ -16,6 +16,8 @@ _SOCKET = re.compile(
     r"(?P<path>(?:unix|local):/.+)|inet:(?P<port>\d{1,5})@(?P<host>[^@\s\[\]]+)|inet6:(?P<port6>\d{1,5})@\[(?P<host6>[0-9a-fA-F:.]+)\]"
 )
 _PORT_MAX = 65535
+_PATH_MAX = 103
+"""unix(7): a socket's path has 107 bytes; the daemon makes it with four more at its end."""
 
 
 class Milter(Section):
@@ -39,6 +41,8 @@ class Milter(Section):
             raise ValueError(
                 f'{value!r} is not a socket; allowed: "unix:/PATH", "inet:PORT@ADDRESS", "inet6:PORT@[ADDRESS]"'
             )
+        if not port and len(value.partition(":")[2].encode()) > _PATH_MAX:
+            raise ValueError(f"has a path that is too long; allowed: {_PATH_MAX} bytes")
         return value
 
     @field_validator("socket_mode")
