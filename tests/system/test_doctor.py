@@ -334,6 +334,7 @@ BREAKAGES = {
             "mynetworks = 127.0.0.0/8 192.0.2.0/24",
             "smtpd_recipient_restrictions = permit_mynetworks",
         ),
+        lambda server: server.postfix.postconf("-e", "mynetworks = 127.0.0.0/8"),
     ),
     "database-gone": Breakage(
         "database",

@@ -4,15 +4,21 @@ import grp
 import os
 import pwd
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sendlimit.config.sections import Milter
 from sendlimit.doctor import reach
 from sendlimit.doctor.reach import daemon_answers, obstacle
+from sendlimit.postfix.findings import ServiceStatus
+from sendlimit.postfix.services import Role
+from sendlimit.postfix.snapshot import Service, Snapshot, TextFile
 
 
 @contextmanager
@@ -140,3 +146,70 @@ def test_attempt_by_address() -> None:
 
     assert reach.attempt(endpoint, Path("/"), is_chrooted=False) == "Connection refused"
     assert reach.attempt(f"inet:[::1]:{port}", Path("/"), is_chrooted=False) is not None
+
+
+@pytest.fixture
+def attached(folder: Path) -> tuple[Snapshot, ServiceStatus, Milter]:
+    """A chrooted service that asks a socket inside of its chroot, which Postfix may not use."""
+    path = folder / "sendlimit" / "s"
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+    path.chmod(0o600)
+    file = TextFile(path=folder / "main.cf", text="")
+    service = Service(key="smtp/inet", is_chrooted=True, overrides={}, effective={})
+    snapshot = Snapshot(
+        config_directory=folder,
+        is_chosen=False,
+        version="3.7.11",
+        queue_directory=folder,
+        multi_instance_directories="",
+        smtpd_milters="",
+        main_chain="",
+        non_smtpd_chain="",
+        services=(service,),
+        main_cf=file,
+        master_cf=file,
+        ispconfig_custom=None,
+    )
+    chain = ("unix:sendlimit/s",)
+    status = ServiceStatus(key="smtp/inet", role=Role.LIMITED, chain=chain, place=1)
+    return snapshot, status, Milter(socket=f"unix:{path}", socket_group="postfix")
+
+
+def test_reachable(
+    attached: tuple[Snapshot, ServiceStatus, Milter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without root's rights the modes tell; the remedy gives Postfix the directory and socket."""
+    snapshot, status, section = attached
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    (finding,) = reach.reachable(snapshot, [status], section).findings
+
+    assert finding.subject == "smtp/inet"
+    assert section.path is not None
+    assert str(section.path) in finding.problem
+    subprocess.run(["bash", "-c", finding.remedy], check=True)
+    assert reach.reachable(snapshot, [status], section).findings == ()
+
+
+def test_not_to_be_mended_by_modes(
+    attached: tuple[Snapshot, ServiceStatus, Milter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sockets elsewhere are not opened by chmod: folders above them may be closed on purpose."""
+    snapshot, status, _ = attached
+    monkeypatch.setattr(reach, "attempt", lambda *_place, **_how: "Permission denied")
+
+    for spec in ("unix:/root/s", "inet:10040@192.0.2.1"):
+        (finding,) = reach.reachable(snapshot, [status], Milter(socket=spec)).findings
+        assert finding.remedy.startswith("set milter.socket to")
+        assert "from inside of the chroot: Permission denied" in finding.problem
+
+
+def test_not_attached(attached: tuple[Snapshot, ServiceStatus, Milter]) -> None:
+    """A service that does not ask sendlimit is not tried."""
+    snapshot, status, section = attached
+
+    check = reach.reachable(snapshot, [replace(status, place=0)], section)
+
+    assert check.findings == ()

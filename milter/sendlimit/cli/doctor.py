@@ -175,7 +175,9 @@ class _Examination:
             yield postfix.unreadable(failure, str(config_directory or "Postfix"))
             return
         yield from postfix.judged(snapshot, statuses, faults)
-        if not self._daemon.findings and any(status.is_attached for status in statuses):
+        can_be_reached = not any(fault.code == "chroot" for fault in faults)
+        is_asked = any(status.is_attached for status in statuses)
+        if can_be_reached and is_asked and not self._daemon.findings:
             yield reach.reachable(snapshot, statuses, section)
         yield bypasses.networks(snapshot)
 
@@ -203,6 +205,7 @@ def _print(check: Check) -> None:
     if not check.findings:
         say(f"ok       {name} {check.message}")
     for finding in check.findings:
-        line = f"{finding.severity:<8} {name} {finding.subject}: {finding.problem}"
+        subject = "" if finding.subject == check.name else f"{finding.subject}: "
+        line = f"{finding.severity:<8} {name} {subject}{finding.problem}"
         say(line, style=_STYLES[finding.severity])
         say(f"           why:  {finding.why}", f"           mend: {finding.remedy}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,8 +92,8 @@ def _is_loopback(word: str) -> bool:
 
 
 def webmail(paths: Iterable[Path]) -> Check:
-    """Read the configurations of Roundcube that are there: does it log in to send."""
-    there = [path for path in paths if path.is_file()]
+    """Read the configurations of Roundcube that this user may read: does it log in to send."""
+    there = [path for path in paths if os.access(path, os.R_OK)]
     findings = tuple(
         warning(
             "webmail-login",
@@ -106,7 +107,7 @@ def webmail(paths: Iterable[Path]) -> Check:
     )
     if findings:
         return found("webmail", *findings)
-    return fine("webmail", "Roundcube logs in" if there else "no Roundcube found on this host")
+    return fine("webmail", "Roundcube logs in" if there else "no Roundcube found here")
 
 
 def _smtp_user(path: Path) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _POSTFIX = "postfix"
 _ATTEMPT_S = 10  # the child is ended then: it may hang in a name server
-_WHY = "mail passes uncounted, without a word to the user, until the daemon is asked again"
+_WHY = "nobody is limited meanwhile: Postfix lets all mail pass uncounted"
 
 
 def daemon_answers(family: socket.AddressFamily, address: Address) -> bool:
@@ -72,25 +72,23 @@ def daemon(spec: str, family: socket.AddressFamily, address: Address) -> Check:
 def reachable(snapshot: Snapshot, statuses: Iterable[ServiceStatus], section: Milter) -> Check:
     """Try from each attached service's place whether the daemon can be asked there."""
     chrooted = {service.key for service in snapshot.services if service.is_chrooted}
-    seen: dict[tuple[str, bool], str | None] = {}
-    findings: list[Finding] = []
+    places: dict[tuple[str, bool], list[str]] = {}
     for status in statuses:
-        if not status.is_attached:
-            continue
-        place = (status.chain[status.place - 1], status.key in chrooted)
-        if place not in seen:
-            endpoint, is_chrooted = place
-            seen[place] = _what_keeps_out(
-                endpoint, snapshot.queue_directory, section, is_chrooted=is_chrooted
-            )
-        if (problem := seen[place]) is not None:
-            findings.append(
-                error("unreachable", status.key, problem, _WHY, _way_in(section, snapshot))
-            )
+        if status.is_attached:
+            endpoint = status.chain[status.place - 1]
+            places.setdefault((endpoint, status.key in chrooted), []).append(status.key)
+    findings: list[Finding] = []
+    for (endpoint, is_chrooted), keys in places.items():
+        problem = _what_keeps_out(
+            endpoint, snapshot.queue_directory, section, is_chrooted=is_chrooted
+        )
+        if problem is not None:
+            remedy = _way_in(section, snapshot)
+            findings.append(error("unreachable", ", ".join(keys), problem, _WHY, remedy))
     if findings:
         return found("reachable", *findings)
     how = "tried as" if os.geteuid() == 0 else "by the modes, for"
-    inside = " inside of the chroot" if any(is_inside for _, is_inside in seen) else ""
+    inside = " inside of the chroot" if any(is_inside for _, is_inside in places) else ""
     return fine("reachable", f"{how} user {_POSTFIX}{inside}")
 
 

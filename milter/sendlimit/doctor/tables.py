@@ -163,7 +163,7 @@ def reload(config: Config, rows: Collection[tuple[object, ...]]) -> Check:
         "reload",
         warning(
             "old-limits",
-            "limits",
+            "reload",
             "the daemon has other limits than the file",
             "the file was changed and not loaded, or another daemon on this database has another",
             "systemctl reload sendlimit",
