@@ -209,8 +209,19 @@ class Committer:
                 corrections(hoped, wanted),
                 list(batch.owed.episodes.values()),
                 sorted(batch.owed.journals),
-            )
+            ),
+            lambda: self._promise(batch),
         )
+
+    def _promise(self, batch: Batch) -> None:
+        """Hand out the answers of a batch whose commit is on its way, and stand by them.
+
+        From here on they are owed: should the database lose the batch, they are booked.
+        """
+        self._hand_out(batch)
+        for answer in batch.answers:
+            batch.owed.add(answer.effects)
+        batch.questions, batch.answers = [], []
 
     def _recovered(self, batch: Batch, error: StoreError) -> bool:
         """Connect again after an error and learn the outcome; return whether the batch is in.
@@ -234,8 +245,16 @@ class Committer:
         return False
 
     def _finish(self, batch: Batch) -> None:
-        """Hand out the answers of a batch that is in; undo those that nobody waits for."""
+        """Note that a batch is in, and hand out what has not been handed out before."""
         self._number = batch.number
+        self._hand_out(batch)
+        self._backlog.booked(batch.owed)
+        if self._down_said:
+            self._down_said = False
+            self._observer.store_back(batch.owed.bookings)
+
+    def _hand_out(self, batch: Batch) -> None:
+        """Answer those who wait; undo what was decided for those who have left."""
         with self._ledger.mutex:
             for question, answer in zip(batch.questions, batch.answers, strict=True):
                 if question.abandoned:
@@ -245,10 +264,6 @@ class Committer:
                     question.answer = answer
         for question in batch.questions:
             question.wake.release()
-        self._backlog.booked(batch.owed)
-        if self._down_said:
-            self._down_said = False
-            self._observer.store_back(batch.owed.bookings)
 
     def _lose(self, questions: Sequence[Question]) -> None:
         """Let the callbacks go on without an answer."""

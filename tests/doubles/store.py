@@ -38,13 +38,18 @@ class Tables:
         return {key: used for key, used in self.counters.items() if used}
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 class ScriptedStore:
     """One connection to Tables; each verb fails as often as it was told to.
 
     Attributes:
         verbs: what was called, in order.
         away: nobody answers.
-        before: what to do first when a verb is called.
+        promises: a write says that its commit is on its way, as a single MariaDB server does.
+        before: what to do first when a verb is called; "promise" and "promised" are around a promise.
     """
 
     def __init__(self, tables: Tables | None = None) -> None:
@@ -52,6 +57,7 @@ class ScriptedStore:
         self.tables = tables or Tables()
         self.verbs: list[str] = []
         self.away = False
+        self.promises = False
         self.before: dict[str, Callable[[], None]] = {}
         self._faults: dict[str, list[tuple[BaseException, bool]]] = defaultdict(list)
         self._open = False
@@ -85,8 +91,12 @@ class ScriptedStore:
         usage = {key: self.tables.counters.get(key, 0) for key in additions}
         return Loaded(usage, [row for row in self.tables.limits if row.subject in subjects])
 
-    def write(self, writing: Writing) -> None:
+    def write(self, writing: Writing, promise: Callable[[], None] = _nothing) -> None:
         """Write and commit."""
+        if self.promises:
+            self.before.get("promise", _nothing)()
+            promise()
+            self.before.get("promised", _nothing)()
         late = self._called("write")
         assert self._began is not None, "nothing was begun"
         self.tables.add(self._began)

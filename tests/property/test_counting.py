@@ -54,12 +54,14 @@ class Counting(RuleBasedStateMachine):
         self.model = Model()
         self.mails: list[Mail] = []
         self.may_raise = False
+        self.promises = False
         self.now = 1_795_305_600
         self._start()
 
     def _start(self) -> None:
         self.daemon = SteppedDaemon(Path(self.state_dir.name), *_FILE, tables=self.tables)
         self.daemon.now = self.now
+        self.daemon.store.promises = self.promises
         self.desk = Desk(
             self.daemon.ledger,
             Conduct(UTC, Wording()),
@@ -70,6 +72,11 @@ class Counting(RuleBasedStateMachine):
 
     def _any(self, number: int) -> Mail:
         return self.mails[number % len(self.mails)]
+
+    @rule(promises=st.booleans())
+    def server(self, *, promises: bool) -> None:
+        """The database is a single server, which promises its commits, or a Galera node."""
+        self.promises = self.daemon.store.promises = promises
 
     @rule(sender=_SENDERS)
     def mail(self, sender: Sender) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sendlimit.limit import CounterKey, LimitName, Setting
     from sendlimit.terms import Publication
@@ -108,8 +108,15 @@ class Store(Protocol):
             subjects: whose rows of er_limit to load.
         """
 
-    def write(self, writing: Writing) -> None:
-        """Write and commit the transaction that begin() began (packet 2)."""
+    def write(self, writing: Writing, promise: Callable[[], None] = lambda: None) -> None:
+        """Write and commit the transaction that begin() began (packet 2).
+
+        Args:
+            writing: what is written.
+            promise: called when the commit is on its way, if from then on only a failure of
+                the database can undo it: the way to its disk need not be waited for. A store
+                that can't say so never calls it.
+        """
 
     def rollback(self) -> None:
         """End the transaction that begin() began without writing; never raises."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pymysql.constants import COMMAND
+
 from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
 from sendlimit.store import Loaded, Writing, rows
 from sendlimit.store import statements as sql
@@ -22,7 +24,7 @@ from sendlimit.store.connection import (
 from sendlimit.store.sqltime import to_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
@@ -64,6 +66,7 @@ class MariaDBStore:
         self._password = password
         self._connection: Connection[Any] | None = None
         self._cursor: Cursor | None = None
+        self._is_node = True
 
     def connect(self) -> None:
         """Connect to the first host that answers with the right tables."""
@@ -99,6 +102,7 @@ class MariaDBStore:
         rows.check_version(version, where)
         with mariadb_errors(where):
             self._rows(sql.KEEP_LATCH)
+            self._is_node = any(row[1] == "ON" for row in self._rows(sql.MariaDB.IS_NODE))
 
     def close(self) -> None:
         """Drop the connection without a word to a server that may be gone."""
@@ -139,8 +143,13 @@ class MariaDBStore:
             after = cursor.fetchall()
         return rows.loaded(additions, after, settings)
 
-    def write(self, writing: Writing) -> None:
-        """Write and commit: one packet, and one statement for the reason that begin() gives."""
+    def write(self, writing: Writing, promise: Callable[[], None] = lambda: None) -> None:
+        """Write and commit: one packet, and one statement for the reason that begin() gives.
+
+        A single server does it to the end once it has the packet, whatever becomes of us, and
+        everybody else waits for the latch until then. Not so a Galera node: others may refuse
+        the commit.
+        """
         statements: list[str] = []
         params: list[object] = []
         more, back = rows.split(writing.corrections)
@@ -161,9 +170,20 @@ class MariaDBStore:
         statements.extend((sql.MariaDB.BATCH, "COMMIT"))
         params.extend((writing.committer, writing.batch))
         with mariadb_errors(self._location):
-            cursor = self._run(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params)
-            while cursor.nextset():
-                pass
+            self._send(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params, promise)
+
+    def _send(self, statement: str, params: Sequence[object], promise: Callable[[], None]) -> None:
+        """Send one packet, promise if this server decides alone, then wait for the answer."""
+        connection, cursor = self._connection, self._cursor
+        if connection is None or cursor is None:
+            raise StoreUnavailable
+        # PyMySQL sends and waits in one; there is no public way between the two.
+        connection._execute_command(COMMAND.COM_QUERY, cursor.mogrify(statement, tuple(params)))  # type: ignore[attr-defined]  # noqa: SLF001
+        if not self._is_node:
+            promise()
+        connection._read_query_result()  # type: ignore[attr-defined]  # noqa: SLF001
+        while connection._result.has_next:  # type: ignore[attr-defined]  # noqa: SLF001
+            connection.next_result()
 
     def rollback(self) -> None:
         """Roll back, or drop the connection when even that fails."""

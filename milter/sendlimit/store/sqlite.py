@@ -17,7 +17,7 @@ from sendlimit.store.migrations import upgrade
 from sendlimit.store.sqltime import to_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from sendlimit.limit import CounterKey, LimitName
     from sendlimit.store.location import SQLiteLocation
@@ -80,8 +80,8 @@ class SQLiteStore:
             settings = connection.execute(statement, [*subjects])
         return rows.loaded(additions, after, settings)
 
-    def write(self, writing: Writing) -> None:
-        """Write and commit."""
+    def write(self, writing: Writing, promise: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
+        """Write and commit; promises nothing: the commit is this process's own work."""
         connection = self._open()
         more, back = rows.split(writing.corrections)
         for row in rows.addition_params(more):

@@ -61,6 +61,7 @@ class MariaDB:
 
     AS_ONE = "BEGIN NOT ATOMIC {statements}; END"
     LATCH = LATCH + " FOR UPDATE"
+    IS_NODE = "SHOW VARIABLES LIKE 'wsrep_on'"
     ADD = _COUNTER_ROW + "{rows} ON DUPLICATE KEY UPDATE used = used + VALUES(used) RETURNING used"
     GIVE_BACK = GIVE_BACK.format(greatest="GREATEST")
     EPISODES = (
