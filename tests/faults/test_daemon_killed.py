@@ -1,17 +1,25 @@
-"""The daemon itself dies or is restarted under load: no client sees an error."""
+"""The daemon dies, restarts, reloads or can't log under load: no client sees an error."""
+
+import subprocess
+from pathlib import Path
 
 import pytest
+from bench import load
 
+from rig.configuration import configuration
 from rig.counters import Counters, in_mariadb
+from rig.daemon import Sendlimit
 from rig.mariadb import Database, PrivateMariaDB
 from rig.milter_client import MilterClient
 from rig.postfix import PrivatePostfix
+from rig.process import accepts_connections, wait_for
 from rig.stage import Staged
 from rig.traffic import Traffic
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 RESTARTS = 10
+MOST_US = 5_000_000
 
 
 @pytest.fixture
@@ -74,3 +82,31 @@ def test_restarted_under_load(stage: Staged, store: Counters) -> None:
     assert len(scene.daemon.lines("^INFO started")) == RESTARTS + 1
     assert len(scene.daemon.lines("stopped booked=yes")) >= RESTARTS
     assert not scene.daemon.lines("fault|Traceback|store-down")
+
+
+def test_reloaded_under_load(stage: Staged, store: Counters) -> None:
+    """SIGHUP again and again, every other time with a broken file: nothing is lost or refused."""
+    with stage(store) as scene:
+        good = scene.daemon.config_file.read_text()
+        with scene.unnoticed() as traffic:
+            for number in range(20):
+                scene.daemon.write_config(good if number % 2 else "limits = broken")
+                said = "config-loaded" if number % 2 else "config-rejected"
+                assert said in scene.daemon.reload()
+                traffic.wait_for_more(2)
+
+
+def test_nobody_reads_the_log(folder: Path, store: Counters) -> None:
+    """A reader of the log that hangs holds up no mail."""
+    socket = folder / "milter.sock"
+    settings = configuration(folder, socket, store.settings, log={"level": "debug"})
+    daemon = Sendlimit(folder, settings)
+    with subprocess.Popen(daemon.process.argv, stderr=subprocess.PIPE) as process:
+        try:
+            wait_for(lambda: accepts_connections(socket), 30, "a daemon")
+            result = load.run(f"unix:{socket}", seconds=60, connections=10, count=3000)
+        finally:
+            process.kill()
+
+    assert (result.accepted, result.errors) == (3000, 0)
+    assert result.max_us < MOST_US

@@ -14,8 +14,8 @@ from pymysql.cursors import Cursor
 
 from rig.counters import Counters
 from rig.mariadb import Database, PrivateMariaDB
-from rig.stage import Scene, Staged
-from rig.traffic import Traffic, counted_exactly
+from rig.stage import DECISION_TIMEOUT_S, Scene, Staged
+from rig.traffic import Traffic, counted_exactly, unharmed
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
@@ -95,6 +95,25 @@ def test_stopped_while_away(
         counted_exactly(traffic, scene.login, fragile)
 
     assert traffic.errors == {}
+
+
+def test_stopped_while_frozen(
+    stage: Staged, fragile: Counters, fragile_mariadb: PrivateMariaDB
+) -> None:
+    """A batch that MariaDB finishes after the daemon has left is neither lost nor booked twice."""
+    with stage(fragile) as scene:
+        with Traffic(scene.port, scene.login) as traffic:
+            fragile_mariadb.freeze()
+            scene.daemon.wait_for_lines("accepted-on-failure")
+            traffic.wait_for_more()
+        try:
+            assert scene.daemon.process.stop(deadline_s=60) == 0
+        finally:
+            fragile_mariadb.thaw()
+        scene.daemon.start()
+        counted_exactly(traffic, scene.login, fragile)
+
+    unharmed(traffic, DECISION_TIMEOUT_S)
 
 
 def test_read_only(scene: Scene, fragile_mariadb: PrivateMariaDB) -> None:
