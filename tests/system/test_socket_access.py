@@ -141,7 +141,9 @@ class TestFiles:
         daemon = Sendlimit(folder, settings | {"store": {"url": url}})
         daemon.config_file.chmod(mode)
 
-        _is_refused(daemon, f"{daemon.config_file}: store.url: holds a password and every local user")
+        _is_refused(
+            daemon, f"{daemon.config_file}: store.url: holds a password and every local user"
+        )
 
     @pytest.mark.mariadb
     @pytest.mark.parametrize("mode", [0o644, 0o604])
