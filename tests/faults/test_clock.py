@@ -76,10 +76,10 @@ def by_period(store: Counters, subject: str, window: str = "day") -> dict[str, i
 @pytest.mark.parametrize(
     ("window", "now", "last_moment", "next_period"),
     [
-        ("minute", "2026-05-05 10:20:30", "2026-05-05 10:20:58", "2026-05-05 10:21:00"),
-        ("hour", "2026-05-05 10:20:30", "2026-05-05 10:59:58", "2026-05-05 11:00:00"),
-        ("day", "2026-05-05 10:20:30", "2026-05-06 05:59:58", "2026-05-06 06:00:00"),
-        ("month", "2026-05-31 22:00:00", "2026-06-01 05:59:58", "2026-06-01 06:00:00"),
+        ("minute", "2026-05-05 10:20:30", "2026-05-05 10:20:59", "2026-05-05 10:21:00"),
+        ("hour", "2026-05-05 10:20:30", "2026-05-05 10:59:59", "2026-05-05 11:00:00"),
+        ("day", "2026-05-05 10:20:30", "2026-05-06 05:59:59", "2026-05-06 06:00:00"),
+        ("month", "2026-05-31 22:00:00", "2026-06-01 05:59:59", "2026-06-01 06:00:00"),
     ],
 )
 def test_new_period(  # noqa: PLR0913 - a period has a beginning, a middle and an end
@@ -112,7 +112,7 @@ def test_hour_that_is_left_out(folder: Path, sqlite: Counters, clock: SettableCl
         assert [passes(session) for _ in range(2)] == [True, False]
         clock.set("2026-03-29 23:30:00")
         assert passes(session)
-        clock.set("2026-03-29 23:59:58")
+        clock.set("2026-03-29 23:59:59")
         assert not passes(session)
         clock.set("2026-03-30 00:00:00")
         assert passes(session)
@@ -128,7 +128,7 @@ def test_hour_that_happens_twice(folder: Path, sqlite: Counters, clock: Settable
         assert [passes(session) for _ in range(2)] == [True, False]
         clock.set("2026-10-25 02:30:00", fold=1)
         assert [passes(session) for _ in range(2)] == [True, False]
-        clock.set("2026-10-25 23:59:57")
+        clock.set("2026-10-25 23:59:59")
         assert not passes(session)
         clock.set("2026-10-26 00:00:00")
         assert passes(session)

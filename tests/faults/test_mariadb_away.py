@@ -14,10 +14,15 @@ from pymysql.cursors import Cursor
 
 from rig.counters import Counters
 from rig.mariadb import Database, PrivateMariaDB
+from rig.process import wait_for
 from rig.stage import DECISION_TIMEOUT_S, Scene, Staged
 from rig.traffic import Traffic, counted_exactly, unharmed
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
+
+
+GIVES_UP_S = 60
+"""More than the read timeout of the daemon's connection and a try to connect again."""
 
 
 def test_killed(scene: Scene, fragile_mariadb: PrivateMariaDB) -> None:
@@ -64,7 +69,7 @@ def test_frozen_for_long(scene: Scene, fragile_mariadb: PrivateMariaDB) -> None:
     """MariaDB hangs until the daemon gives the connection up, and goes on."""
     with scene.unnoticed() as traffic:
         fragile_mariadb.freeze()
-        scene.daemon.wait_for_lines("store-down")
+        wait_for(lambda: scene.daemon.lines("store-down"), GIVES_UP_S, "the end of its patience")
         traffic.wait_for_more()
         fragile_mariadb.thaw()
         scene.daemon.wait_for_lines("store-back")

@@ -1,4 +1,4 @@
-"""A clock for daemons that a test can set."""
+"""A clock for daemons that stands where a test sets it."""
 
 import os
 import time
@@ -10,32 +10,32 @@ _FAKE_CLOCK = Path(__file__).parent / "fake_clock"
 
 
 class SettableClock:
-    """The system's clock, shifted for the daemons that run with `env`."""
+    """The clock of the daemons that run with `env`."""
 
     def __init__(self, folder: Path, zone: str) -> None:
         """Begin with the system's time.
 
         Args:
-            folder: for the file that says how much the clock is shifted.
+            folder: for the file that says what the clock shows.
             zone: of the times that are set.
         """
-        self._file = folder / "clock-shift"
+        self._file = folder / "clock"
         self._zone = ZoneInfo(zone)
-        self._shift(0)
+        self._show(time.time())
         path = os.pathsep.join(filter(None, [str(_FAKE_CLOCK), os.environ.get("PYTHONPATH")]))
-        self.env = {"PYTHONPATH": path, "CLOCK_SHIFT_FILE": str(self._file)}
+        self.env = {"PYTHONPATH": path, "FAKE_CLOCK_FILE": str(self._file)}
 
     def set(self, local_time: str, *, fold: int = 0) -> None:
-        """Set the clock.
+        """Set the clock; it stands there.
 
         Args:
             local_time: as `2026-03-29 01:59:30`.
             fold: 1 is the second time of a local hour that happens twice.
         """
         moment = datetime.fromisoformat(local_time).replace(tzinfo=self._zone, fold=fold)
-        self._shift(moment.timestamp() - time.time())
+        self._show(moment.timestamp())
 
-    def _shift(self, seconds: float) -> None:
+    def _show(self, seconds: float) -> None:
         fresh = self._file.with_suffix(".new")
         fresh.write_text(str(seconds))
         fresh.replace(self._file)

@@ -14,7 +14,7 @@ from rig.mariadb import Database, PrivateMariaDB
 from rig.process import wait_for
 
 _TABLES = Path(__file__).parents[2] / "sql" / "mariadb"
-_SETTLES_S = 20
+_SETTLES_S = 60
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ _SERVICES: Mapping[str, Mapping[str, str]] = {
     "late-login": _LOGIN_MATTERS,
     "early-login": {**_LOGIN_MATTERS, "smtpd_delay_reject": "no"},
     "unicode": {"strict_smtputf8": "yes"},
-    "impatient": {"smtpd_timeout": "1s"},
+    "impatient": {"smtpd_timeout": "2s"},
 }
 
 
