@@ -8,7 +8,19 @@ import sys
 import time
 from pathlib import Path
 
-from bench import bare, comparison, endtoend, fuzz, growth, machine, own, peers, sessions, soak
+from bench import (
+    bare,
+    comparison,
+    endtoend,
+    fuzz,
+    growth,
+    honest,
+    machine,
+    own,
+    peers,
+    sessions,
+    soak,
+)
 from bench.plan import QUICK, WHOLE, Plan
 from bench.report import render
 from bench.results import Results
@@ -114,7 +126,7 @@ def main() -> None:
             soak.on_mariadb(seconds=words.seconds or 180)
         else:
             _report(quick=words.quick)
-    except (fuzz.FuzzError, soak.SoakError) as error:
+    except (honest.FuzzError, soak.SoakError) as error:
         sys.exit(str(error))
 
 

@@ -2,8 +2,8 @@
 
 Each round plays some conversations of tests/hostile/conversations.py at once, in an order that
 comes from the seed, while honest clients send their mails in between. After each round the daemon
-must live, hold no descriptor, thread or reservation more, have said nothing but log lines of its own, and its
-counters must be those of a simple model.
+must live, hold no descriptor, thread or reservation more, have written nothing but clean log
+lines, and its counters must be what was accepted.
 """
 
 import contextlib
@@ -17,16 +17,15 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.footprint import Footprint, footprint
+from bench.honest import MAILBOXES, FuzzError, Honest, demand
 from bench.sampling import progress
 from hostile.conversations import Conversation, conversation
 from rig.configuration import configuration
 from rig.counters import in_sqlite
 from rig.daemon import Sendlimit
-from rig.milter_client import MilterClient
 from rig.process import private_folder, running, wait_for
 
 AT_ONCE = 8
@@ -37,7 +36,6 @@ RECIPIENTS_MAX = 5
 
 _ENDINGS = ("end", "abort", "close")
 _HONEST_MAILS = 3
-_HONEST = ("clean0@honest.example", "clean1@honest.example", "clean2@honest.example")
 _WRITE_S = 0.3  # a deaf client's write waits for answers that it never reads
 _READ_S = 0.02
 _SETTLES_S = 30
@@ -49,49 +47,12 @@ _BAD = re.compile(r"^ERROR|fault|lines-dropped|accepted-on-failure .*reason=stor
 _ROWS = "SELECT scope, subject, unit, `window`, used FROM er_counter WHERE used <> 0"
 
 
-class FuzzError(Exception):
-    """A promise was broken; says how to do it again."""
-
-
-@dataclass
-class Honest:
-    """Clients that send well, and what they must be counted for.
-
-    Attributes:
-        socket: of the daemon.
-        sent: mails whose end was answered with CONTINUE, by mailbox.
-    """
-
-    socket: Path
-    sent: Counter[str] = field(default_factory=Counter)
-
-    def mail(self, login: str, ending: str) -> None:
-        """Send a mail on a connection of its own and end it: `end`, `abort` or `close`."""
-        with self.begun(login) as client:
-            if ending == "end":
-                self.end(client, login)
-            elif ending == "abort":
-                client.abort()
-
-    def begun(self, login: str) -> MilterClient:
-        """Begin a mail to two recipients, which is let through."""
-        client = MilterClient(self.socket)
-        answers = [client.mail(login), client.rcpt(), client.rcpt()]
-        _demand([answer.kind for answer in answers] == ["continue"] * 3, f"{login}: {answers}")
-        return client
-
-    def end(self, client: MilterClient, login: str) -> None:
-        """End it."""
-        answer = client.end()
-        _demand(answer.kind == "continue", f"{login}: end-of-message: {answer}")
-        self.sent[login] += 1
-
-
 class Fuzzer:
     """One daemon on SQLite, its honest clients and its enemies.
 
     Attributes:
         daemon: is started by the caller.
+        asking: the honest clients' thread, ended by the caller.
         honest: what the honest clients have sent.
         rounds: that were played.
         held_up: honest mails that had to wait until the hostile clients hung up.
@@ -109,11 +70,11 @@ class Fuzzer:
         self._store = in_sqlite(folder / "sendlimit.db")
         self._socket = folder / "milter.sock"
         self.honest = Honest(self._socket)
-        self._asking = futures.ThreadPoolExecutor(1)
+        self.asking = futures.ThreadPoolExecutor(1)
         self.rounds = 0
         self.held_up = 0
         self.conversations = 0
-        honest = {login: {"mailbox": {"messages_per_day": "unlimited"}} for login in _HONEST}
+        honest = {login: {"mailbox": {"messages_per_day": "unlimited"}} for login in MAILBOXES}
         settings = configuration(
             folder,
             self._socket,
@@ -129,11 +90,11 @@ class Fuzzer:
 
     def warm_up(self) -> None:
         """Let the daemon get what it keeps for good, then remember its size."""
-        clients = [self.honest.begun(_HONEST[0]) for _ in range(AT_ONCE)]
+        clients = [self.honest.begun(MAILBOXES[0]) for _ in range(AT_ONCE)]
         for client in clients:
             client.close()
-        self.honest.mail(_HONEST[0], "end")
-        self._store.wait_until_used(_HONEST[0], 1)
+        self.honest.mail(MAILBOXES[0], "end")
+        self._store.wait_until_used(MAILBOXES[0], 1)
         self._before = footprint(self.daemon.process.pid)
 
     def round(self) -> None:
@@ -172,11 +133,11 @@ class Fuzzer:
         order.shuffle(turns)
         honest_before = {order.randrange(len(turns) or 1) for _ in range(_HONEST_MAILS)}
         writes = [iter(enemy.writes) for enemy in enemies]
-        with self.honest.begun(_HONEST[1]) as around, contextlib.ExitStack() as stack:
+        with self.honest.begun(MAILBOXES[1]) as around, contextlib.ExitStack() as stack:
             clients = [stack.enter_context(_connected(self._socket)) for _ in enemies]
             for turn, number in enumerate(turns):
                 if turn in honest_before:
-                    mail = (order.choice(_HONEST), order.choice(_ENDINGS))
+                    mail = (order.choice(MAILBOXES), order.choice(_ENDINGS))
                     self._answered(functools.partial(self.honest.mail, *mail), clients)
                 if not _wrote(clients[number], next(writes[number])):
                     writes[number] = itertools.repeat(b"")
@@ -185,7 +146,7 @@ class Fuzzer:
             for client, enemy in zip(clients, enemies, strict=True):
                 if not enemy.deaf and order.randrange(2):
                     _drain(client, _READ_S)
-            self._answered(lambda: self.honest.end(around, _HONEST[1]), clients)
+            self._answered(lambda: self.honest.end(around, MAILBOXES[1]), clients)
 
     def _answered(self, ask: Callable[[], None], clients: Iterable[socket.socket]) -> None:
         """Do something honest; if it has to wait too long, let the hostile clients hang up.
@@ -193,7 +154,7 @@ class Fuzzer:
         libmilter lends a client that stops in the middle of a packet one of its few workers, and
         may then not start another for those who wait (docs/known-issues.md).
         """
-        asking = self._asking.submit(ask)
+        asking = self.asking.submit(ask)
         if not futures.wait([asking], _PATIENCE_S).done:
             self.held_up += 1
             for client in clients:
@@ -209,8 +170,8 @@ class Fuzzer:
             TimeoutError: the daemon holds what it should let go of, or counts wrongly.
         """
         process = self.daemon.process
-        _demand(process.is_running, f"the daemon died\n{process.log_tail()}")
-        self.honest.mail(_HONEST[0], "end")
+        demand(process.is_running, f"the daemon died\n{process.log_tail()}")
+        self.honest.mail(MAILBOXES[0], "end")
         wait_for(lambda: not self._excess(), _SETTLES_S, "the daemon's old size", self._excess)
         wait_for(lambda: not self._miscounted(), _SETTLES_S, "right counters", self._miscounted)
         self._log.restart()
@@ -232,7 +193,7 @@ class Fuzzer:
             if window == "day":
                 used[scope, unit][subject] += number
         mailboxes = used["mailbox", "messages"]
-        honest = Counter({login: mailboxes[login] for login in _HONEST})
+        honest = Counter({login: mailboxes[login] for login in MAILBOXES})
         in_domains = sum(used for name, used in mailboxes.items() if "@" in name and name != "@")
         equal = {
             "honest mailboxes, sent": (honest, self.honest.sent),
@@ -272,8 +233,8 @@ class _Log:
         whole = octets.rpartition(b"\n")[0]
         self._at += len(whole) + 1 if whole else 0
         for line in whole.decode("utf-8", "backslashreplace").split("\n") if whole else []:
-            _demand(_LINE.match(line) and line.isprintable(), f"not a log line: {line[:500]!r}")
-            _demand(not _BAD.search(line), f"in the log: {line[:500]}")
+            demand(_LINE.match(line) and line.isprintable(), f"not a log line: {line[:500]!r}")
+            demand(not _BAD.search(line), f"in the log: {line[:500]}")
             self.accepted += line.startswith("DEBUG accepted ")
 
     def restart(self) -> None:
@@ -287,7 +248,7 @@ class _Log:
 def fuzzing(folder: Path, seed: int) -> Iterator[Fuzzer]:
     """Run a daemon with a fuzzer on it."""
     fuzzer = Fuzzer(folder, seed)
-    with running(fuzzer.daemon):
+    with running(fuzzer.daemon), fuzzer.asking:
         fuzzer.warm_up()
         yield fuzzer
 
@@ -348,8 +309,3 @@ def _drain(client: socket.socket, wait_s: float) -> None:
     with contextlib.suppress(OSError):
         while select.select([client], [], [], wait_s)[0] and client.recv(65_536):
             pass
-
-
-def _demand(promise: object, otherwise: str) -> None:
-    if not promise:
-        raise FuzzError(otherwise)
