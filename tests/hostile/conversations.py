@@ -55,6 +55,7 @@ def conversation(seed: str) -> Conversation:
     octets = b"".join(packets)
     for _ in range(random.choice((0, 0, 0, 1, 2))):
         octets = random.choice(_BROKEN)(random, octets)
+    octets = _without_odd_macros(octets)
     return Conversation(seed, _written(random, packets, octets), random.random() < 0.1)
 
 
@@ -237,6 +238,27 @@ def _noise(random: Random, octets: bytes) -> bytes:
 
 
 _BROKEN: tuple[Callable[[Random, bytes], bytes], ...] = (_flip, _cut, _lose, _noise)
+
+
+def _without_odd_macros(octets: bytes) -> bytes:
+    """End each macro list that has a name without a value with an empty value.
+
+    libmilter looks for a macro's name behind the end of such a list, and may crash there
+    (docs/known-issues.md). Read as libmilter reads: 4 octets of length, a command, the rest.
+    """
+    mended = b""
+    at = 0
+    while at + 5 <= len(octets):
+        (length,) = struct.unpack_from("!I", octets, at)
+        end = at + 4 + max(length, 1)
+        if length > PACKET_MAX + 1 or end > len(octets):
+            break
+        one = octets[at:end]
+        if one[4:5] == b"D" and one[6:].count(0) % 2:
+            one = packet(b"D", one[5:] + b"\0")
+        mended += one
+        at = end
+    return mended + octets[at:]
 
 
 def _written(random: Random, packets: Packets, octets: bytes) -> tuple[bytes, ...]:
