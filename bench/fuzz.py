@@ -42,6 +42,8 @@ _SETTLES_S = 30
 _PATIENCE_S = 2
 _TELL_S = 10
 _WORKERS_SPARE = 12  # libmilter keeps up to 10 idle workers; they end when they are more
+# glibc fills memory with rubbish, so that reading too far shows; Python says where it crashed.
+_ENVIRONMENT = {"MALLOC_PERTURB_": "165", "PYTHONFAULTHANDLER": "1"}
 _LINE = re.compile(r"(?:DEBUG|INFO|WARNING) [a-z-]+ [a-z_]+=")
 _BAD = re.compile(r"^ERROR|fault|lines-dropped|accepted-on-failure .*reason=store")
 _ROWS = "SELECT scope, subject, unit, `window`, used FROM er_counter WHERE used <> 0"
@@ -84,7 +86,7 @@ class Fuzzer:
                 "for": honest,
             },
         )
-        self.daemon = Sendlimit(folder, settings)
+        self.daemon = Sendlimit(folder, settings, _ENVIRONMENT)
         self._log = _Log(self.daemon.process.log)
         self._before = Footprint(0, 0, 0)
 
@@ -109,6 +111,8 @@ class Fuzzer:
             self._look()
         except (FuzzError, OSError) as error:
             shown = "\n".join(map(str, enemies))
+            if not self.daemon.process.is_running:
+                shown += f"\nthe daemon has ended:\n{self.daemon.process.log_tail()}"
             raise FuzzError(f"{shown}\nseed {self.seed}, round {self.rounds}: {error}") from error
         self.rounds += 1
         self.conversations += len(enemies)
