@@ -1,6 +1,6 @@
 """Ways past a limit that work elsewhere, each with its name: the limit holds.
 
-Further ones stand where their subject is: tests/system/test_bad_input.py (DATA again, AUTH= of
+Further ones stand in tests/system: test_bypass.py (at the limit: DATA again, AUTH= of
 somebody else, long HELO, a thousand recipients), test_limits_at_mail.py (capitals, ports) and
 test_exact_under_load.py (many connections at once).
 """
