@@ -184,16 +184,15 @@ class Listener:
         """Say whether libmilter runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    def stop(self, wait_s: float) -> None:
-        """Take no more connections; callbacks that run go on to their end."""
-        # It waits for the thread that listens, which looks up every 5 s or at a connection.
-        stopper = threading.Thread(target=_libmilter.stop, name="stop", daemon=True)
-        stopper.start()
-        while stopper.is_alive():
-            answers(self._section.socket)
-            stopper.join(_POLL_S)
-        if self._thread is not None:
-            self._thread.join(wait_s)
+    def close(self) -> None:
+        """Let nobody new in, as far as a unix socket goes; open sessions go on.
+
+        libmilter is never told to stop, the process just ends: pymilter crashes when a
+        connection begins after that, and mail of open sessions would be given back although
+        Postfix goes on to send it.
+        """
+        if self._section.path is not None and self._lock is not None:
+            self._section.path.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the socket's file and let go of the claim."""

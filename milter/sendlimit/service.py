@@ -175,11 +175,11 @@ class Service:
     def _shutdown(self) -> None:
         """Let callbacks in flight end, book what is owed, leave."""
         notify("STOPPING=1")
-        if self._listener.alive():
-            self._listener.stop(_STOP_S)
-            deadline = time.monotonic() + self._config.store.decision_timeout_s + 1
-            while self._desk.busy and time.monotonic() < deadline:
-                time.sleep(0.01)
+        self._listener.close()
+        in_flight = set(self._desk.busy)
+        deadline = time.monotonic() + self._config.store.decision_timeout_s + 1
+        while in_flight & self._desk.busy and time.monotonic() < deadline:
+            time.sleep(0.01)
         booked = self._committer.stop(_STOP_S)
         self._witnesses.stop()
         self._listener.remove()

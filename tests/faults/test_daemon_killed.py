@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 RESTARTS = 10
 MOST_US = 5_000_000
+ENOUGH_S = 60
 
 
 @pytest.fixture
@@ -82,6 +83,46 @@ def test_restarted_under_load(stage: Staged, store: Counters) -> None:
     assert len(scene.daemon.lines("^INFO started")) == RESTARTS + 1
     assert len(scene.daemon.lines("stopped booked=yes")) >= RESTARTS
     assert not scene.daemon.lines("fault|Traceback|store-down")
+
+
+def test_stopped_while_sessions_begin(folder: Path, store: Counters) -> None:
+    """SIGTERM while hundreds of sessions a second begin: the daemon ends in order, at once.
+
+    pymilter would crash if libmilter was told to stop then.
+    """
+    socket = folder / "milter.sock"
+    daemon = Sendlimit(folder, configuration(folder, socket, store.settings))
+    words = load.options(seconds=ENOUGH_S, connections=50)
+    with load.start(f"unix:{socket}", words) as generator:
+        try:
+            for number in range(RESTARTS):
+                daemon.start()
+                wait_for_mails(store, 20)
+                assert daemon.stop() == 0
+                assert len(daemon.lines("stopped booked=yes")) == number + 1
+        finally:
+            generator.kill()
+
+
+def wait_for_mails(store: Counters, number: int) -> None:
+    """Wait until so many more mails are counted."""
+    goal = store.used() + number
+    wait_for(lambda: store.used() >= goal, ENOUGH_S, f"{number} more mails")
+
+
+def test_open_sessions_at_a_stop(stage: Staged, store: Counters, postfix: PrivatePostfix) -> None:
+    """A mail under way when the daemon stops stays counted, because Postfix goes on to send it."""
+    with stage(store) as scene:
+        sessions = [MilterClient(postfix.milter_socket) for _ in range(5)]
+        try:
+            for session in sessions:
+                assert session.mail(scene.login).kind == "continue"
+            assert scene.daemon.stop() == 0
+        finally:
+            for session in sessions:
+                session.close()
+
+        assert store.used(scene.login) == len(sessions)
 
 
 def test_reloaded_under_load(stage: Staged, store: Counters) -> None:

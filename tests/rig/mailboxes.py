@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rig.dovecot import MAILBOXES, PASSWORD
 
-_DOMAINS = 200
+_DOMAINS = 1000
 _NAMES = ("alice", "bob", "carol")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from sendlimit.cli.invocation import Invocation, pass_invocation
@@ -20,3 +23,7 @@ def serve(invocation: Invocation) -> None:
     from sendlimit.service import serve as serve_milter  # noqa: PLC0415 - only the daemon loads libmilter
 
     serve_milter(invocation.path)
+    # libmilter's threads still run, and would call into a Python that is being taken apart.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
