@@ -80,7 +80,7 @@ class Decision:
     marks: tuple[Mark, ...] = ()
 
 
-_PLANS_MAX = 20_000
+_PLANS_MAX = 5_000
 
 
 @dataclass(frozen=True, slots=True)
