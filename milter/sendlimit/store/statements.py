@@ -19,7 +19,6 @@ SELECT 'global', '*', 'messages', 'ever', '1970-01-01 00:00:00', 0
                       AND unit = 'messages' AND `window` = 'ever')
 """
 
-COUNTERS = "SELECT scope, subject, unit, `window`, period_start, used FROM er_counter WHERE "
 
 SETTINGS = """
 SELECT subject, scope, unit, `window`, max, valid_until FROM er_limit WHERE subject IN ({subjects})
