@@ -6,15 +6,14 @@ For the commands, which each do one thing and end; the ledger has stores of its 
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pymysql
-from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE
-from pymysql.converters import conversions
+import MySQLdb
+from MySQLdb.constants import CLIENT, CR, ER, FIELD_TYPE
+from MySQLdb.converters import conversions
 
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
@@ -22,7 +21,7 @@ from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pymysql.connections import Connection as PyMySQLConnection
+    from MySQLdb.connections import Connection as MySQLdbConnection
 
     from sendlimit.store.location import Host, Location
     from sendlimit.store.rows import Row
@@ -40,25 +39,16 @@ NO_SUCH_DATABASE = ER.BAD_DB_ERROR
 MISSING_TABLE = frozenset({ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR})
 _CONFLICTS = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020})
 _ACCESS = frozenset({ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR})
-_LOST = frozenset(
-    {CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST, CR.CR_CONN_HOST_ERROR, CR.CR_CONNECTION_ERROR}
-)
+_LOST = frozenset({CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.CONN_HOST_ERROR, CR.CONNECTION_ERROR})
 
-# Moments stay text (store.sqltime reads them), ENUMs too: less to parse on the ledger's way.
-_CONV = {
-    key: value
-    for key, value in conversions.items()
-    if not isinstance(key, int)
-    or key
-    in {FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG, FIELD_TYPE.INT24}
+# Moments stay text (store.sqltime reads them); sums are whole numbers.
+_CONV = conversions | {
+    FIELD_TYPE.DATE: str,
+    FIELD_TYPE.DATETIME: str,
+    FIELD_TYPE.TIME: str,
+    FIELD_TYPE.TIMESTAMP: str,
+    FIELD_TYPE.NEWDECIMAL: int,
 }
-
-
-def _as_int(text: str) -> int:
-    return int(text)
-
-
-_CONV[FIELD_TYPE.NEWDECIMAL] = _as_int
 
 
 class Connection(Protocol):
@@ -85,20 +75,20 @@ class Connection(Protocol):
 
 @contextmanager
 def mariadb_errors(where: object) -> Iterator[None]:
-    """Turn PyMySQL's errors into ours, with the cause kept."""
+    """Turn the client library's errors into ours, with the cause kept."""
     try:
         yield
-    except (pymysql.err.Error, OSError) as error:
+    except MySQLdb.Error as error:
         number = error.args[0] if error.args else None
         reason = str(error.args[1]) if len(error.args) > 1 else str(error)
         message = f"{where}: {reason}"
         if number in _CONFLICTS:
             raise StoreConflict(message) from error
         if (
-            isinstance(error, (OSError, pymysql.err.InterfaceError))
+            isinstance(error, MySQLdb.InterfaceError)
             or number in _ACCESS
             or number in _LOST
-            or (isinstance(error, pymysql.err.OperationalError) and number not in MISSING_TABLE)
+            or (isinstance(error, MySQLdb.OperationalError) and number not in MISSING_TABLE)
         ):
             raise StoreUnavailable(message) from error
         raise StoreError(message) from error
@@ -118,16 +108,14 @@ def sqlite_errors(where: object) -> Iterator[None]:
         raise StoreError(f"{where}: {error}") from error
 
 
-def open_mariadb(  # noqa: PLR0913 - a connection's properties, each by its own name
+def open_mariadb(
     location: MariaDBLocation,
     password: str,
     host: Host | None,
     *,
     database: bool = True,
-    read_timeout_s: int = READ_TIMEOUT_S,
-    user: str | None = None,
-    collation: str | None = COLLATION,
-) -> PyMySQLConnection[Any]:
+    collation: str = COLLATION,
+) -> MySQLdbConnection:
     """Open a connection to one server.
 
     Args:
@@ -135,61 +123,39 @@ def open_mariadb(  # noqa: PLR0913 - a connection's properties, each by its own 
         password: "" where the server asks for none.
         host: which of the servers; None with a unix_socket.
         database: False connects without choosing the database (to create it).
-        read_timeout_s: for the greeting; afterwards READ_TIMEOUT_S.
-        user: another user than the location's.
-        collation: of the texts that are compared with our columns; None: the server's own.
+        collation: of the texts that are compared with our columns; "": the server's own.
     """
-    unix_socket = location.unix_socket if host is None or location.unix_socket else None
-    connection: PyMySQLConnection[Any] = pymysql.connect(
-        host=host.name if host is not None and unix_socket is None else "localhost",
-        user=user or location.user,
+    if location.unix_socket is not None or host is None:
+        address: dict[str, Any] = {"unix_socket": location.unix_socket}
+    else:
+        # The client library takes "localhost" for its own unix socket.
+        name = "127.0.0.1" if host.name == "localhost" else host.name
+        address = {"host": name, "port": host.port}
+    return MySQLdb.connect(
+        **address,
+        user=location.user,
         password=password,
-        database=location.database if database else None,
+        database=location.database if database else "",
         charset="utf8mb4",
         collation=collation,
-        read_timeout=read_timeout_s,
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
         write_timeout=READ_TIMEOUT_S,
-        client_flag=CLIENT.MULTI_STATEMENTS | CLIENT.FOUND_ROWS,
+        client_flag=CLIENT.FOUND_ROWS,
+        local_infile=0,
         conv=_CONV,
         autocommit=True,
         init_command=(
             "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
             f" innodb_lock_wait_timeout = {LOCK_WAIT_S}"
         ),
-        defer_connect=True,
     )
-    # A socket of our own: PyMySQL leaves its own open when nobody answers.
-    channel = _channel(unix_socket, host)
-    try:
-        connection.connect(channel)
-    except BaseException:
-        channel.close()
-        raise
-    connection._read_timeout = READ_TIMEOUT_S  # type: ignore[attr-defined]  # noqa: SLF001 - no public setter
-    return connection
-
-
-def _channel(unix_socket: str | None, host: Host | None) -> socket.socket:
-    """Open the socket to a server, within CONNECT_TIMEOUT_S."""
-    if unix_socket is None and host is not None:
-        channel = socket.create_connection((host.name, host.port), CONNECT_TIMEOUT_S)
-        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        channel.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return channel
-    channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        channel.settimeout(CONNECT_TIMEOUT_S)
-        channel.connect(unix_socket or "")
-    except BaseException:
-        channel.close()
-        raise
-    return channel
 
 
 class MariaDBConnection:
     """A command's connection to MariaDB."""
 
-    def __init__(self, connection: PyMySQLConnection[Any], where: object) -> None:
+    def __init__(self, connection: MySQLdbConnection, where: object) -> None:
         """Take an open connection."""
         self._connection = connection
         self._where = where
@@ -198,7 +164,7 @@ class MariaDBConnection:
     def execute(self, statement: str, params: Sequence[object] = ()) -> list[Row]:
         """Run one statement; return its rows, [] when it has none."""
         with mariadb_errors(self._where), self._connection.cursor() as cursor:
-            # Without parameters PyMySQL leaves "%" alone; with them "%%" is one.
+            # Without parameters "%" is left alone; with them "%%" is one.
             self._affected = cursor.execute(statement, tuple(params) or None)
             return list(cursor.fetchall())
 

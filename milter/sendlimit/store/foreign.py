@@ -6,9 +6,8 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pymysql.cursors import DictCursor
+from MySQLdb.cursors import DictCursor
 
-from sendlimit.errors import StoreUnavailable
 from sendlimit.store.connection import mariadb_errors, open_mariadb, sqlite_errors
 from sendlimit.store.location import SQLiteLocation
 
@@ -47,14 +46,8 @@ def _read_sqlite(location: SQLiteLocation, statement: str) -> list[dict[str, Any
 
 
 def _read_mariadb(location: MariaDBLocation, password: str, statement: str) -> list[dict[str, Any]]:
-    try:
-        with mariadb_errors(location):
-            connection = open_mariadb(location, password, location.hosts[0], collation=None)
-    except RuntimeError as error:
-        # PyMySQL can't do caching_sha2_password of MySQL 8 without another library.
-        raise StoreUnavailable(
-            f"{location}: {error}; connect through its socket ('?unix_socket=PATH')"
-        ) from error
+    with mariadb_errors(location):
+        connection = open_mariadb(location, password, location.hosts[0], collation="")
     try:
         with mariadb_errors(location), connection.cursor(DictCursor) as cursor:
             cursor.execute("SET SESSION TRANSACTION READ ONLY")

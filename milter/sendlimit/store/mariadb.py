@@ -1,21 +1,19 @@
 """The ledger's store on MariaDB: two packets a batch, one connection, several hosts.
 
 FAILURE: with the connection lost, the caller closes, connects again (the next host that
-answers) and asks fence(). LIMITS: for one thread; PyMySQL's errors end here.
+answers) and asks fence(). LIMITS: for one thread; the client
+library's errors end here.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-from pymysql.constants import COMMAND
+from typing import TYPE_CHECKING
 
 from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
 from sendlimit.store import Loaded, Writing, rows
 from sendlimit.store import statements as sql
 from sendlimit.store.connection import (
-    CONNECT_TIMEOUT_S,
     MISSING_TABLE,
     NO_SUCH_DATABASE,
     mariadb_errors,
@@ -24,10 +22,9 @@ from sendlimit.store.connection import (
 from sendlimit.store.sqltime import to_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from pymysql.connections import Connection
-    from pymysql.cursors import Cursor
+    from MySQLdb.connections import Connection
 
     from sendlimit.limit import CounterKey, LimitName, Scope, Unit
     from sendlimit.store.location import Host, MariaDBLocation
@@ -57,6 +54,9 @@ def _row(scope: Scope, unit: Unit, window: Window, period_start: int) -> str:
     return f"('{scope}',%s,'{unit}','{window}','{to_sql(period_start)}',"
 
 
+_NO_MORE = -1
+
+
 class MariaDBStore:
     """The store of one ledger on one or several MariaDB servers."""
 
@@ -64,8 +64,7 @@ class MariaDBStore:
         """Take where to connect to; connects later."""
         self._location = location
         self._password = password
-        self._connection: Connection[Any] | None = None
-        self._cursor: Cursor | None = None
+        self._connection: Connection | None = None
         self._is_node = True
 
     def connect(self) -> None:
@@ -84,11 +83,7 @@ class MariaDBStore:
         where = self._location if len(self._location.hosts) == 1 else f"{self._location} at {host}"
         try:
             with mariadb_errors(where):
-                # A frozen server must not keep the next host waiting.
-                self._connection = open_mariadb(
-                    self._location, self._password, host, read_timeout_s=CONNECT_TIMEOUT_S
-                )
-                self._cursor = self._connection.cursor()
+                self._connection = open_mariadb(self._location, self._password, host)
                 version = self._rows(sql.VERSION)[0][0]
         except StoreError as error:
             number = error.__cause__.args[0] if error.__cause__ and error.__cause__.args else None
@@ -105,20 +100,25 @@ class MariaDBStore:
             self._is_node = any(row[1] == "ON" for row in self._rows(sql.MariaDB.IS_NODE))
 
     def close(self) -> None:
-        """Drop the connection without a word to a server that may be gone."""
-        if self._connection is not None:
-            self._connection._force_close()  # type: ignore[attr-defined]  # noqa: SLF001 - close() would wait
-        self._connection = self._cursor = None
+        """Drop the connection; what was not committed is gone."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
-    def _run(self, statement: str, params: Sequence[object] = ()) -> Cursor:
-        """Send one packet."""
-        if self._cursor is None:
+    def _opened(self) -> Connection:
+        if self._connection is None:
             raise StoreUnavailable
-        self._cursor.execute(statement, tuple(params))
-        return self._cursor
+        return self._connection
 
-    def _rows(self, statement: str, params: Sequence[object] = ()) -> Sequence[Row]:
-        return self._run(statement, params).fetchall()
+    def _run(self, statement: str, params: Iterable[object] = ()) -> list[Sequence[Row]]:
+        """Send one packet; return the rows of each of its statements."""
+        connection = self._opened()
+        connection.query(_filled(connection, statement, params))
+        return _results(connection)
+
+    def _rows(self, statement: str, params: Iterable[object] = ()) -> Sequence[Row]:
+        """Run one statement; return its rows."""
+        return self._run(statement, params)[0]
 
     def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
         """Load the settings, begin, add: one packet.
@@ -133,14 +133,9 @@ class MariaDBStore:
             params.extend(subjects)
         statements.extend(("START TRANSACTION", _add(additions)))
         params.extend(key.subject for key in additions)
-        settings: Sequence[Row] = ()
         with mariadb_errors(self._location):
-            cursor = self._run(";".join(statements), params)
-            if subjects:
-                settings = cursor.fetchall()
-                cursor.nextset()
-            cursor.nextset()
-            after = cursor.fetchall()
+            *before, after = self._run(";".join(statements), params)
+        settings = before[0] if subjects else ()
         return rows.loaded(additions, after, settings)
 
     def write(self, writing: Writing, promise: Callable[[], None] = lambda: None) -> None:
@@ -172,18 +167,14 @@ class MariaDBStore:
         with mariadb_errors(self._location):
             self._send(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params, promise)
 
-    def _send(self, statement: str, params: Sequence[object], promise: Callable[[], None]) -> None:
+    def _send(self, statement: str, params: Iterable[object], promise: Callable[[], None]) -> None:
         """Send one packet, promise if this server decides alone, then wait for the answer."""
-        connection, cursor = self._connection, self._cursor
-        if connection is None or cursor is None:
-            raise StoreUnavailable
-        # PyMySQL sends and waits in one; there is no public way between the two.
-        connection._execute_command(COMMAND.COM_QUERY, cursor.mogrify(statement, tuple(params)))  # type: ignore[attr-defined]  # noqa: SLF001
+        connection = self._opened()
+        connection.send_query(_filled(connection, statement, params))
         if not self._is_node:
             promise()
-        connection._read_query_result()  # type: ignore[attr-defined]  # noqa: SLF001
-        while connection._result.has_next:  # type: ignore[attr-defined]  # noqa: SLF001
-            connection.next_result()
+        connection.read_query_result()
+        _results(connection)
 
     def rollback(self) -> None:
         """Roll back, or drop the connection when even that fails."""
@@ -224,9 +215,25 @@ class MariaDBStore:
             if sorted(self._rows(sql.PUBLISHED_DAYS)) != days:
                 self._replace(sql.FORGET_DAYS, sql.PUBLISH_DAY, days)
 
-    def _replace(self, forget: str, insert: str, new: list[Row]) -> None:
+    def _replace(self, forget: str, insert: str, new: Sequence[Row]) -> None:
         """Replace a table's rows in one transaction."""
-        cursor = self._run("START TRANSACTION")
-        cursor.execute(forget)
-        cursor.executemany(insert, new)
-        cursor.execute("COMMIT")
+        with self._opened().cursor() as cursor:
+            cursor.execute("START TRANSACTION")
+            cursor.execute(forget)
+            cursor.executemany(insert, new)
+            cursor.execute("COMMIT")
+
+
+def _filled(connection: Connection, statement: str, params: Iterable[object]) -> bytes:
+    """Put the parameters into a statement as literals."""
+    return statement.encode() % tuple([connection.literal(param) for param in params])
+
+
+def _results(connection: Connection) -> list[Sequence[Row]]:
+    """Read what a packet's statements returned, () for one without rows."""
+    results: list[Sequence[Row]] = []
+    while True:
+        result = connection.store_result()
+        results.append(() if result is None else result.fetch_row(0))
+        if connection.next_result() == _NO_MORE:
+            return results

@@ -7,9 +7,9 @@ printed for one.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from pymysql.converters import escape_item
+from MySQLdb import string_literal
 
 from sendlimit.errors import StoreError, StoreUnavailable
 from sendlimit.store.connection import MariaDBConnection, mariadb_errors, open_mariadb
@@ -58,7 +58,9 @@ class Statement(NamedTuple):
     @property
     def literal(self) -> str:
         """The statement as one writes it by hand."""
-        return self.text % tuple(escape_item(param, "utf8mb4") for param in self.params)
+        # bytes, whatever the stubs of the client library say
+        literals = (cast("bytes", string_literal(param)).decode() for param in self.params)
+        return self.text % tuple(literals)
 
 
 def client_hosts(location: MariaDBLocation) -> tuple[str, ...]:
