@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from sendlimit.limit import (
     EVERYONE,
+    LATCH,
     LIMIT_NAMES,
     CounterKey,
     Limit,
@@ -63,6 +64,18 @@ def key_of(name: str, subject: str, at: int = NOON, calendar: Calendar = UTC) ->
     """Return the key of the counter that a limit of this name is held against."""
     scope, unit, window = named(name)
     return CounterKey(scope, subject, unit, window, calendar.period(window, at).start)
+
+
+DAILY = "mailbox.messages_per_day"
+ALICES_DAY = key_of(DAILY, ALICE.mailbox)
+LIMIT_OF_3 = setting("*", DAILY, 3)
+ALICES_MAIL = {
+    LATCH: 1,
+    key_of("global.messages_per_day", "*"): 1,
+    key_of("domain.messages_per_day", "example.org"): 1,
+    ALICES_DAY: 1,
+}
+"""What one mail of Alice adds to the counters."""
 
 
 def hit_of(name: str, limit: int, used: int, sender: Sender = ALICE, at: int = NOON) -> Hit:

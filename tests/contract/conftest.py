@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from command_samples import CONFIG, Commands
-from real_stores import open_tables
+from real_stores import new_store, open_tables
 from rig.mariadb import Database, PrivateMariaDB
-from sendlimit.store.connection import open_connection
+from sendlimit.store import Store
+from sendlimit.store.connection import Connection, open_connection
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.statements import KEEP_LATCH
 
@@ -54,3 +55,20 @@ def emptied_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     connection.execute(KEEP_LATCH)
     connection.close()
     return database.url_with_password
+
+
+@pytest.fixture
+def tables(emptied_url: str) -> Iterator[Connection]:
+    """A second connection, to look at the tables."""
+    connection = open_tables(emptied_url)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def store(emptied_url: str, tables: Connection) -> Iterator[Store]:  # noqa: ARG001 - makes the tables
+    """A connected store on fresh tables."""
+    store = new_store(emptied_url)
+    store.connect()
+    yield store
+    store.close()

@@ -1,11 +1,9 @@
 """What every store promises to the ledger; runs with SQLite and with MariaDB."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from counting_samples import ALICE, NOON, key_of, named, setting
-from real_stores import add, new_store, open_tables, used
+from real_stores import add, used
 from sendlimit.errors import StoreUnavailable
 from sendlimit.limit import LATCH, Setting
 from sendlimit.store import Episode, Store, Writing
@@ -17,23 +15,6 @@ from sendlimit.terms import Publication
 _DAY = "mailbox.messages_per_day"
 _KEY = key_of(_DAY, ALICE.mailbox)
 _OTHER = key_of("global.messages_per_day", "*")
-
-
-@pytest.fixture
-def tables(emptied_url: str) -> Iterator[Connection]:
-    """A second connection, to look at the tables."""
-    connection = open_tables(emptied_url)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def store(emptied_url: str, tables: Connection) -> Iterator[Store]:  # noqa: ARG001 - makes the tables
-    """A connected store on fresh tables."""
-    store = new_store(emptied_url)
-    store.connect()
-    yield store
-    store.close()
 
 
 def _rows(tables: Connection) -> int:

@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,29 +18,11 @@ from sendlimit.journal import Journal
 from sendlimit.ledger import Ledger
 from sendlimit.limit import LATCH
 from sendlimit.store import Store, Writing, connection
-from sendlimit.store.connection import Connection
 from sendlimit.terms import Terms
 
 _DAY = "mailbox.messages_per_day"
 _KEY = key_of(_DAY, ALICE.mailbox)
 _DEADLINE_S = 60
-
-
-@pytest.fixture
-def tables(emptied_url: str) -> Iterator[Connection]:
-    """A second connection, to look at the tables."""
-    connection = open_tables(emptied_url)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def store(emptied_url: str, tables: Connection) -> Iterator[Store]:  # noqa: ARG001 - makes the tables
-    """A connected store on fresh tables."""
-    store = new_store(emptied_url)
-    store.connect()
-    yield store
-    store.close()
 
 
 # the schema

@@ -1,21 +1,16 @@
 """Hostile logins and reverse paths: the limit holds, the log and the answers stay clean."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from rig.configuration import configuration
 from rig.counters import Counters
 from rig.daemon import Sendlimit
 from rig.mailboxes import FreshDomain
 from rig.milter_client import MilterClient
-from rig.postfix import PrivatePostfix
-from rig.process import running
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 LIMIT = 3
+SETTINGS = {"limits": {"mailbox": {"messages_per_day": LIMIT, "recipients_per_day": 500}}}
 MAX_REPLY = 990
 
 LOGINS = {
@@ -59,29 +54,6 @@ SENDERS: dict[str, str | bytes] = {
     "format": "<%s{used}@example.net>",
     "quotes": "<'\"; DROP TABLE er_refusal; -- @example.net>",
 }
-
-
-@pytest.fixture(scope="module")
-def daemon(
-    module_folder: Path, postfix: PrivatePostfix, shared_store: Counters
-) -> Iterator[Sendlimit]:
-    """A daemon that lets every mailbox send three mails a day."""
-    settings = configuration(
-        module_folder,
-        postfix.milter_socket,
-        shared_store.settings,
-        limits={"mailbox": {"messages_per_day": LIMIT, "recipients_per_day": 500}},
-    )
-    with running(Sendlimit(module_folder, settings)) as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def milter(daemon: Sendlimit, postfix: PrivatePostfix) -> Iterator[MilterClient]:
-    """A connection to the daemon's socket, as Postfix would have it."""
-    assert daemon.process.is_running
-    with MilterClient(postfix.milter_socket) as client:
-        yield client
 
 
 class TestLogin:

@@ -1,46 +1,21 @@
 """Every trick to send more than the limit is tried, and does not work."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
 from rig.counters import Counters
 from rig.daemon import Sendlimit
 from rig.mailboxes import FreshDomain
 from rig.milter_client import MilterClient, packet
 from rig.postfix import PrivatePostfix
-from rig.process import running
 from rig.smtp import SmtpClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 LIMIT = 3
+SETTINGS = {"limits": {"mailbox": {"messages_per_day": LIMIT, "recipients_per_day": 500}}}
 ELSEWHERE = "someone@example.com"
-
-
-@pytest.fixture(scope="module")
-def daemon(
-    module_folder: Path, postfix: PrivatePostfix, shared_store: Counters
-) -> Iterator[Sendlimit]:
-    """A daemon that lets every mailbox send three mails a day."""
-    settings = configuration(
-        module_folder,
-        postfix.milter_socket,
-        shared_store.settings,
-        limits={"mailbox": {"messages_per_day": LIMIT, "recipients_per_day": 500}},
-    )
-    with running(Sendlimit(module_folder, settings)) as daemon:
-        yield daemon
-
-
-@pytest.fixture
-def milter(daemon: Sendlimit, postfix: PrivatePostfix) -> Iterator[MilterClient]:
-    """A connection to the daemon's socket, as Postfix would have it."""
-    assert daemon.process.is_running
-    with MilterClient(postfix.milter_socket) as client:
-        yield client
 
 
 class TestDialogue:

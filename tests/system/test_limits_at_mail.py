@@ -1,38 +1,20 @@
 """The main job: a mailbox over its limit is refused at MAIL FROM, and nobody else is."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
 from rig.counters import Counters
 from rig.daemon import Sendlimit
 from rig.mailboxes import FreshDomain
 from rig.postfix import PrivatePostfix
-from rig.process import running
 from rig.smtp import SmtpClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 ELSEWHERE = "someone@example.com"
 LOCAL = "alice@example.org"
-
-
-@pytest.fixture(scope="module")
-def daemon(
-    module_folder: Path, postfix: PrivatePostfix, shared_store: Counters
-) -> Iterator[Sendlimit]:
-    """A daemon that lets every mailbox send three mails a day."""
-    settings = configuration(
-        module_folder,
-        postfix.milter_socket,
-        shared_store.settings,
-        limits={"mailbox": {"messages_per_day": 3}},
-    )
-    with running(Sendlimit(module_folder, settings)) as daemon:
-        yield daemon
+SETTINGS = {"limits": {"mailbox": {"messages_per_day": 3}}}
 
 
 @pytest.fixture(params=["submission", "smtp"])

@@ -2,37 +2,21 @@
 
 import random
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
 from rig.counters import Counters
 from rig.daemon import Sendlimit
 from rig.mailboxes import FreshDomain
 from rig.milter_client import MilterClient, macro_packet, packet
 from rig.postfix import PrivatePostfix
-from rig.process import running, wait_for
+from rig.process import wait_for
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 LIMIT = 3
-
-
-@pytest.fixture(scope="module")
-def daemon(
-    module_folder: Path, postfix: PrivatePostfix, shared_store: Counters
-) -> Iterator[Sendlimit]:
-    """A daemon that lets every mailbox send three mails a day."""
-    settings = configuration(
-        module_folder,
-        postfix.milter_socket,
-        shared_store.settings,
-        limits={"mailbox": {"messages_per_day": LIMIT, "recipients_per_day": 500}},
-    )
-    with running(Sendlimit(module_folder, settings)) as daemon:
-        yield daemon
+SETTINGS = {"limits": {"mailbox": {"messages_per_day": LIMIT, "recipients_per_day": 500}}}
 
 
 def _mail(login: str) -> bytes:

@@ -1,37 +1,22 @@
 """Limits on recipients: counted at end-of-message, all or none (R9)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
 from rig.counters import Counters
 from rig.daemon import Sendlimit
 from rig.mailboxes import FreshDomain
 from rig.postfix import PrivatePostfix
-from rig.process import running
 from rig.smtp import Reply, SmtpClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 A_DAY = 10
 A_MESSAGE = 6
-
-
-@pytest.fixture(scope="module")
-def daemon(
-    module_folder: Path, postfix: PrivatePostfix, shared_store: Counters
-) -> Iterator[Sendlimit]:
-    """A daemon with limits on recipients alone."""
-    settings = configuration(
-        module_folder,
-        postfix.milter_socket,
-        shared_store.settings,
-        limits={"mailbox": {"recipients_per_day": A_DAY, "recipients_per_message": A_MESSAGE}},
-    )
-    with running(Sendlimit(module_folder, settings)) as daemon:
-        yield daemon
+SETTINGS = {
+    "limits": {"mailbox": {"recipients_per_day": A_DAY, "recipients_per_message": A_MESSAGE}}
+}
 
 
 @pytest.fixture

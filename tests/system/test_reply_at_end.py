@@ -1,37 +1,22 @@
 """reply.at = "end-of-message": the refusal waits until the mail has been transferred."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
 from rig.counters import Counters
 from rig.daemon import Sendlimit
 from rig.mailboxes import FreshDomain
 from rig.postfix import PrivatePostfix
-from rig.process import running
 from rig.smtp import SmtpClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 ELSEWHERE = "someone@example.com"
-
-
-@pytest.fixture(scope="module")
-def daemon(
-    module_folder: Path, postfix: PrivatePostfix, shared_store: Counters
-) -> Iterator[Sendlimit]:
-    """A daemon that refuses the third mail of a day, at its end."""
-    settings = configuration(
-        module_folder,
-        postfix.milter_socket,
-        shared_store.settings,
-        limits={"mailbox": {"messages_per_day": 2}},
-        reply={"at": "end-of-message"},
-    )
-    with running(Sendlimit(module_folder, settings)) as daemon:
-        yield daemon
+SETTINGS = {
+    "limits": {"mailbox": {"messages_per_day": 2}},
+    "reply": {"at": "end-of-message"},
+}
 
 
 @pytest.fixture

@@ -5,33 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from counting_samples import ALICE, BOB, CAROL, DAY_START, NOON, key_of, named, setting
+from counting_samples import (
+    ALICE,
+    ALICES_DAY,
+    ALICES_MAIL,
+    BOB,
+    CAROL,
+    DAILY,
+    DAY_START,
+    LIMIT_OF_3,
+    NOON,
+    key_of,
+    named,
+    setting,
+)
 from doubles.daemon import SteppedDaemon
 from sendlimit import committer as committer_module
 from sendlimit.batch import Asked
 from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.ledger import Question
-from sendlimit.limit import LATCH
 from sendlimit.policy import Request
 from sendlimit.store import Episode
-
-_DAY = "mailbox.messages_per_day"
-_ALICES_DAY = key_of(_DAY, ALICE.mailbox)
-_LIMIT_OF_3 = setting("*", _DAY, 3)
-_ONE_MAIL = {
-    LATCH: 1,
-    key_of("global.messages_per_day", "*"): 1,
-    key_of("domain.messages_per_day", "example.org"): 1,
-    _ALICES_DAY: 1,
-}
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> SteppedDaemon:
-    """A daemon whose database answers, with a limit of 3 mails a day and mailbox."""
-    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
-    daemon.store.verbs.clear()
-    return daemon
 
 
 def test_one_mail(daemon: SteppedDaemon) -> None:
@@ -39,7 +33,7 @@ def test_one_mail(daemon: SteppedDaemon) -> None:
     assert daemon.send(ALICE)
 
     assert daemon.store.verbs[-2:] == ["begin", "write"]
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
     assert set(daemon.tables.batches.values()) == {1}
 
 
@@ -49,7 +43,7 @@ def test_batches_are_numbered(daemon: SteppedDaemon) -> None:
 
     assert passed == [True, True, True, False, False]
     assert set(daemon.tables.batches.values()) == {5}
-    assert daemon.tables.used()[_ALICES_DAY] == 3
+    assert daemon.tables.used()[ALICES_DAY] == 3
 
 
 def test_idle_daemon_writes_nothing(daemon: SteppedDaemon) -> None:
@@ -88,7 +82,7 @@ def test_conflict_is_done_again(daemon: SteppedDaemon, verb: str) -> None:
     daemon.store.fail(verb, StoreConflict(), StoreConflict())
 
     assert daemon.send(ALICE)
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
     assert daemon.witness.told == [("retried", "StoreConflict")] * 2
 
 
@@ -97,7 +91,7 @@ def test_lost_before_packet_2(daemon: SteppedDaemon) -> None:
     daemon.store.fail("begin", StoreUnavailable())
 
     assert daemon.send(ALICE)
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
     assert "fence" not in daemon.store.verbs
 
 
@@ -107,7 +101,7 @@ def test_lost_in_packet_2(daemon: SteppedDaemon, *, applied: bool) -> None:
     daemon.store.fail("write", StoreUnavailable(), applied=applied)
 
     assert daemon.send(ALICE)
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
     assert daemon.store.verbs.count("fence") == 1
     assert daemon.store.verbs.count("write") == (1 if applied else 2)
 
@@ -119,7 +113,7 @@ def test_lost_twice(daemon: SteppedDaemon, *, applied: bool) -> None:
     daemon.store.fail("write", StoreUnavailable(), applied=applied)
 
     assert daemon.send(ALICE)
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
@@ -135,7 +129,7 @@ def test_outcome_that_stays_unknown(daemon: SteppedDaemon, verb: str, *, applied
     daemon.step()
 
     assert daemon.ledger.up
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
     assert daemon.witness.told[-1] == ("back", 1)
 
 
@@ -164,7 +158,7 @@ def test_abandoned_question_is_undone(daemon: SteppedDaemon) -> None:
     daemon.store.before["write"] = lambda: setattr(question, "abandoned", True)
     daemon.step()
     assert question.answer is None
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
 
     daemon.step()
 
@@ -214,7 +208,7 @@ def test_limit_that_nobody_knew_yet(daemon: SteppedDaemon) -> None:
 
 def test_boost_ends(daemon: SteppedDaemon) -> None:
     """R10: the database may still have the row of a boost that has ended; it does not hold."""
-    daemon.tables.limits = [setting("*", _DAY, 5, until=NOON + 60)]
+    daemon.tables.limits = [setting("*", DAILY, 5, until=NOON + 60)]
     assert [daemon.send(ALICE) for _ in range(5)] == [True] * 5
 
     daemon.now += 60
@@ -227,17 +221,17 @@ def test_observe_counts_beyond_the_limit(daemon: SteppedDaemon) -> None:
     daemon.ledger.adopt(replace(daemon.ledger.terms, observe=True))
 
     assert [daemon.send(ALICE) for _ in range(5)] == [True] * 5
-    assert daemon.tables.used()[_ALICES_DAY] == 5
+    assert daemon.tables.used()[ALICES_DAY] == 5
 
 
 def test_episodes_are_written_with_the_next_batch(daemon: SteppedDaemon) -> None:
     """R13: repeats of a refusal are merged before and in the table."""
     for at in (NOON, NOON + 5, NOON + 60):
-        daemon.ledger.record(Episode(_ALICES_DAY, 3, at, at, 1, "192.0.2.7", "a@b.org", "alice"))
+        daemon.ledger.record(Episode(ALICES_DAY, 3, at, at, 1, "192.0.2.7", "a@b.org", "alice"))
         if at > NOON:
             daemon.step()
 
-    episode = daemon.tables.episodes[_ALICES_DAY]
+    episode = daemon.tables.episodes[ALICES_DAY]
     assert (episode.first_at, episode.last_at, episode.attempts) == (NOON, NOON + 60, 3)
 
 
@@ -245,7 +239,7 @@ def test_views_are_told(daemon: SteppedDaemon) -> None:
     """The views' tables get the file's limits, the running day and the next ones, when they change."""
     published = daemon.tables.published
     assert published is not None
-    assert list(published.settings) == [_LIMIT_OF_3]
+    assert list(published.settings) == [LIMIT_OF_3]
     assert published.days[0] == (DAY_START, DAY_START + 86_400)
     assert len(published.days) == 8
 
@@ -275,7 +269,7 @@ def test_connection_closed_while_idle(daemon: SteppedDaemon) -> None:
     daemon.store.fail("names_in_force", StoreUnavailable())
 
     assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
     assert daemon.witness.told == []
 
 
@@ -290,7 +284,7 @@ def test_fault_of_our_own(daemon: SteppedDaemon) -> None:
 
 def test_two_daemons_share_the_counters(daemon: SteppedDaemon, tmp_path: Path) -> None:
     """R4: all daemons on one database together let no more than the limit pass."""
-    other = SteppedDaemon(tmp_path / "other", _LIMIT_OF_3, tables=daemon.tables).start()
+    other = SteppedDaemon(tmp_path / "other", LIMIT_OF_3, tables=daemon.tables).start()
 
     assert [daemon.send(ALICE), other.send(ALICE), daemon.send(ALICE), other.send(ALICE)] == [
         True,

@@ -4,21 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from counting_samples import ALICE, key_of, setting
+from counting_samples import ALICE, ALICES_DAY, LIMIT_OF_3
 from doubles.daemon import SteppedDaemon
 from sendlimit.errors import StoreUnavailable
 from sendlimit.journal import Journal
 from sendlimit.limit import LATCH
 
-_DAY = "mailbox.messages_per_day"
-_ALICES_DAY = key_of(_DAY, ALICE.mailbox)
-_LIMIT_OF_3 = setting("*", _DAY, 3)
-
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> SteppedDaemon:
     """A daemon whose database went away, with five mails accepted since."""
-    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
+    daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
     daemon.store.away = True
     daemon.step()
     for _ in range(5):
@@ -28,12 +24,12 @@ def daemon(tmp_path: Path) -> SteppedDaemon:
 
 def _next_start(before: SteppedDaemon) -> SteppedDaemon:
     """Start again with the same state_dir and a database that answers."""
-    return SteppedDaemon(before.journal.path.parent, _LIMIT_OF_3, tables=before.tables).start()
+    return SteppedDaemon(before.journal.path.parent, LIMIT_OF_3, tables=before.tables).start()
 
 
 def test_clean_stop_with_the_database_there(tmp_path: Path) -> None:
     """What is owed is booked before the stop; nothing is left behind."""
-    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
+    daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
     daemon.ledger.release(daemon.ledger.reserve(ALICE, daemon.now))
     daemon.stop()
 
@@ -48,24 +44,24 @@ def test_outage_over_a_stop(daemon: SteppedDaemon) -> None:
 
     after = _next_start(daemon)
 
-    assert after.tables.used()[_ALICES_DAY] == 5
+    assert after.tables.used()[ALICES_DAY] == 5
     assert after.ledger.unbooked == 0
     assert not after.journal.path.exists()
     after.stop()
-    assert _next_start(after).tables.used()[_ALICES_DAY] == 5
+    assert _next_start(after).tables.used()[ALICES_DAY] == 5
 
 
 def test_outage_over_two_stops(daemon: SteppedDaemon, tmp_path: Path) -> None:
     """A start that finds the database still away keeps what it found, and adds its own."""
     daemon.stop()
-    second = SteppedDaemon(tmp_path, _LIMIT_OF_3, tables=daemon.tables)
+    second = SteppedDaemon(tmp_path, LIMIT_OF_3, tables=daemon.tables)
     second.store.away = True
     second.start()
     assert second.ledger.unbooked == 5
     second.ledger.book(second.ledger.reserve(ALICE, second.now), 1, second.now)
     second.stop()
 
-    assert _next_start(second).tables.used()[_ALICES_DAY] == 6
+    assert _next_start(second).tables.used()[ALICES_DAY] == 6
 
 
 def test_killed_between_booking_and_removal(daemon: SteppedDaemon) -> None:
@@ -77,7 +73,7 @@ def test_killed_between_booking_and_removal(daemon: SteppedDaemon) -> None:
 
     again = _next_start(after)
 
-    assert again.tables.used()[_ALICES_DAY] == 5
+    assert again.tables.used()[ALICES_DAY] == 5
     assert again.ledger.unbooked == 0
     assert not again.journal.path.exists()
 
@@ -95,7 +91,7 @@ def _lose_for_good(daemon: SteppedDaemon, *, applied: bool) -> None:
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
 def test_stop_in_doubt(tmp_path: Path, *, applied: bool) -> None:
     """Stopped with a batch whose outcome is unknown: the next start asks, and books it once."""
-    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
+    daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
     daemon.ledger.reserve(ALICE, daemon.now)
     daemon.ledger.release(daemon.ledger.reserve(ALICE, daemon.now))
     _lose_for_good(daemon, applied=applied)
@@ -104,7 +100,7 @@ def test_stop_in_doubt(tmp_path: Path, *, applied: bool) -> None:
 
     after = _next_start(daemon)
 
-    assert after.tables.used()[_ALICES_DAY] == 1
+    assert after.tables.used()[ALICES_DAY] == 1
     assert after.tables.used()[LATCH] == 1
     assert not after.journal.path.exists()
 
@@ -113,20 +109,20 @@ def test_stop_in_doubt(tmp_path: Path, *, applied: bool) -> None:
 def test_journal_in_doubt(daemon: SteppedDaemon, *, applied: bool) -> None:
     """Stopped again while the booking of a journal was in doubt: the start after that books it once."""
     daemon.stop()
-    second = SteppedDaemon(daemon.journal.path.parent, _LIMIT_OF_3, tables=daemon.tables)
+    second = SteppedDaemon(daemon.journal.path.parent, LIMIT_OF_3, tables=daemon.tables)
     _lose_for_good(second, applied=applied)
     second.start()
     assert not second.ledger.up
     second.stop()
 
-    assert _next_start(second).tables.used()[_ALICES_DAY] == 5
+    assert _next_start(second).tables.used()[ALICES_DAY] == 5
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
 @pytest.mark.parametrize("sent", [False, True], ids=["aborted", "sent"])
 def test_question_in_doubt_over_a_stop(tmp_path: Path, *, applied: bool, sent: bool) -> None:
     """Stopped with a mail in the batch in doubt: it passed undecided, and counts once if it was sent."""
-    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
+    daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
     _lose_for_good(daemon, applied=applied)
     reservation = daemon.ledger.reserve(ALICE, daemon.now)
     assert reservation.decision is None
@@ -138,7 +134,7 @@ def test_question_in_doubt_over_a_stop(tmp_path: Path, *, applied: bool, sent: b
 
     after = _next_start(daemon)
 
-    assert after.tables.used().get(_ALICES_DAY, 0) == int(sent)
+    assert after.tables.used().get(ALICES_DAY, 0) == int(sent)
     assert after.ledger.unbooked == 0
     assert not after.journal.path.exists()
 
@@ -146,7 +142,7 @@ def test_question_in_doubt_over_a_stop(tmp_path: Path, *, applied: bool, sent: b
 def test_damaged_journal(tmp_path: Path) -> None:
     """A damaged file is told and put aside; the daemon counts from there on."""
     (tmp_path / Journal.NAME).write_text("{")
-    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
+    daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
 
     assert daemon.ledger.up
     assert [told[0] for told in daemon.witness.told] == ["journal"]  # type: ignore[index]
@@ -155,7 +151,7 @@ def test_damaged_journal(tmp_path: Path) -> None:
 def test_journal_that_cannot_be_read(tmp_path: Path) -> None:
     """A file that the system won't open is told; mail is counted all the same."""
     (tmp_path / Journal.NAME).mkdir()
-    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
+    daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
 
     assert daemon.ledger.up
     assert [told[0] for told in daemon.witness.told] == ["journal"]  # type: ignore[index]

@@ -4,29 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from counting_samples import ALICE, key_of, setting
+from counting_samples import ALICE, ALICES_DAY, ALICES_MAIL, DAILY, setting
 from doubles.daemon import SteppedDaemon
 from sendlimit.committer import RECOVERIES_MAX
 from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
 from sendlimit.limit import LATCH
-
-_DAY = "mailbox.messages_per_day"
-_ALICES_DAY = key_of(_DAY, ALICE.mailbox)
-_LIMIT_OF_3 = setting("*", _DAY, 3)
-_ONE_MAIL = {
-    LATCH: 1,
-    key_of("global.messages_per_day", "*"): 1,
-    key_of("domain.messages_per_day", "example.org"): 1,
-    _ALICES_DAY: 1,
-}
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> SteppedDaemon:
-    """A daemon whose database answers, with a limit of 3 mails a day and mailbox."""
-    daemon = SteppedDaemon(tmp_path, _LIMIT_OF_3).start()
-    daemon.store.verbs.clear()
-    return daemon
 
 
 def test_outage(daemon: SteppedDaemon) -> None:
@@ -41,7 +23,7 @@ def test_outage(daemon: SteppedDaemon) -> None:
     daemon.store.away = False
     daemon.step()
 
-    assert daemon.tables.used()[_ALICES_DAY] == 7
+    assert daemon.tables.used()[ALICES_DAY] == 7
     assert daemon.tables.used()[LATCH] == 7
     assert daemon.ledger.unbooked == 0
     assert [told for told in daemon.witness.told if told[0] != "retried"] == [  # type: ignore[index]
@@ -69,7 +51,7 @@ def test_mail_of_yesterday_is_booked_to_yesterday(daemon: SteppedDaemon) -> None
     daemon.store.away = False
     daemon.step()
 
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
 
 
 def test_reservation_of_before_the_outage(daemon: SteppedDaemon) -> None:
@@ -79,7 +61,7 @@ def test_reservation_of_before_the_outage(daemon: SteppedDaemon) -> None:
     daemon.step()
     daemon.ledger.release(reservation)
     daemon.step()
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
 
     daemon.store.away = False
     daemon.step()
@@ -98,13 +80,13 @@ def test_statement_that_fails(daemon: SteppedDaemon, verb: str) -> None:
     daemon.step()
 
     assert daemon.ledger.up
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
     assert ("down", "StoreError") in daemon.witness.told
 
 
 def test_wrong_schema_at_the_start(tmp_path: Path) -> None:
     """R11: with the tables of another version the daemon accepts mail, and says so once."""
-    daemon = SteppedDaemon(tmp_path, setting("*", _DAY, 0))
+    daemon = SteppedDaemon(tmp_path, setting("*", DAILY, 0))
     daemon.store.fail("connect", SchemaError(), SchemaError())
     daemon.start()
     assert daemon.send(ALICE)
@@ -127,7 +109,7 @@ def test_server_that_refuses_every_statement(daemon: SteppedDaemon) -> None:
     daemon.store.forget_faults()
     daemon.step()
 
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
@@ -145,7 +127,7 @@ def test_fault_of_our_own_loses_no_count(
     daemon.step()
 
     assert ("fault", "committer") in daemon.witness.told
-    assert daemon.tables.used() == _ONE_MAIL
+    assert daemon.tables.used() == ALICES_MAIL
     assert daemon.ledger.unbooked == 0
 
 
