@@ -54,9 +54,6 @@ def _row(scope: Scope, unit: Unit, window: Window, period_start: int) -> str:
     return f"('{scope}',%s,'{unit}','{window}','{to_sql(period_start)}',"
 
 
-_NO_MORE = -1
-
-
 class MariaDBStore:
     """The store of one ledger on one or several MariaDB servers."""
 
@@ -230,10 +227,15 @@ def _filled(connection: Connection, statement: str, params: Iterable[object]) ->
 
 
 def _results(connection: Connection) -> list[Sequence[Row]]:
-    """Read what a packet's statements returned, () for one without rows."""
+    """Read what a packet's statements returned, () for one without rows.
+
+    Nothing is called in vain: store_result() and next_result() let other threads run, and under
+    load it takes longer to get the interpreter back than to read an answer.
+    """
     results: list[Sequence[Row]] = []
     while True:
-        result = connection.store_result()
-        results.append(() if result is None else result.fetch_row(0))
-        if connection.next_result() == _NO_MORE:
+        has_rows = connection.field_count()
+        results.append(connection.store_result().fetch_row(0) if has_rows else ())
+        if not connection.more_results():
             return results
+        connection.next_result()
