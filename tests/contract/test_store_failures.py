@@ -104,8 +104,32 @@ def test_nobody_listens(database: Database) -> None:
     """A server that isn't there is a database that is away, named by host and port."""
     port = free_port()
 
-    with pytest.raises(StoreUnavailable, match=rf"mariadb {database.user}@127.0.0.1:{port}/"):
+    with pytest.raises(
+        StoreUnavailable,
+        match=rf"mariadb {database.user}@127.0.0.1:{port}/.*: refused or unreachable$",
+    ):
         new_store(f"mariadb://{database.user}:x@127.0.0.1:{port}/{database.name}").connect()
+
+
+def test_no_socket(tmp_path: Path) -> None:
+    """A socket that isn't there is named, with the reason in words."""
+    url = f"mariadb://a@localhost/a?unix_socket={tmp_path}/none.sock"
+
+    with pytest.raises(StoreUnavailable, match=r"/none.sock': No such file or directory$"):
+        new_store(url).connect()
+
+
+@pytest.mark.mariadb
+def test_localhost_with_a_port(database: Database) -> None:
+    """A host named localhost is asked over TCP, never over the client library's own socket."""
+    open_tables(database.url_with_password).close()
+    url = f"mariadb://{database.user}:{database.password}@localhost:{database.port}/{database.name}"
+    store = new_store(url)
+    store.connect()
+    add(store, {_KEY: 1})
+
+    assert used(store, [_KEY]) == {_KEY: 1}
+    store.close()
 
 
 @pytest.mark.mariadb

@@ -104,6 +104,14 @@ def test_version_and_help(command: Run) -> None:
     assert "show" in out
 
 
+def test_word_that_is_not_utf8(command: Run, config: Path) -> None:
+    """A login that the shell passes in another encoding is refused by name; not a bug."""
+    assert command("db", "init", "--config", config)[0] == 0
+    code, out, err = command("show", "j\udcfcrgen@example.org", "--config", config)
+    assert (code, out) == (2, "")
+    assert err == "sendlimit: 'j\\udcfcrgen@example.org' is not UTF-8\n"
+
+
 def test_bug_is_a_sentence(command: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that nobody expected is a sentence; with --debug its trace goes before it."""
     monkeypatch.setattr("sendlimit.cli.config.entries", lambda _: 1 // 0)

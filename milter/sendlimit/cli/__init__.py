@@ -105,18 +105,24 @@ def _explained(error: Exception) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return error.exit_code
-    if isinstance(error, click.UsageError):
-        command = error.ctx.command_path if error.ctx else "sendlimit"
-        complain(error.format_message(), f"see '{command} --help'")
-        return error.exit_code
     if isinstance(error, click.ClickException):
-        complain(error.format_message())
+        complain(error.format_message(), *_where_to_look(error))
         return error.exit_code
     if isinstance(error, SendlimitError):
         complain(*str(error).splitlines())
         return error.exit_code
+    if isinstance(error, UnicodeEncodeError):
+        complain(f"{error.object!a} is not UTF-8")  # a word of the command, in no encoding of ours
+        return 2
     if isinstance(error, OSError):
         complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
     complain(f"unexpected {type(error).__name__}: {error}", "'--debug' shows where")
     return 1
+
+
+def _where_to_look(error: click.ClickException) -> list[str]:
+    """Name the help that goes with a wrong use of a command."""
+    if not isinstance(error, click.UsageError):
+        return []
+    return [f"see '{error.ctx.command_path if error.ctx else 'sendlimit'} --help'"]

@@ -5,7 +5,9 @@ For the commands, which each do one thing and end; the ledger has stores of its 
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +42,8 @@ MISSING_TABLE = frozenset({ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR})
 _CONFLICTS = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020})
 _ACCESS = frozenset({ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR})
 _LOST = frozenset({CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.CONN_HOST_ERROR, CR.CONNECTION_ERROR})
+_UNREACHED = frozenset({CR.CONN_HOST_ERROR, CR.CONNECTION_ERROR})
+_SYSTEM_ERROR = re.compile(r" \((\d+)\)$")
 
 # Moments stay text (store.sqltime reads them); sums are whole numbers.
 _CONV = conversions | {
@@ -80,8 +84,7 @@ def mariadb_errors(where: object) -> Iterator[None]:
         yield
     except MySQLdb.Error as error:
         number = error.args[0] if error.args else None
-        reason = str(error.args[1]) if len(error.args) > 1 else str(error)
-        message = f"{where}: {reason}"
+        message = f"{where}: {_reason(number, str(error.args[-1] if error.args else error))}"
         if number in _CONFLICTS:
             raise StoreConflict(message) from error
         if (
@@ -92,6 +95,16 @@ def mariadb_errors(where: object) -> Iterator[None]:
         ):
             raise StoreUnavailable(message) from error
         raise StoreError(message) from error
+
+
+def _reason(number: object, text: str) -> str:
+    """Say in words what the client library says with the system's number at the end."""
+    if number not in _UNREACHED or not (found := _SYSTEM_ERROR.search(text)):
+        return text
+    # It asks for the reason too early: the connection is still in progress then.
+    in_progress = int(found[1]) == errno.EINPROGRESS
+    words = "refused or unreachable" if in_progress else os.strerror(int(found[1]))
+    return f"{text[: found.start()]}: {words}"
 
 
 @contextmanager

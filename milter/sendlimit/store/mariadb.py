@@ -1,8 +1,7 @@
 """The ledger's store on MariaDB: two packets a batch, one connection, several hosts.
 
 FAILURE: with the connection lost, the caller closes, connects again (the next host that
-answers) and asks fence(). LIMITS: for one thread; the client
-library's errors end here.
+answers) and asks fence(). LIMITS: for one thread; the client library's errors end here.
 """
 
 from __future__ import annotations
