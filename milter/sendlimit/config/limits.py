@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model, field_validator
 
-from sendlimit.config.section import Section
+from sendlimit.config.section import Section, each_once
 from sendlimit.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
 
 UNLIMITED = "unlimited"
@@ -88,6 +88,7 @@ class Limits(Section):
     @field_validator("for_")
     @classmethod
     def _subjects(cls, value: dict[str, SubjectLimits]) -> dict[str, SubjectLimits]:
+        each_once(value)
         for subject, limits in value.items():
             if not subject.strip() or subject == "*":
                 raise ValueError(

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from sendlimit.config.section import Section
+from sendlimit.config.section import Section, each_once
 from sendlimit.reply import DEFAULT_TEXTS, problem_with
 
 
@@ -54,6 +54,12 @@ class ReplySection(ReplyTexts):
     for_: dict[str, ReplyTexts] = Field(
         default_factory=dict, alias="for", description="other texts for one domain"
     )
+
+    @field_validator("for_")
+    @classmethod
+    def _domains(cls, value: dict[str, ReplyTexts]) -> dict[str, ReplyTexts]:
+        each_once(value)
+        return value
 
     @field_validator("code")
     @classmethod
