@@ -1,12 +1,10 @@
 """Growth: many mailboxes against few, and 90 days of history against none."""
 
 import contextlib
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from bench.contender import Contender
 from bench.own import database, sendlimit
 from bench.plan import Plan
 from bench.sampling import Sample, progress, rate, settle, take
@@ -28,8 +26,14 @@ SELECT 'mailbox',
 """
 
 
-@dataclass
-class Growth:
+class Size(NamedTuple):
+    """How large a database is: mailboxes, with a row for today and for each of days before."""
+
+    mailboxes: int
+    days: int
+
+
+class Growth(NamedTuple):
     """Samples at 50 connections.
 
     Attributes:
@@ -38,59 +42,58 @@ class Growth:
         rows: counters in the database with history.
     """
 
-    by_mailboxes: dict[int, list[Sample]] = field(default_factory=lambda: defaultdict(list))
-    by_days: dict[int, list[Sample]] = field(default_factory=lambda: defaultdict(list))
-    rows: int = 0
+    by_mailboxes: dict[int, list[Sample]]
+    by_days: dict[int, list[Sample]]
+    rows: int
 
 
 def grow(parent: Path, server: PrivateMariaDB, plan: Plan) -> Growth:
-    """Measure sendlimit on databases of different size, interleaved."""
+    """Measure sendlimit on databases of different size, two at a time, interleaved."""
     few, many = plan.mailboxes
-    found = Growth()
-    with contextlib.ExitStack() as stack:
-
-        def run(name: str, mailboxes: int, days: int) -> Contender:
-            tables = database(server, name)
-            contender = stack.enter_context(
-                sendlimit(parent / name, name=name, store=tables.store_settings, server=server)
-            )
-            server.query(_FILL, (_DOMAINS, mailboxes, days), database=name)
-            progress(f"filled a database: {mailboxes} mailboxes, {days} days before today")
-            return contender
-
-        contenders = {
-            "few": run("few", few, 0),
-            "many": run("many", many, 0),
-            "history": run("history", plan.history_mailboxes, HISTORY_DAYS),
-            "today": run("today", plan.history_mailboxes, 0),
-        }
-        server.query("ANALYZE TABLE er_counter", database="history")
-        found.rows = int(server.query("SELECT COUNT(*) FROM history.er_counter")[0][0])
-        _measure(contenders, found, plan, (few, many))
-    return found
-
-
-def _measure(
-    contenders: dict[str, Contender], found: Growth, plan: Plan, mailboxes: Sequence[int]
-) -> None:
-    few, many = mailboxes
-    cases = (
-        ("few", few, found.by_mailboxes[few]),
-        ("many", many, found.by_mailboxes[many]),
-        ("today", plan.history_mailboxes, found.by_days[0]),
-        ("history", plan.history_mailboxes, found.by_days[HISTORY_DAYS]),
+    number = plan.history_mailboxes
+    by_name = _compare(parent, server, plan, {"few": Size(few, 0), "many": Size(many, 0)})
+    by_name |= _compare(
+        parent, server, plan, {"today": Size(number, 0), "history": Size(number, HISTORY_DAYS)}
     )
-    for contender in contenders.values():
-        contender.run(seconds=0.5, connections=CONNECTIONS, mailboxes=few)
-        settle(contender)
-    for round_ in range(plan.rounds):
-        for name, number, samples in cases:
-            sample = take(
-                contenders[name],
-                seconds=plan.seconds,
-                connections=CONNECTIONS,
-                mailboxes=number,
-                seed=round_ + 1,
+    return Growth(
+        by_mailboxes={few: by_name["few"], many: by_name["many"]},
+        by_days={0: by_name["today"], HISTORY_DAYS: by_name["history"]},
+        rows=int(server.query("SELECT COUNT(*) FROM history.er_counter")[0][0]),
+    )
+
+
+def _compare(
+    parent: Path, server: PrivateMariaDB, plan: Plan, sizes: Mapping[str, Size]
+) -> dict[str, list[Sample]]:
+    """Measure each size in turn, round by round, with nothing else on the server."""
+    samples: dict[str, list[Sample]] = {name: [] for name in sizes}
+    with contextlib.ExitStack() as stack:
+        contenders = {
+            name: stack.enter_context(
+                sendlimit(
+                    parent / name,
+                    name=name,
+                    store=database(server, name).store_settings,
+                    server=server,
+                )
             )
-            samples.append(sample)
-            progress(f"growth, {name}: {number} mailboxes {rate(sample):.0f}/s")
+            for name in sizes
+        }
+        for name, (mailboxes, days) in sizes.items():
+            server.query(_FILL, (_DOMAINS, mailboxes, days), database=name)
+            server.query("ANALYZE TABLE er_counter", database=name)
+            progress(f"filled a database: {mailboxes} mailboxes, {days} days before today")
+            contenders[name].run(seconds=0.5, connections=CONNECTIONS, mailboxes=mailboxes)
+            settle(contenders[name])
+        for round_ in range(plan.rounds):
+            for name, size in sizes.items():
+                sample = take(
+                    contenders[name],
+                    seconds=plan.seconds,
+                    connections=CONNECTIONS,
+                    mailboxes=size.mailboxes,
+                    seed=round_ + 1,
+                )
+                samples[name].append(sample)
+                progress(f"growth, {name}: {size.mailboxes} mailboxes {rate(sample):.0f}/s")
+    return samples
