@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from rig.counters import Counters, in_mariadb, in_sqlite
 from rig.dovecot import PrivateDovecot
@@ -12,6 +13,10 @@ from rig.mailboxes import FreshDomain, fresh_domains, known_mailboxes
 from rig.mariadb import Database, PrivateMariaDB
 from rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
 from rig.process import private_folder, running
+
+# What an example takes says more about the machine than about the code.
+settings.register_profile("sendlimit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sendlimit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

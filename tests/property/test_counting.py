@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import Milter
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -243,10 +243,5 @@ class Counting(RuleBasedStateMachine):
         self.state_dir.cleanup()
 
 
-Counting.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+Counting.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestCounting = Counting.TestCase

@@ -57,7 +57,7 @@ def download() -> Path:
         for lock in _LOCKS:
             subprocess.run(
                 [
-                    *(*pip, "download", "--require-hashes", "--no-deps", "--no-build-isolation"),
+                    *(*pip, "download", "--require-hashes", "--no-deps"),
                     *("--requirement", _ROOT / lock, "--dest", unfinished),
                 ],
                 check=True,

@@ -177,7 +177,7 @@ def test_sqlite_needs_no_password(tmp_path: Path) -> None:
     assert read_password(load(path), path) == ""
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_config_or_a_sentence(tmp_path: Path, content: bytes) -> None:
     """Whatever is in the file: it is loaded, or refused with a sentence that names it."""
