@@ -129,6 +129,14 @@ class Settings:
     """The settings of one origin, ready to look up; lives as long as what it was read from."""
 
     by_subject: Mapping[tuple[str, LimitName], Setting] = field(default_factory=dict)
+    _names: frozenset[LimitName] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Note the names once: a file may have thousands of settings, and batches ask."""
+        names = frozenset(
+            name for (_, name), setting in self.by_subject.items() if setting.max is not None
+        )
+        object.__setattr__(self, "_names", names)
 
     @classmethod
     def of(cls, settings: Iterable[Setting]) -> Settings:
@@ -137,9 +145,7 @@ class Settings:
 
     def names(self) -> frozenset[LimitName]:
         """Return the names that are limited for anybody."""
-        return frozenset(
-            key[1] for key, setting in self.by_subject.items() if setting.max is not None
-        )
+        return self._names
 
 
 def levels(scope: Scope, sender: Sender) -> Iterator[str]:
