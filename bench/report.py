@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from bench import comparison, endtoend, growth
 from bench.contender import LIMIT_PER_DAY
 from bench.results import EMPTY, SENDLIMIT, Results, goals
-from bench.sampling import Sample, cpu_us, lost, median, p50_us, p99_us, rate
+from bench.sampling import Sample, cpu_us, lost, median, p50_us, p99_us, rate, ratio, spread
 
 _HEAD = """\
 # Benchmarks
@@ -67,11 +67,17 @@ def _comparison(results: Results) -> Iterable[str]:
         return _table(header, rows)
 
     def rate_and_share(samples: list[Sample], number: int) -> str:
-        share = median(samples, rate) / median(results.samples(EMPTY, number), rate)
+        share = ratio(samples, results.samples(EMPTY, number), rate)
         return f"{median(samples, rate):,.0f} ({share:.2f})"
 
     yield "## Decisions a second (and the share of the empty daemon's)\n"
     yield by_connections(rate_and_share)
+    if results.plan.rounds > 1:
+        spreads = (spread([rate(sample) for sample in results.samples(EMPTY, n)]) for n in numbers)
+        yield (
+            "How unsteady the machine was: between the rounds the rates of the empty daemon differ"
+            f" by {', '.join(f'{part:.0%}' for part in spreads)}.\n"
+        )
     yield "## Latency of a decision in ms: p50 / p99\n"
     yield by_connections(
         lambda samples, _: (
@@ -194,13 +200,13 @@ def _bare(results: Results) -> Iterable[str]:
     yield (
         f"`UPDATE; COMMIT` of one row through PyMySQL: {_milliseconds(results.bare_us)} ms;"
         f" {SENDLIMIT} answers MAIL in {_milliseconds(answer_us)} ms"
-        f" ({answer_us / results.bare_us:.2f} times).\n"
+        f" ({results.times_bare:.2f} times).\n"
     )
 
 
 def _goals(results: Results) -> Iterable[str]:
     yield "## Goals\n"
-    yield f"Of {SENDLIMIT}; ratios are medians against medians of this run.\n"
+    yield f"Of {SENDLIMIT}; a ratio is the median of the rounds' ratios.\n"
     yield _table(
         ["goal", "measured", "met"],
         ([goal.text, goal.measured, "yes" if goal.is_met else "**no**"] for goal in goals(results)),

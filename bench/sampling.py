@@ -73,6 +73,23 @@ def median(samples: Sequence[Sample], figure: Callable[[Sample], float]) -> floa
     return statistics.median(figure(sample) for sample in samples)
 
 
+def ratio(
+    samples: Sequence[Sample], others: Sequence[Sample], figure: Callable[[Sample], float]
+) -> float:
+    """Return the median of the rounds' ratios of one figure.
+
+    What a round measures is measured close together: a machine that is slower in one round than
+    in the next changes the figures, and hardly their ratios.
+    """
+    pairs = zip(samples, others, strict=True)
+    return statistics.median(figure(sample) / figure(other) for sample, other in pairs)
+
+
+def spread(figures: Sequence[float]) -> float:
+    """Return how far figures of the same thing lie apart, as a part of their median."""
+    return (max(figures) - min(figures)) / statistics.median(figures)
+
+
 def rate(sample: Sample) -> float:
     """Return decisions a second."""
     return sample.load.decisions_per_s
