@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import Milter
 
+from sendlimit.conversation import Conversation
 from sendlimit.errors import ConfigError, ListenError, SocketInUse
 
 if TYPE_CHECKING:
@@ -36,10 +37,6 @@ BACKLOG = 4096
 _ANSWERS_S = 1.0
 _STARTS_S = 10.0
 _POLL_S = 0.01
-_UNNAMED = ".new"
-_OPTNEG = b"\0\0\0\x0dO" + b"\0\0\0\x06" + b"\0\0\x01\xff" + b"\0\x1f\xff\xff"
-"""The first packet of a milter conversation as Postfix sends it: version 6, actions, protocol."""
-_QUIT = b"\0\0\0\x01Q"
 _INET = re.compile(r"inet6?:(?P<port>\d+)@\[?(?P<host>[^\]]+)\]?")
 
 
@@ -68,17 +65,16 @@ def answers(spec: str) -> bool:
 
 def negotiates(spec: str) -> bool:
     """Say whether a milter answers on a socket, not only its backlog."""
-    family, address = address_of(spec)
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.settimeout(_ANSWERS_S)
-        try:
-            probe.connect(address)
-            probe.sendall(_OPTNEG)
-            answer = probe.recv(1)
-            probe.sendall(_QUIT)
-        except OSError:
-            return False
-        return bool(answer)
+    try:
+        with Conversation(*address_of(spec), _ANSWERS_S):
+            return True
+    except OSError:
+        return False
+
+
+def _unnamed(path: Path) -> Path:
+    """Return where a socket is made that gets this name when libmilter works."""
+    return path.with_name(f"{path.name}.new")
 
 
 class Listener:
@@ -91,8 +87,8 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._lock: int | None = None
-        self._unnamed = None if section.path is None else Path(f"{section.path}{_UNNAMED}")
-        self._spec = section.socket if self._unnamed is None else f"unix:{self._unnamed}"
+        path = section.path
+        self._spec = section.socket if path is None else f"unix:{_unnamed(path)}"
 
     def claim(self) -> None:
         """Make sure that nobody else listens; remove what a dead daemon left.
@@ -127,7 +123,7 @@ class Listener:
                 [f"{self._file}: milter.socket: {path} exists and is not a socket; remove it"]
             )
         path.unlink(missing_ok=True)
-        Path(f"{path}{_UNNAMED}").unlink(missing_ok=True)
+        _unnamed(path).unlink(missing_ok=True)
 
     def start(self, factory: Callable[[], Milter.Base]) -> None:
         """Listen; return when connections are taken.
@@ -144,11 +140,12 @@ class Listener:
             self._wait()
         finally:
             os.umask(before)
-        if self._section.path is not None and self._unnamed is not None:
-            self._name(self._unnamed, self._section.path)
+        if self._section.path is not None:
+            self._name(self._section.path)
 
-    def _name(self, unnamed: Path, path: Path) -> None:
+    def _name(self, path: Path) -> None:
         """Give a socket that works its group, its mode and its name."""
+        unnamed = _unnamed(path)
         try:
             os.chown(unnamed, -1, self._group())
             unnamed.chmod(int(self._section.socket_mode, 8))

@@ -179,7 +179,7 @@ class Service:
         in_flight = set(self._desk.busy)
         deadline = time.monotonic() + self._config.store.decision_timeout_s + 1
         while in_flight & self._desk.busy and time.monotonic() < deadline:
-            time.sleep(0.01)
+            time.sleep(0.01)  # callbacks tell nobody when they end: that would cost each mail
         booked = self._committer.stop(_STOP_S)
         self._witnesses.stop()
         self._listener.remove()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from sendlimit.conversation import TIMEOUT_S, Answer, Conversation
 from sendlimit.doctor.check import Check, error, fine, found, warning
-from sendlimit.doctor.conversation import TIMEOUT_S, Answer, Conversation
 from sendlimit.limit import Scope, Unit
 from sendlimit.listener import address_of
 from sendlimit.reply import UNAVAILABLE_TEXT

@@ -15,8 +15,8 @@ import socket
 import stat
 from typing import TYPE_CHECKING
 
+from sendlimit.conversation import Address, Conversation, NoMilterError
 from sendlimit.doctor.check import Check, error, fine, found
-from sendlimit.doctor.conversation import Address, Conversation, NoMilterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
