@@ -13,7 +13,7 @@ from sendlimit.postfix.attachment import plan_attach, plan_detach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.commands import PostfixCommands
 from sendlimit.postfix.findings import Finding, find_faults
-from sendlimit.postfix.snapshot import Snapshot, read_snapshot
+from sendlimit.postfix.snapshot import Service, Snapshot, TextFile, read_snapshot
 
 _PACKAGE = Path("/usr/share/postfix")
 
@@ -71,6 +71,25 @@ def debian_master_cf() -> str:
         if block:  # the advice between the options stays a comment, as with an admin's editor
             text = text.replace(block[0], re.sub(rf"(?m)^#(?={name}|  -o )", "", block[0]))
     return text
+
+
+def snapshot_of(*services: Service) -> Snapshot:
+    """Return a Postfix of Debian's with these services and without milters."""
+    file = TextFile(path=Path("/etc/postfix/main.cf"), text="")
+    return Snapshot(
+        config_directory=Path("/etc/postfix"),
+        is_chosen=False,
+        version="3.7.11",
+        queue_directory=Path("/var/spool/postfix"),
+        multi_instance_directories="",
+        smtpd_milters="",
+        main_chain="",
+        non_smtpd_chain="",
+        services=services,
+        main_cf=file,
+        master_cf=file,
+        ispconfig_custom=None,
+    )
 
 
 @dataclass

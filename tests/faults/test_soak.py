@@ -1,9 +1,8 @@
 """A day in small: steady mail with all endings mixed leaves no trace but the right counts."""
 
-from pathlib import Path
-
 import pytest
 from bench import load
+from bench.footprint import Footprint, footprint
 
 from rig.counters import in_mariadb
 from rig.mariadb import Database, PrivateMariaDB
@@ -16,20 +15,8 @@ from rig.traffic import Traffic, unharmed
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
 WARM_UP_S = 4
-MORE_MEMORY_KB = 6000
+MORE_MEMORY_BYTES = 6000 * 1024
 """What Python's allocator and libmilter's workers may still take after the warm-up."""
-
-
-class Footprint:
-    """Memory, threads and descriptors of a process."""
-
-    def __init__(self, pid: int) -> None:
-        """Look at a process."""
-        status = Path(f"/proc/{pid}/status").read_text().splitlines()
-        found = dict(line.split(":\t", 1) for line in status)
-        self.memory_kb = int(found["VmRSS"].split()[0])
-        self.threads = int(found["Threads"])
-        self.descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +32,7 @@ def test_soak(
     """Memory, threads and descriptors are where they were; every counter is right."""
     with stage(in_mariadb(mariadb, database)) as scene:
         warm_up = put_load(postfix, WARM_UP_S)
-        before = Footprint(scene.daemon.process.pid)
+        before = footprint(scene.daemon.process.pid)
         with Traffic(scene.port, scene.login, clients=3) as traffic:
             result = put_load(postfix, seconds)
         at_peace(scene, before)
@@ -79,12 +66,12 @@ def at_peace(scene: Scene, before: Footprint) -> None:
         client.quit()
 
     def as_before() -> bool:
-        after = Footprint(scene.daemon.process.pid)
+        after = footprint(scene.daemon.process.pid)
         return after.descriptors <= before.descriptors + 2 and after.threads <= before.threads + 2
 
     wait_for(as_before, 30, "threads and descriptors as before")
-    after = Footprint(scene.daemon.process.pid)
-    assert after.memory_kb <= before.memory_kb + MORE_MEMORY_KB
+    after = footprint(scene.daemon.process.pid)
+    assert after.resident_bytes <= before.resident_bytes + MORE_MEMORY_BYTES
 
 
 def sum_of_mailboxes(scene: Scene) -> int:

@@ -1,12 +1,8 @@
 """Answers that are handed out while the commit is on its way (a single MariaDB server)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-from counting_samples import ALICE, setting
+from counting_samples import ALICE
 from doubles.daemon import SteppedDaemon
 from sendlimit.batch import Asked
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
@@ -14,14 +10,10 @@ from sendlimit.ledger import Question
 from sendlimit.limit import LATCH
 from sendlimit.policy import Request
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> SteppedDaemon:
+def daemon(daemon: SteppedDaemon) -> SteppedDaemon:
     """A daemon on a store that promises, with a limit of 3 for everyone."""
-    daemon = SteppedDaemon(tmp_path, setting("*", "mailbox.messages_per_day", 3)).start()
     daemon.store.promises = True
     return daemon
 

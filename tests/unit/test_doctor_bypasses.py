@@ -1,32 +1,15 @@
 """Ways to send without a login are found, and nothing else is taken for one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from postfix_samples import snapshot_of
 from sendlimit.doctor.bypasses import networks, smtp_user, strangers, webmail
-from sendlimit.postfix.snapshot import Service, Snapshot, TextFile
+from sendlimit.postfix.snapshot import Service
 
 TRUSTING = "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"
-
-
-def snapshot(*services: Service, is_chosen: bool = False) -> Snapshot:
-    """A Postfix with these services."""
-    file = TextFile(path=Path("/etc/postfix/main.cf"), text="")
-    return Snapshot(
-        config_directory=Path("/etc/postfix"),
-        is_chosen=is_chosen,
-        version="3.7.11",
-        queue_directory=Path("/var/spool/postfix"),
-        multi_instance_directories="",
-        smtpd_milters="",
-        main_chain="",
-        non_smtpd_chain="",
-        services=services,
-        main_cf=file,
-        master_cf=file,
-        ispconfig_custom=None,
-    )
 
 
 def service(key: str, mynetworks: str, restrictions: str = TRUSTING, options: str = "") -> Service:
@@ -62,15 +45,14 @@ def test_strangers(mynetworks: str, expected: list[str]) -> None:
 
 def test_networks() -> None:
     """Services with the same strangers are one finding; those that trust nobody are none."""
-    check = networks(
-        snapshot(
-            service("smtp/inet", "127.0.0.0/8 192.0.2.0/24"),
-            service("submission/inet", "127.0.0.0/8 192.0.2.0/24"),
-            service("smtps/inet", "192.0.2.0/24", "permit_sasl_authenticated, reject"),
-            service("127.0.0.1:10027/inet", "192.0.2.0/24", options="no_milters"),
-            is_chosen=True,
-        )
+    snapshot = snapshot_of(
+        service("smtp/inet", "127.0.0.0/8 192.0.2.0/24"),
+        service("submission/inet", "127.0.0.0/8 192.0.2.0/24"),
+        service("smtps/inet", "192.0.2.0/24", "permit_sasl_authenticated, reject"),
+        service("127.0.0.1:10027/inet", "192.0.2.0/24", options="no_milters"),
     )
+
+    check = networks(replace(snapshot, is_chosen=True))
 
     (finding,) = check.findings
     assert finding.subject == "smtp/inet, submission/inet"
@@ -80,7 +62,7 @@ def test_networks() -> None:
 
 def test_no_strangers() -> None:
     """Debian's default, loopback, is fine."""
-    assert networks(snapshot(service("smtp/inet", "127.0.0.0/8"))).findings == ()
+    assert networks(snapshot_of(service("smtp/inet", "127.0.0.0/8"))).findings == ()
 
 
 @pytest.mark.parametrize(

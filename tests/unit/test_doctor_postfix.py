@@ -1,9 +1,11 @@
 """The findings of `postfix status` are the doctor's, each under its check."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from postfix_samples import snapshot_of
 from sendlimit.doctor import postfix
 from sendlimit.doctor.check import error
 from sendlimit.errors import PostfixError
@@ -15,21 +17,8 @@ from sendlimit.postfix.snapshot import Snapshot, TextFile
 @pytest.fixture
 def snapshot() -> Snapshot:
     """A Postfix beside an ISPConfig."""
-    file = TextFile(path=Path("/etc/postfix/main.cf"), text="")
-    return Snapshot(
-        config_directory=Path("/etc/postfix"),
-        is_chosen=False,
-        version="3.7.11",
-        queue_directory=Path("/var/spool/postfix"),
-        multi_instance_directories="",
-        smtpd_milters="",
-        main_chain="",
-        non_smtpd_chain="",
-        services=(),
-        main_cf=file,
-        master_cf=file,
-        ispconfig_custom=file,
-    )
+    custom = TextFile(path=Path("/usr/local/ispconfig"), text="")
+    return replace(snapshot_of(), ispconfig_custom=custom)
 
 
 def status(place: int) -> ServiceStatus:

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from postfix_samples import snapshot_of
 from sendlimit.config.sections import Milter
 from sendlimit.doctor import reach
 from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.postfix.findings import ServiceStatus
 from sendlimit.postfix.services import Role
-from sendlimit.postfix.snapshot import Service, Snapshot, TextFile
+from sendlimit.postfix.snapshot import Service, Snapshot
 
 
 @contextmanager
@@ -156,22 +157,8 @@ def attached(folder: Path) -> tuple[Snapshot, ServiceStatus, Milter]:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
     path.chmod(0o600)
-    file = TextFile(path=folder / "main.cf", text="")
     service = Service(key="smtp/inet", is_chrooted=True, overrides={}, effective={})
-    snapshot = Snapshot(
-        config_directory=folder,
-        is_chosen=False,
-        version="3.7.11",
-        queue_directory=folder,
-        multi_instance_directories="",
-        smtpd_milters="",
-        main_chain="",
-        non_smtpd_chain="",
-        services=(service,),
-        main_cf=file,
-        master_cf=file,
-        ispconfig_custom=None,
-    )
+    snapshot = replace(snapshot_of(service), queue_directory=folder)
     chain = ("unix:sendlimit/s",)
     status = ServiceStatus(key="smtp/inet", role=Role.LIMITED, chain=chain, place=1)
     return snapshot, status, Milter(socket=f"unix:{path}", socket_group="postfix")

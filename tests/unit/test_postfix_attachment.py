@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from postfix_samples import snapshot_of
 from sendlimit.errors import PostfixError
 from sendlimit.postfix import master_cf
 from sendlimit.postfix.attachment import FileChange, Plan, Recorded, plan_attach, plan_detach
@@ -46,16 +47,11 @@ def _snapshot(main: str, master: str, *, ispconfig: str | bool = False, **facts:
             )
         )
     custom = ispconfig if isinstance(ispconfig, str) else None
-    snapshot = Snapshot(
-        config_directory=Path("/etc/postfix"),
-        is_chosen=False,
-        version="3.7.11",
-        queue_directory=Path("/var/spool/postfix"),
-        multi_instance_directories="",
+    snapshot = replace(
+        snapshot_of(*services),
         smtpd_milters=values.get("smtpd_milters", ""),
         main_chain=values.get("smtpd_milters", ""),
         non_smtpd_chain=values.get("non_smtpd_milters", ""),
-        services=tuple(services),
         main_cf=TextFile(path=_MAIN, text=main),
         master_cf=TextFile(path=_MASTER, text=master),
         ispconfig_custom=None if ispconfig is False else TextFile(path=_CUSTOM, text=custom),
