@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from counting_samples import BERLIN, moment
 from sendlimit.cli import run
-from sendlimit.limit import CounterKey, Scope, Unit
-from sendlimit.store import Episode
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import CounterKey, Scope, Unit
+from sendlimit.rules.window import Window
 from sendlimit.store.rows import episode_params, key_params
-from sendlimit.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

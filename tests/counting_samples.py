@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sendlimit.limit import (
+from sendlimit.rules.limit import (
     EVERYONE,
     LATCH,
     LIMIT_NAMES,
@@ -15,9 +15,9 @@ from sendlimit.limit import (
     Settings,
     subject_of,
 )
-from sendlimit.mailbox import Sender
-from sendlimit.policy import Hit, Rules
-from sendlimit.window import Calendar
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.policy import Hit, Rules
+from sendlimit.rules.window import Calendar
 
 ALICE = Sender("alice@example.org", "example.org")
 BOB = Sender("bob@example.org", "example.org")

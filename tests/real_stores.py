@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.limit import LATCH
+from sendlimit.rules.limit import LATCH
 from sendlimit.store import Writing
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import SQLiteLocation, parse_url
@@ -15,8 +15,9 @@ from sendlimit.store.sqlite import SQLiteStore
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from sendlimit.limit import CounterKey
-    from sendlimit.store import Episode, Loaded, Store
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.limit import CounterKey
+    from sendlimit.store import Loaded, Store
     from sendlimit.store.connection import Connection
 
 

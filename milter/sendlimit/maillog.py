@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sendlimit.errors import SendlimitError
-    from sendlimit.policy import Hit
+    from sendlimit.rules.policy import Hit
 
 logger = logging.getLogger("sendlimit")
 

@@ -10,8 +10,8 @@ import pytest
 
 from command_samples import ALICE, NOW, Commands, day, episode
 from counting_samples import BERLIN
-from sendlimit.limit import CounterKey, Scope, Unit
-from sendlimit.window import Window
+from sendlimit.rules.limit import CounterKey, Scope, Unit
+from sendlimit.rules.window import Window
 
 
 def test_init_twice(commands: Commands) -> None:

@@ -12,9 +12,9 @@ from rig.configuration import configuration
 from rig.daemon import Sendlimit
 from rig.process import running
 from sendlimit.config.reading import load
+from sendlimit.daemon.service import make_store
 from sendlimit.errors import StoreConflict
-from sendlimit.limit import LATCH
-from sendlimit.service import make_store
+from sendlimit.rules.limit import LATCH
 from sendlimit.store import Store, Writing
 
 RESETS = 5

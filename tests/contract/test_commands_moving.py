@@ -12,9 +12,9 @@ from command_samples import ALICE, NOW, Commands, at, day, episode
 from counting_samples import BERLIN
 from rig.mariadb import PrivateMariaDB
 from sendlimit.config import Config
-from sendlimit.limit import CounterKey, Scope, Unit
+from sendlimit.rules.limit import CounterKey, Scope, Unit
+from sendlimit.rules.window import Window
 from sendlimit.store.overrides import overrides, set_overrides
-from sendlimit.window import Window
 
 BOB = "bob@example.org"
 CAROL = "carol@example.net"

@@ -3,7 +3,7 @@
 import pytest
 
 from command_samples import ALICE, Commands, day, episode
-from sendlimit.limit import Scope
+from sendlimit.rules.limit import Scope
 
 
 def shown(commands: Commands, *words: str) -> str:

@@ -11,13 +11,13 @@ from counting_samples import named, setting
 from real_stores import add, new_store, open_tables
 from rig.mariadb import Database
 from sendlimit.errors import StoreError
-from sendlimit.limit import CounterKey, Setting
+from sendlimit.rules.counting_settings import Publication
+from sendlimit.rules.limit import CounterKey, Setting
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.connection import Connection
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
 from sendlimit.store.sqltime import to_sql
-from sendlimit.terms import Publication
 
 _SQLITE = SQLiteLocation("/x.db")
 _MARIADB = MariaDBLocation("u", "d", ())

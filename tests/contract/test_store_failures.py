@@ -12,13 +12,13 @@ from doubles.witness import RecordingWitness
 from real_stores import add, new_store, open_tables, used
 from rig.mariadb import Database, PrivateMariaDB
 from rig.process import free_port
-from sendlimit.committer import Committer
+from sendlimit.counting.committer import Committer
+from sendlimit.counting.ledger import Ledger
+from sendlimit.counting.unbooked_file import Journal
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
-from sendlimit.journal import Journal
-from sendlimit.ledger import Ledger
-from sendlimit.limit import LATCH
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.limit import LATCH
 from sendlimit.store import Store, Writing, connection
-from sendlimit.terms import Terms
 
 _DAY = "mailbox.messages_per_day"
 _KEY = key_of(_DAY, ALICE.mailbox)

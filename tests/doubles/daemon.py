@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from counting_samples import NOON, UTC, file_rules
 from doubles.store import ScriptedStore, Tables
 from doubles.witness import RecordingWitness
-from sendlimit.batch import Answer, Asked
-from sendlimit.committer import Committer
-from sendlimit.journal import Journal
-from sendlimit.ledger import Ledger, Question
-from sendlimit.policy import Request
-from sendlimit.terms import Terms
+from sendlimit.counting.batch import Answer, Asked
+from sendlimit.counting.committer import Committer
+from sendlimit.counting.ledger import Ledger, Question
+from sendlimit.counting.unbooked_file import Journal
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.policy import Request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sendlimit.limit import Charge, Setting
-    from sendlimit.mailbox import Sender
+    from sendlimit.rules.limit import Charge, Setting
+    from sendlimit.rules.mailbox import Sender
 
 
 class SteppedLedger(Ledger):

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from queue import Empty
 
-from sendlimit.batch import Answer, Asked, answer_all
-from sendlimit.ledger import Addition, Ledger
-from sendlimit.limit import CounterKey, Setting, holding
-from sendlimit.store import Episode
-from sendlimit.terms import Terms
+from sendlimit.counting.batch import Answer, Asked, answer_all
+from sendlimit.counting.ledger import Addition, Ledger
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import CounterKey, Setting, holding
 
 
 class ImmediateLedger(Ledger):

@@ -10,14 +10,14 @@ from counting_samples import ALICE, NOON, UTC, file_rules, key_of
 from doubles.immediate_ledger import ImmediateLedger
 from doubles.milter_context import MilterContext
 from doubles.witness import RecordingWitness
-from sendlimit.conduct import Conduct
-from sendlimit.desk import Desk
-from sendlimit.reply import Wording
-from sendlimit.session import Session
-from sendlimit.terms import Terms
+from sendlimit.daemon.server_state import Desk
+from sendlimit.daemon.session import Session
+from sendlimit.daemon.session_settings import Conduct
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.reply import Wording
 
 if TYPE_CHECKING:
-    from sendlimit.limit import Setting
+    from sendlimit.rules.limit import Setting
 
 _ALL_OFFERED = 0x1FFFFF
 _DAY = "mailbox.messages_per_day"

@@ -12,9 +12,10 @@ from sendlimit.store import Loaded
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from sendlimit.limit import CounterKey, LimitName, Setting
-    from sendlimit.store import Episode, Writing
-    from sendlimit.terms import Publication
+    from sendlimit.rules.counting_settings import Publication
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.limit import CounterKey, LimitName, Setting
+    from sendlimit.store import Writing
 
 
 @dataclass

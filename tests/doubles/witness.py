@@ -1,8 +1,8 @@
 """Who is told: keeps what it was told."""
 
 from sendlimit.errors import StoreError
-from sendlimit.mailbox import Sender
-from sendlimit.policy import Decision, Hit
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.policy import Decision, Hit
 
 
 class RecordingWitness:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from counting_samples import setting
 from doubles.server import Connection, Server
 from sendlimit import maillog
-from sendlimit.limit import Scope
+from sendlimit.rules.limit import Scope
 
 LIMIT = 2
 _FILE = (
@@ -26,7 +26,7 @@ _FILE = (
 # Few logins, so that their limits are reached, and odd ones at that.
 _LOGINS = st.sampled_from(
     [
-        "alice@example.org", "ALICE@Example.org", "a=b@example.org", "a!b@example.org", "*", "@", "@@",
+        "alice@example.org", "ALICE@Example.org", "a=b@example.org", "a!b@example.org", "*", "@", "",
         "nodomain", "x\r\nrefused mailbox=y", "%s%n{used}", "l" * 70_000 + "@example.org", "\x00", b"\xff\xfe",
         "\N{RIGHT-TO-LEFT OVERRIDE}", "a@" + "d" * 70_000, " ", "'; DROP TABLE er_counter; --",
     ]

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sendlimit.mailbox import Sender
+from sendlimit.rules.mailbox import Sender
 
 LIMITS = {
     "mailbox.messages_per_day": 4,

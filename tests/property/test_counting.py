@@ -18,12 +18,12 @@ from doubles.daemon import SteppedDaemon
 from doubles.server import Connection
 from doubles.store import Tables
 from property.counting_model import LIMITS, Model
-from sendlimit.conduct import Conduct
-from sendlimit.desk import Desk
+from sendlimit.daemon.server_state import Desk
+from sendlimit.daemon.session import Session
+from sendlimit.daemon.session_settings import Conduct
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
-from sendlimit.mailbox import Sender
-from sendlimit.reply import Wording
-from sendlimit.session import Session
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.reply import Wording
 
 _FILE = [setting("*", name, limit) for name, limit in LIMITS.items()]
 _VERBS = ("connect", "begin", "write", "fence", "names_in_force", "publish", "booked_journals")

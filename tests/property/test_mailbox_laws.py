@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendlimit.mailbox import KEY_MAX, sender_of
+from sendlimit.rules.mailbox import KEY_MAX, sender_of
 
 _LOGINS = st.text(min_size=1, max_size=400)
 _DOMAINS = st.one_of(st.just(""), st.from_regex(r"[a-zA-Z]{1,20}\.(org|de)", fullmatch=True))

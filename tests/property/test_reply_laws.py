@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counting_samples import ALICE, NOON, UTC, hit_of
-from sendlimit.mailbox import sender_of
-from sendlimit.policy import Hit
-from sendlimit.reply import FIXED_TEXT, LINE_MAX, PLACEHOLDERS, Reply, Wording, problem_with
+from sendlimit.rules.mailbox import sender_of
+from sendlimit.rules.policy import Hit
+from sendlimit.rules.reply import FIXED_TEXT, LINE_MAX, PLACEHOLDERS, Reply, Wording, problem_with
 
 # Any text, and texts that are mostly placeholders, braces and percent signs.
 _TEMPLATES = st.one_of(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counting_samples import moment
-from sendlimit.window import Calendar, Window
+from sendlimit.rules.window import Calendar, Window
 
 _WINDOWS = st.sampled_from([Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH])
 _CALENDARS = st.builds(

@@ -16,12 +16,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from repo import commands_document
-from sendlimit import committer, listener, logsetup, mailbox, maillog, policy, reply
+from sendlimit import maillog
 from sendlimit.cli import sendlimit
 from sendlimit.config import Config
 from sendlimit.config.limits import MAX_LIMIT, SubjectLimits
 from sendlimit.config.replies import ReplyTexts
 from sendlimit.config.sections import Store
+from sendlimit.counting import committer
+from sendlimit.daemon import listener, logsetup
+from sendlimit.rules import mailbox, policy, reply
 from sendlimit.store import connection
 
 _ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from counting_samples import (
     named,
     setting,
 )
-from sendlimit.batch import (
+from sendlimit.counting.batch import (
     Asked,
     answer_all,
     corrections,
@@ -22,10 +22,10 @@ from sendlimit.batch import (
     reverse,
     subjects_to_load,
 )
-from sendlimit.limit import LATCH, Charge, counted_names
-from sendlimit.mailbox import Sender
-from sendlimit.policy import Facts, Request, Rules
-from sendlimit.terms import Terms
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.limit import LATCH, Charge, counted_names
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.policy import Facts, Request, Rules
 
 _DAY = "mailbox.messages_per_day"
 _RULES = file_rules(setting("*", _DAY, 3), setting("*", "mailbox.recipients_per_day", 10))

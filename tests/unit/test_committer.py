@@ -20,12 +20,12 @@ from counting_samples import (
     setting,
 )
 from doubles.daemon import SteppedDaemon
-from sendlimit import committer as committer_module
-from sendlimit.batch import Asked
+from sendlimit.counting import committer as committer_module
+from sendlimit.counting.batch import Asked
+from sendlimit.counting.ledger import Question
 from sendlimit.errors import StoreConflict, StoreUnavailable
-from sendlimit.ledger import Question
-from sendlimit.policy import Request
-from sendlimit.store import Episode
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.policy import Request
 
 
 def test_one_mail(daemon: SteppedDaemon) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from counting_samples import ALICE, ALICES_DAY, LIMIT_OF_3
 from doubles.daemon import SteppedDaemon
+from sendlimit.counting.unbooked_file import Journal
 from sendlimit.errors import StoreUnavailable
-from sendlimit.journal import Journal
-from sendlimit.limit import LATCH
+from sendlimit.rules.limit import LATCH
 
 
 @pytest.fixture

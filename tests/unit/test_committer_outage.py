@@ -6,9 +6,9 @@ import pytest
 
 from counting_samples import ALICE, ALICES_DAY, ALICES_MAIL, DAILY, setting
 from doubles.daemon import SteppedDaemon
-from sendlimit.committer import RECOVERIES_MAX
+from sendlimit.counting.committer import RECOVERIES_MAX
 from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
-from sendlimit.limit import LATCH
+from sendlimit.rules.limit import LATCH
 
 
 def test_outage(daemon: SteppedDaemon) -> None:

@@ -4,11 +4,11 @@ import pytest
 
 from counting_samples import ALICE
 from doubles.daemon import SteppedDaemon
-from sendlimit.batch import Asked
+from sendlimit.counting.batch import Asked
+from sendlimit.counting.ledger import Question
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
-from sendlimit.ledger import Question
-from sendlimit.limit import LATCH
-from sendlimit.policy import Request
+from sendlimit.rules.limit import LATCH
+from sendlimit.rules.policy import Request
 
 
 @pytest.fixture

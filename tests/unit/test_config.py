@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from counting_samples import setting
 from sendlimit.config import Config
 from sendlimit.config.limits import MAX_LIMIT
-from sendlimit.limit import LIMIT_NAMES, LimitName, Setting
-from sendlimit.reply import DEFAULT_TEXTS
-from sendlimit.window import Window
+from sendlimit.rules.limit import LIMIT_NAMES, LimitName, Setting
+from sendlimit.rules.reply import DEFAULT_TEXTS
+from sendlimit.rules.window import Window
 
 _DESIGN = """
 mode = "enforce"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from sendlimit.config import Config
-from sendlimit.conversation import Answer, Conversation, NoMilterError
+from sendlimit.daemon.milter_client import Answer, Conversation, NoMilterError
 from sendlimit.doctor import canary as canary_module
 from sendlimit.doctor.canary import CANARY, canary
-from sendlimit.reply import UNAVAILABLE_TEXT
+from sendlimit.rules.reply import UNAVAILABLE_TEXT
 from sendlimit.store.connection import Connection, open_connection
 from sendlimit.store.location import SQLiteLocation
 from sendlimit.store.migrations import upgrade

@@ -7,7 +7,7 @@ import pytest
 from sendlimit.config import Config
 from sendlimit.doctor import settings
 from sendlimit.doctor.check import Check
-from sendlimit.limit import MESSAGES_PER_DAY
+from sendlimit.rules.limit import MESSAGES_PER_DAY
 
 
 def codes(check: Check) -> list[str]:

@@ -1,8 +1,9 @@
 """What `show` says: the limits that bear on a subject, and the one that refuses."""
 
 from counting_samples import ALICE, BERLIN, moment, named, setting
-from sendlimit.explain import Explanation, Standing, counters, explain
-from sendlimit.limit import (
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.explain import Explanation, Standing, counters, explain
+from sendlimit.rules.limit import (
     RECIPIENTS_PER_MESSAGE,
     CounterKey,
     LimitName,
@@ -11,10 +12,9 @@ from sendlimit.limit import (
     Setting,
     Settings,
 )
-from sendlimit.mailbox import Sender
-from sendlimit.store import Episode
-from sendlimit.store.overrides import Override
-from sendlimit.window import Window
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.override import Override
+from sendlimit.rules.window import Window
 
 NOW = moment("2026-11-22 12:30", "Europe/Berlin")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from counting_samples import ALICE, DAY_START, NOON, key_of
-from sendlimit.journal import Entry, Journal, Owed, new_id
-from sendlimit.limit import LATCH, Charge
-from sendlimit.store import Episode
+from sendlimit.counting.unbooked_file import Entry, Journal, Owed, new_id
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import LATCH, Charge
 
 _KEY = key_of("mailbox.messages_per_day", ALICE.mailbox)
 _OTHER = key_of("global.messages_per_day", "*")

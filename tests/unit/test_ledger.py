@@ -11,16 +11,16 @@ import pytest
 from counting_samples import ALICE, NOON, UTC, file_rules, key_of, named, setting
 from doubles.store import ScriptedStore
 from doubles.witness import RecordingWitness
-from sendlimit import committer as committer_module
-from sendlimit import ledger as ledger_module
-from sendlimit.batch import Answer, Asked
-from sendlimit.committer import Committer
+from sendlimit.counting import committer as committer_module
+from sendlimit.counting import ledger as ledger_module
+from sendlimit.counting.batch import Answer, Asked
+from sendlimit.counting.committer import Committer
+from sendlimit.counting.ledger import Addition, Ledger, Question
+from sendlimit.counting.unbooked_file import Journal
 from sendlimit.errors import StoreUnavailable
-from sendlimit.journal import Journal
-from sendlimit.ledger import Addition, Ledger, Question
-from sendlimit.limit import LATCH
-from sendlimit.policy import Decision
-from sendlimit.terms import Terms
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.limit import LATCH
+from sendlimit.rules.policy import Decision
 
 _DAY = "mailbox.messages_per_day"
 _ALICES_DAY = key_of(_DAY, ALICE.mailbox)

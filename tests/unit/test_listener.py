@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from sendlimit.config.sections import Milter
+from sendlimit.daemon.listener import Listener, address_of, answers
 from sendlimit.errors import ConfigError, SocketInUse
-from sendlimit.listener import Listener, address_of, answers
 
 _GROUP = grp.getgrgid(os.getgid()).gr_name
 _FILE = Path("/etc/sendlimit/sendlimit.toml")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sendlimit.mailbox import KEY_MAX, Sender, sender_of
+from sendlimit.rules.mailbox import KEY_MAX, Sender, sender_of
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ import requests
 
 from counting_samples import NOON, UTC, hit_of
 from rig.process import free_port
+from sendlimit.counting.ledger import Ledger, Reservation
+from sendlimit.daemon.metrics import Metrics, MetricsServer
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
-from sendlimit.ledger import Ledger, Reservation
-from sendlimit.mailbox import Sender
-from sendlimit.metrics import Metrics, MetricsServer
 from sendlimit.notify.outbox import Outcome
-from sendlimit.policy import Decision, Rules
-from sendlimit.terms import Terms
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.policy import Decision, Rules
 
 _MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 _HIT = hit_of("mailbox.messages_per_day", 3, 3)
@@ -221,7 +221,7 @@ def test_server_answers_until_it_is_stopped(metrics: Metrics, host: str) -> None
 
 def test_silent_client_is_hung_up_on(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who connects and asks nothing does not keep a thread, and others are answered meanwhile."""
-    monkeypatch.setattr("sendlimit.metrics._Request.timeout", 0.05)
+    monkeypatch.setattr("sendlimit.daemon.metrics._Request.timeout", 0.05)
     port = free_port()
     server = MetricsServer(metrics, "127.0.0.1", port)
     with socket.create_connection(("127.0.0.1", port), 20) as silent:

@@ -6,8 +6,8 @@ import pytest
 
 from counting_samples import setting
 from sendlimit.errors import SendlimitError
-from sendlimit.moving.iredapd import read
-from sendlimit.moving.reading import Remark
+from sendlimit.onboarding.iredapd import read
+from sendlimit.onboarding.reading import Remark
 
 ALICE = "alice@example.org"
 A_DAY = "mailbox.recipients_per_day"

@@ -4,8 +4,8 @@ import pytest
 
 from counting_samples import named, setting
 from sendlimit.errors import SendlimitError
-from sendlimit.limit import Setting
-from sendlimit.moving.listed import read
+from sendlimit.onboarding.listed import read
+from sendlimit.rules.limit import Setting
 
 ALICE = "alice@example.org"
 AN_HOUR = "mailbox.messages_per_hour"

@@ -1,8 +1,8 @@
 """What an import changes beside what is set already."""
 
 from counting_samples import setting
-from sendlimit.moving.plan import Change, Plan, plan
-from sendlimit.store.overrides import Override
+from sendlimit.onboarding.plan import Change, Plan, plan
+from sendlimit.rules.override import Override
 
 A_DAY = "mailbox.messages_per_day"
 SAME, NEW, OTHER = (setting(f"{who}@example.org", A_DAY, 5) for who in ("same", "new", "other"))

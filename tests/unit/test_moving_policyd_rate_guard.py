@@ -1,8 +1,8 @@
 """policyd-rate-guard's rows as settings."""
 
 from counting_samples import setting
-from sendlimit.moving.policyd_rate_guard import read, usual_quota
-from sendlimit.moving.reading import Remark
+from sendlimit.onboarding.policyd_rate_guard import read, usual_quota
+from sendlimit.onboarding.reading import Remark
 
 ALICE = "alice@example.org"
 A_DAY = "mailbox.recipients_per_day"

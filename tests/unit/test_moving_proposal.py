@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counting_samples import BERLIN, moment, named
-from sendlimit.moving.proposal import (
+from sendlimit.onboarding.proposal import (
     History,
     Summary,
     Trial,
@@ -19,7 +19,7 @@ from sendlimit.moving.proposal import (
     summary,
     trial,
 )
-from sendlimit.window import Calendar, Window
+from sendlimit.rules.window import Calendar, Window
 
 A_DAY = named("mailbox.messages_per_day")
 

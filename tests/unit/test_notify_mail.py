@@ -11,11 +11,11 @@ from counting_samples import ALICE, NOON, UTC, hit_of
 from notice_receivers import smtp_server
 from rig.process import free_port
 from sendlimit.config.notices import NotifyTexts
-from sendlimit.mailbox import Sender
 from sendlimit.notify.host import host_name
 from sendlimit.notify.mail import AdminRoute, OwnerRoute, Post
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.outbox import DeliveryError
+from sendlimit.rules.mailbox import Sender
 
 _OK = "250 2.0.0 Ok"
 _SESSION = ["220 mx ESMTP", "250 mx", _OK, _OK, "354 go on", _OK, "221 2.0.0 Bye"]

@@ -4,7 +4,6 @@ import pytest
 
 from counting_samples import ALICE, BERLIN, NOON, hit_of, moment
 from sendlimit.config.notices import NotifyTexts
-from sendlimit.mailbox import Sender
 from sendlimit.notify.notices import (
     OUTAGES_APART_S,
     QUIET_S,
@@ -17,7 +16,8 @@ from sendlimit.notify.notices import (
     reached,
 )
 from sendlimit.notify.texts import admin_letter, owner_letter, sentence
-from sendlimit.policy import Hit, Mark
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.policy import Hit, Mark
 
 _DAY = "mailbox.messages_per_day"
 _RECIPIENTS = "mailbox.recipients_per_day"

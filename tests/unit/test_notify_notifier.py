@@ -17,7 +17,7 @@ from sendlimit.errors import ConfigError, StoreUnavailable
 from sendlimit.notify.notices import OUTAGES_APART_S, Event, Notice
 from sendlimit.notify.notifier import Notifier, routes_of
 from sendlimit.notify.outbox import Outcome
-from sendlimit.policy import Mark
+from sendlimit.rules.policy import Mark
 
 _DAY = "mailbox.messages_per_day"
 
@@ -216,7 +216,7 @@ def test_only_what_is_configured_is_imported(
     file.write_text(tomli_w.dumps(tables))
     code = (
         "import sys, pathlib; from sendlimit.config.reading import load;"
-        "import sendlimit.service; from sendlimit.witness import Witnesses;"
+        "import sendlimit.daemon.service; from sendlimit.daemon.telemetry import Witnesses;"
         f"path = pathlib.Path({str(file)!r}); Witnesses(load(path), path);"
         "print(*sorted({'prometheus_client', 'requests', 'smtplib'} & sys.modules.keys()))"
     )

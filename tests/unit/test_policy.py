@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from counting_samples import ALICE, BERLIN, NOON, UTC, file_rules, key_of, moment, named, setting
-from sendlimit import policy
-from sendlimit.limit import (
+from sendlimit.rules import policy
+from sendlimit.rules.limit import (
     LIMIT_NAMES,
     Charge,
     CounterKey,
@@ -16,8 +16,8 @@ from sendlimit.limit import (
     counted_names,
     subject_of,
 )
-from sendlimit.mailbox import Sender
-from sendlimit.policy import Decision, Facts, Request, Rules, decide, recipient_beyond
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.policy import Decision, Facts, Request, Rules, decide, recipient_beyond
 
 _DAY = "mailbox.messages_per_day"
 _SUBJECTS = {"global": "*", "domain": "example.org", "mailbox": "alice@example.org"}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from counting_samples import ALICE, BOB, NOON, file_rules, named, setting
-from sendlimit.limit import EVERYONE, Limit, Origin, Scope, Setting, holding, levels
+from sendlimit.rules.limit import EVERYONE, Limit, Origin, Scope, Setting, holding, levels
 
 _DAY = "mailbox.messages_per_day"
 

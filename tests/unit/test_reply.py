@@ -5,8 +5,8 @@ import re
 import pytest
 
 from counting_samples import ALICE, BERLIN, NOON, UTC, hit_of
-from sendlimit.mailbox import Sender
-from sendlimit.reply import (
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.reply import (
     DEFAULT_TEXTS,
     FIXED_TEXT,
     LINE_MAX,

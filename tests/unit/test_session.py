@@ -8,9 +8,9 @@ import pytest
 
 from counting_samples import ALICE, DAY_START, UTC, setting
 from doubles.server import Connection, Server
-from sendlimit.conduct import Conduct
-from sendlimit.limit import LATCH
-from sendlimit.reply import Wording
+from sendlimit.daemon.session_settings import Conduct
+from sendlimit.rules.limit import LATCH
+from sendlimit.rules.reply import Wording
 
 _DAY = "mailbox.messages_per_day"
 _REACHED = (

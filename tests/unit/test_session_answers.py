@@ -9,10 +9,10 @@ import pytest
 
 from counting_samples import NOON, UTC, setting
 from doubles.server import Connection, Server
-from sendlimit.conduct import Conduct
-from sendlimit.ledger import Reservation
-from sendlimit.mailbox import Sender
-from sendlimit.reply import FIXED_TEXT, UNAVAILABLE_TEXT, Wording
+from sendlimit.counting.ledger import Reservation
+from sendlimit.daemon.session_settings import Conduct
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.reply import FIXED_TEXT, UNAVAILABLE_TEXT, Wording
 
 _DAY = "mailbox.messages_per_day"
 _NOTHING = setting("*", _DAY, 0)

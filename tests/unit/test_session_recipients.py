@@ -5,8 +5,8 @@ import pytest
 
 from counting_samples import DAY_START, UTC, setting
 from doubles.server import Server
-from sendlimit.conduct import Conduct
-from sendlimit.reply import Wording
+from sendlimit.daemon.session_settings import Conduct
+from sendlimit.rules.reply import Wording
 
 _PER_DAY = "mailbox.recipients_per_day"
 _PER_MESSAGE = "mailbox.recipients_per_message"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from counting_samples import moment
-from sendlimit.window import EVER, Calendar, Period, Window
+from sendlimit.rules.window import EVER, Calendar, Period, Window
 
 _HOUR_S = 3600
 _DAY_S = 24 * _HOUR_S

@@ -13,11 +13,11 @@ from counting_samples import ALICE, UTC, hit_of
 from notice_receivers import WebhookReceiver, webhook_receiver
 from rig.process import free_port, wait_for
 from sendlimit.config import Config
+from sendlimit.counting.ledger import Ledger
+from sendlimit.daemon.telemetry import Witnesses
 from sendlimit.errors import StoreConflict, StoreUnavailable
-from sendlimit.ledger import Ledger
-from sendlimit.policy import Decision, Mark, Rules
-from sendlimit.terms import Terms
-from sendlimit.witness import Witnesses
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.policy import Decision, Mark, Rules
 
 _HIT = hit_of("mailbox.messages_per_day", 10, 10)
 _PASSED_80 = Decision(marks=(Mark(_HIT.limit, _HIT.key, 7, 8, _HIT.period),))

@@ -10,8 +10,8 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import print_json, print_table
 from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.errors import ConfigError, SendlimitError
-from sendlimit.limit import holding
-from sendlimit.policy import Rules
+from sendlimit.rules.limit import holding
+from sendlimit.rules.policy import Rules
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.migrations import schema_version
 from sendlimit.store.overrides import overrides
@@ -21,7 +21,7 @@ from sendlimit.store.setup import RIGHTS, missing_rights
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sendlimit.limit import LimitName
+    from sendlimit.rules.limit import LimitName
     from sendlimit.store.connection import Connection
 
 _OK, _WARNING, _ERROR = "OK", "WARNING", "ERROR"
@@ -111,7 +111,7 @@ def _limits(names: frozenset[LimitName]) -> Line:
 
 
 def _socket(invocation: Invocation) -> Line:
-    from sendlimit.listener import address_of  # noqa: PLC0415 - loads libmilter
+    from sendlimit.daemon.listener import address_of  # noqa: PLC0415 - loads libmilter
 
     section = invocation.config.milter
     try:

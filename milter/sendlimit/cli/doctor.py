@@ -12,15 +12,15 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.moments import span
 from sendlimit.cli.postfix import places
 from sendlimit.cli.printing import print_json, say, tell
+from sendlimit.daemon.listener import address_of
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import CANARY, canary
 from sendlimit.doctor.check import CODES, Check, fine
 from sendlimit.errors import ConfigError, PostfixError, SchemaError, SendlimitError
-from sendlimit.limit import holding
-from sendlimit.listener import address_of
-from sendlimit.policy import Rules
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
+from sendlimit.rules.limit import holding
+from sendlimit.rules.policy import Rules
 from sendlimit.store.migrations import schema_version
 from sendlimit.store.overrides import overrides
 from sendlimit.store.setup import missing_rights

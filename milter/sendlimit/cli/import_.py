@@ -12,24 +12,24 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.limit import LimitNameType
 from sendlimit.cli.printing import number, print_json, print_table, say, tell
 from sendlimit.cli.records import override_record
-from sendlimit.cli.subject import counted_sender
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.config.reading import secret
 from sendlimit.errors import SendlimitError
-from sendlimit.limit import MESSAGES_PER_DAY, LimitName, Scope
-from sendlimit.moving import iredapd, listed, policyd_rate_guard
-from sendlimit.moving.plan import Plan, plan
-from sendlimit.policy import Rules
+from sendlimit.onboarding import iredapd, listed, policyd_rate_guard
+from sendlimit.onboarding.plan import Plan, plan
+from sendlimit.rules.limit import MESSAGES_PER_DAY, LimitName, Scope, counted_sender
+from sendlimit.rules.override import Override
+from sendlimit.rules.policy import Rules
 from sendlimit.store.foreign import read_table
 from sendlimit.store.location import MariaDBLocation, parse_url
-from sendlimit.store.overrides import Override, lasting, set_overrides
+from sendlimit.store.overrides import lasting, set_overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from sendlimit.limit import Setting
-    from sendlimit.moving.plan import Change
-    from sendlimit.moving.reading import Reading, Remark
+    from sendlimit.onboarding.plan import Change
+    from sendlimit.onboarding.reading import Reading, Remark
+    from sendlimit.rules.limit import Setting
 
 _REASON_MAX = 255
 _EXAMPLES = 3

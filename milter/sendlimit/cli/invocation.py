@@ -13,7 +13,7 @@ import click
 
 from sendlimit.config.reading import default_path, load, read_password
 from sendlimit.errors import SchemaError
-from sendlimit.limit import Settings
+from sendlimit.rules.limit import Settings
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import Location, SQLiteLocation, parse_url
 from sendlimit.store.migrations import schema_version
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sendlimit.config import Config
+    from sendlimit.rules.window import Calendar
     from sendlimit.store.connection import Connection
-    from sendlimit.window import Calendar
 
 
 @dataclass

@@ -25,11 +25,12 @@ from sendlimit.cli.records import override_record
 from sendlimit.cli.subject import Subject, subject_from
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.errors import SendlimitError
-from sendlimit.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
-from sendlimit.store.overrides import Override, overrides, set_override, unset_override
+from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
+from sendlimit.rules.override import Override
+from sendlimit.store.overrides import overrides, set_override, unset_override
 
 if TYPE_CHECKING:
-    from sendlimit.window import Calendar
+    from sendlimit.rules.window import Calendar
 
 _NAMES = {str(name): name for name in LIMIT_NAMES}
 _REASON_MAX = 255

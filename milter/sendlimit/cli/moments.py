@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sendlimit.window import Calendar
+    from sendlimit.rules.window import Calendar
 
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[mhdw])")

@@ -16,7 +16,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sendlimit.window import Calendar
+    from sendlimit.rules.window import Calendar
 
 _WIDTH = 80
 """Of what is piped; a terminal has its own."""

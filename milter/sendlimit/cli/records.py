@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.cli.printing import iso
-from sendlimit.limit import LimitName
+from sendlimit.rules.limit import LimitName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sendlimit.store import Episode
-    from sendlimit.store.overrides import Override
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.override import Override
 
 OVERRIDE = {
     "subject": "'*', a domain or a mailbox",

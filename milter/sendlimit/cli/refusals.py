@@ -11,15 +11,15 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.moments import since as moment_since
 from sendlimit.cli.printing import local, print_json, print_table, say, tell
 from sendlimit.cli.records import episode_record
-from sendlimit.limit import EVERYONE, LimitName
-from sendlimit.mailbox import sender_of
+from sendlimit.rules.limit import EVERYONE, LimitName
+from sendlimit.rules.mailbox import sender_of
 from sendlimit.store.episodes import episodes_since
 
 if TYPE_CHECKING:
-    from sendlimit.limit import CounterKey
-    from sendlimit.store import Episode
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.limit import CounterKey
+    from sendlimit.rules.window import Calendar
     from sendlimit.store.connection import Connection
-    from sendlimit.window import Calendar
 
 _POLL_S = 2
 

@@ -20,7 +20,7 @@ def serve(invocation: Invocation) -> None:
 
     Example: sendlimit serve --config /etc/sendlimit/sendlimit.toml
     """
-    from sendlimit.service import serve as serve_milter  # noqa: PLC0415 - only the daemon loads libmilter
+    from sendlimit.daemon.service import serve as serve_milter  # noqa: PLC0415 - only the daemon loads libmilter
 
     serve_milter(invocation.path)
     # libmilter's threads still run, and would call into a Python that is being taken apart.

@@ -11,22 +11,22 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import escaped, iso, local, local_with_zone, number, print_json, say
 from sendlimit.cli.records import episode_record, override_record
 from sendlimit.cli.subject import SERVER, Subject, subject_from
-from sendlimit.explain import Explanation, Standing, counters, explain
-from sendlimit.limit import EVERYONE, Origin, Scope
-from sendlimit.mailbox import sender_of
-from sendlimit.reply import duration
+from sendlimit.rules.explain import Explanation, Standing, counters, explain
+from sendlimit.rules.limit import EVERYONE, Origin, Scope
+from sendlimit.rules.mailbox import sender_of
+from sendlimit.rules.reply import duration
+from sendlimit.rules.window import Window
 from sendlimit.store.episodes import last_episodes
 from sendlimit.store.overrides import overrides
 from sendlimit.store.usage import usage
-from sendlimit.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sendlimit.config import Config
-    from sendlimit.explain import Source
-    from sendlimit.store import Episode
-    from sendlimit.window import Calendar
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.explain import Source
+    from sendlimit.rules.window import Calendar
 
 _INDENT = "    "
 _WIDTH = 80

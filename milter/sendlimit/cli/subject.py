@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.errors import SendlimitError
-from sendlimit.limit import EVERYONE, Scope, levels
-from sendlimit.mailbox import Sender, domain_key, sender_of
+from sendlimit.rules.limit import EVERYONE, Scope, levels
+from sendlimit.rules.mailbox import Sender, domain_key, sender_of
 from sendlimit.store.usage import scopes_of
 
 if TYPE_CHECKING:
@@ -65,14 +65,6 @@ def subject_from(text: str, connection: Connection, default_domain: str) -> Subj
         return Subject(Scope.DOMAIN, domain, Sender("", domain))
     sender = sender_of(name, default_domain)
     return Subject(Scope.MAILBOX, sender.mailbox, sender)
-
-
-def counted_sender(scope: Scope, subject: str) -> Sender:
-    """Return what the limits of a counted subject are looked up with."""
-    if scope is Scope.DOMAIN:
-        return Sender("", subject)
-    domain = subject.rpartition("@")[2] if "@" in subject else ""
-    return Sender(subject, domain or None)
 
 
 def _is_domain(name: str, connection: Connection) -> bool:

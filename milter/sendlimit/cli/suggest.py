@@ -9,10 +9,8 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import iso, local, number, print_json, print_table, say, tell
-from sendlimit.cli.subject import counted_sender
 from sendlimit.errors import SendlimitError
-from sendlimit.limit import EVERYONE, LimitName, Scope, Unit
-from sendlimit.moving.proposal import (
+from sendlimit.onboarding.proposal import (
     History,
     Summary,
     count_periods,
@@ -21,17 +19,18 @@ from sendlimit.moving.proposal import (
     summary,
     trial,
 )
-from sendlimit.policy import Rules
+from sendlimit.rules.limit import EVERYONE, LimitName, Scope, Unit, counted_sender
+from sendlimit.rules.policy import Rules
+from sendlimit.rules.window import Window
 from sendlimit.store.history import Span, above, amounts, beginning, busiest, refused_subjects
 from sendlimit.store.overrides import lasting
-from sendlimit.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from sendlimit.moving.proposal import Trial
+    from sendlimit.onboarding.proposal import Trial
+    from sendlimit.rules.window import Calendar
     from sendlimit.store.connection import Connection
-    from sendlimit.window import Calendar
 
 _DAYS = {Window.HOUR: 30, Window.DAY: 30, Window.MONTH: 365}
 _DAYS_MAX = 3660

@@ -6,12 +6,11 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import iso, local, number, print_json, print_table, tell
-from sendlimit.cli.subject import counted_sender
-from sendlimit.limit import LimitName, Scope, Unit, counted_names, holding
-from sendlimit.policy import Rules
+from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names, counted_sender, holding
+from sendlimit.rules.policy import Rules
+from sendlimit.rules.window import Window
 from sendlimit.store.overrides import overrides
 from sendlimit.store.usage import top as most_used
-from sendlimit.window import Window
 
 _WINDOWS = [str(window) for window in (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)]
 

@@ -10,12 +10,12 @@ from sendlimit.cli.admin import ask
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import iso, local, print_json, print_table, tell
 from sendlimit.cli.subject import subject_from
-from sendlimit.limit import LimitName
+from sendlimit.rules.limit import LimitName
 from sendlimit.store import usage as counting
 
 if TYPE_CHECKING:
-    from sendlimit.limit import CounterKey
-    from sendlimit.window import Calendar
+    from sendlimit.rules.limit import CounterKey
+    from sendlimit.rules.window import Calendar
 
 
 @click.group()

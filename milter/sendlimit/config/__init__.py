@@ -14,12 +14,12 @@ from sendlimit.config.notices import Notify  # noqa: TC001 - pydantic reads it a
 from sendlimit.config.replies import ReplySection
 from sendlimit.config.section import Section
 from sendlimit.config.sections import CalendarSection, Identity, Log, Metrics, Milter, Store
-from sendlimit.reply import Wording
+from sendlimit.rules.reply import Wording
+from sendlimit.rules.window import Calendar
 from sendlimit.store.location import parse_url
-from sendlimit.window import Calendar
 
 if TYPE_CHECKING:
-    from sendlimit.limit import Setting
+    from sendlimit.rules.limit import Setting
 
 
 class Config(Section):

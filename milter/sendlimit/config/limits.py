@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, create_model, field_validator
 
 from sendlimit.config.section import Section, each_once
-from sendlimit.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
+from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
 
 UNLIMITED = "unlimited"
 MAX_LIMIT = 10**15

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sendlimit.config.section import Section
 from sendlimit.config.sections import host_and_port
-from sendlimit.reply import problem_with_placeholders
+from sendlimit.rules.reply import problem_with_placeholders
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 

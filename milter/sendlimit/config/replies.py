@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from sendlimit.config.section import Section, each_once
-from sendlimit.reply import DEFAULT_TEXTS, problem_with
+from sendlimit.rules.reply import DEFAULT_TEXTS, problem_with
 
 
 class ReplyTexts(Section):

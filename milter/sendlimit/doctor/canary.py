@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sendlimit.conversation import TIMEOUT_S, Answer, Conversation
+from sendlimit.daemon.listener import address_of
+from sendlimit.daemon.milter_client import TIMEOUT_S, Answer, Conversation
 from sendlimit.doctor.check import Check, error, fine, found, warning
-from sendlimit.limit import Scope, Unit
-from sendlimit.listener import address_of
-from sendlimit.reply import UNAVAILABLE_TEXT
+from sendlimit.rules.limit import Scope, Unit
+from sendlimit.rules.reply import UNAVAILABLE_TEXT
+from sendlimit.rules.window import Window
 from sendlimit.store.sqltime import to_sql
-from sendlimit.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable

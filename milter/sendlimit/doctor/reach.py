@@ -15,7 +15,7 @@ import socket
 import stat
 from typing import TYPE_CHECKING
 
-from sendlimit.conversation import Address, Conversation, NoMilterError
+from sendlimit.daemon.milter_client import Address, Conversation, NoMilterError
 from sendlimit.doctor.check import Check, error, fine, found
 
 if TYPE_CHECKING:

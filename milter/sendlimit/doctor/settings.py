@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from sendlimit.config import Config
-    from sendlimit.limit import LimitName
     from sendlimit.postfix.findings import Finding
+    from sendlimit.rules.limit import LimitName
 
 
 def file(path: Path, problems: Sequence[str]) -> Check:

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.doctor.check import Check, error, fine, found, warning
 from sendlimit.errors import ConfigError
-from sendlimit.limit import EVERYONE, Scope, Unit
+from sendlimit.rules.limit import EVERYONE, Scope, Unit
+from sendlimit.rules.window import Window
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.location import MariaDBLocation
 from sendlimit.store.setup import RIGHTS
 from sendlimit.store.sqltime import from_sql
 from sendlimit.store.statements import PUBLISHED_LIMITS
-from sendlimit.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from sendlimit.config import Config
-    from sendlimit.limit import Setting
+    from sendlimit.rules.limit import Setting
+    from sendlimit.rules.window import Calendar
     from sendlimit.store.connection import Connection
     from sendlimit.store.location import Location
-    from sendlimit.window import Calendar
 
 SLOW_S = 0.05
 """A round trip that takes longer is worth a word: each batch of decisions takes two."""

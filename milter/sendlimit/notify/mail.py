@@ -14,10 +14,10 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from sendlimit.config.notices import is_address
-from sendlimit.limit import Scope
 from sendlimit.notify.host import host_name
 from sendlimit.notify.outbox import DeliveryError
 from sendlimit.notify.texts import admin_letter, owner_letter
+from sendlimit.rules.limit import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sendlimit.config.notices import NotifyTexts
     from sendlimit.notify.notices import Notice
     from sendlimit.notify.texts import Letter
-    from sendlimit.window import Calendar
+    from sendlimit.rules.window import Calendar
 
 TIMEOUT_S = 30.0
 """For each answer of the mail server; Postfix answers at once when it is well."""

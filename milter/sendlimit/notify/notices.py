@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.policy import Hit
-from sendlimit.window import Window
+from sendlimit.rules.policy import Hit
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sendlimit.mailbox import Sender
-    from sendlimit.policy import Mark
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.policy import Mark
 
 WHOLE = 100
 QUIET_S = 3600

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from sendlimit.config import Config
     from sendlimit.config.notices import Notify
     from sendlimit.errors import StoreError
-    from sendlimit.mailbox import Sender
     from sendlimit.notify.notices import Crossing
     from sendlimit.notify.outbox import Outcome, Route
-    from sendlimit.policy import Hit, Mark
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.policy import Hit, Mark
 
 
 def routes_of(config: Config, section: Notify, path: Path) -> list[Route]:

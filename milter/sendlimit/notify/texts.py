@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.notify.notices import Event
-from sendlimit.reply import one_line, values
+from sendlimit.rules.reply import one_line, values
 
 if TYPE_CHECKING:
     from sendlimit.config.notices import MailText, NotifyTexts
     from sendlimit.notify.notices import Notice
-    from sendlimit.window import Calendar
+    from sendlimit.rules.window import Calendar
 
 _OBSERVING = 'Mode "observe": nothing is refused.'
 _SENTENCES = {

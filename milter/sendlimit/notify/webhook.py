@@ -21,7 +21,7 @@ from sendlimit.notify.texts import sentence
 
 if TYPE_CHECKING:
     from sendlimit.notify.notices import Notice
-    from sendlimit.window import Calendar
+    from sendlimit.rules.window import Calendar
 
 FORMAT = 1
 SIGNATURE_HEADER = "X-Sendlimit-Signature"

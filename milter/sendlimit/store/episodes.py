@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.limit import CounterKey, Scope, Unit
-from sendlimit.store import Episode
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import CounterKey, Scope, Unit
+from sendlimit.rules.window import Window
 from sendlimit.store.sqltime import from_sql, to_sql
-from sendlimit.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sendlimit.limit import LimitName
+    from sendlimit.rules.limit import LimitName
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit.store.sqltime import from_sql, to_sql
 
 if TYPE_CHECKING:
-    from sendlimit.limit import LimitName
+    from sendlimit.rules.limit import LimitName
     from sendlimit.store.connection import Connection
 
 # Along the primary key of er_counter. Rows with 0 are what was given back.

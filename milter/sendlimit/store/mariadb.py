@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     from MySQLdb.connections import Connection
 
-    from sendlimit.limit import CounterKey, LimitName, Scope, Unit
+    from sendlimit.rules.counting_settings import Publication
+    from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
+    from sendlimit.rules.window import Window
     from sendlimit.store.location import Host, MariaDBLocation
     from sendlimit.store.rows import Row
-    from sendlimit.terms import Publication
-    from sendlimit.window import Window
 
 
 def _add(additions: Mapping[CounterKey, int]) -> str:

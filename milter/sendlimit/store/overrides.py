@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sendlimit.errors import StoreError
+from sendlimit.rules.override import Override
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
@@ -12,7 +13,7 @@ from sendlimit.store.transaction import atomically
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sendlimit.limit import LimitName, Setting
+    from sendlimit.rules.limit import LimitName, Setting
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 
@@ -35,22 +36,6 @@ _CHUNK = 200
 """Rows a statement."""
 _REMOVE = "DELETE FROM er_limit" + _KEY  # noqa: S608 - constants
 _ENDED = "DELETE FROM er_limit WHERE valid_until < %s"
-
-
-class Override(NamedTuple):
-    """One row of er_limit.
-
-    Attributes:
-        setting: what is set; a boost has valid_until.
-        reason: free text.
-        set_by: who set it, as the command knew them.
-        set_at: seconds since 1970.
-    """
-
-    setting: Setting
-    reason: str
-    set_by: str
-    set_at: int
 
 
 def overrides(connection: Connection, subjects: Collection[str] | None = None) -> list[Override]:

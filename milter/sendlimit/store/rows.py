@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import SchemaError
-from sendlimit.limit import LIMIT_NAMES, CounterKey, LimitName, Setting
+from sendlimit.rules.limit import LIMIT_NAMES, CounterKey, LimitName, Setting
 from sendlimit.store import SCHEMA_VERSION, Loaded
 from sendlimit.store.sqltime import to_sql, until_from_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sendlimit.store import Episode
-    from sendlimit.terms import Publication
+    from sendlimit.rules.counting_settings import Publication
+    from sendlimit.rules.episode import Episode
 
 Row = tuple[Any, ...]
 

@@ -19,10 +19,10 @@ from sendlimit.store.sqltime import to_sql
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from sendlimit.limit import CounterKey, LimitName
+    from sendlimit.rules.counting_settings import Publication
+    from sendlimit.rules.limit import CounterKey, LimitName
     from sendlimit.store.location import SQLiteLocation
     from sendlimit.store.rows import Row
-    from sendlimit.terms import Publication
 
 
 class SQLiteStore:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.limit import CounterKey, Scope, Unit
+from sendlimit.rules.limit import CounterKey, Scope, Unit
+from sendlimit.rules.window import Window
 from sendlimit.store.rows import key_params
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
-from sendlimit.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from sendlimit.limit import LimitName
+    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.window import Calendar
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
-    from sendlimit.window import Calendar
 
 _CHUNK = 200
 """Rows a statement and a transaction: short enough not to hold up the daemon."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.limit import (
+from sendlimit.onboarding.reading import Reading, in_order, number_of, remarks, text_of
+from sendlimit.rules.limit import (
     EVERYONE,
     RECIPIENTS_PER_MESSAGE,
     LimitName,
@@ -19,9 +20,8 @@ from sendlimit.limit import (
     Setting,
     Unit,
 )
-from sendlimit.mailbox import domain_key, sender_of
-from sendlimit.moving.reading import Reading, in_order, number_of, remarks, text_of
-from sendlimit.window import Window
+from sendlimit.rules.mailbox import domain_key, sender_of
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

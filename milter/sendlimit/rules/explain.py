@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.limit import (
+from sendlimit.rules.limit import (
     LIMIT_NAMES,
     MESSAGES_PER_DAY,
     CounterKey,
@@ -19,17 +19,17 @@ from sendlimit.limit import (
     holding,
     subject_of,
 )
-from sendlimit.policy import Hit, Rules, first_to_name
-from sendlimit.window import Period, Window
+from sendlimit.rules.policy import Hit, Rules, first_to_name
+from sendlimit.rules.window import Period, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sendlimit.limit import LimitName, Setting, Settings
-    from sendlimit.mailbox import Sender
-    from sendlimit.store import Episode
-    from sendlimit.store.overrides import Override
-    from sendlimit.window import Calendar
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.limit import LimitName, Setting, Settings
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.override import Override
+    from sendlimit.rules.window import Calendar
 
 _NARROWEST_FIRST = (Scope.MAILBOX, Scope.DOMAIN, Scope.GLOBAL)
 

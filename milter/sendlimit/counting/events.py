@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from sendlimit.errors import StoreError
-    from sendlimit.mailbox import Sender
-    from sendlimit.policy import Decision, Hit
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.policy import Decision, Hit
 
 
 class Witness(Protocol):

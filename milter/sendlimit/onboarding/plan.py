@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sendlimit.limit import LimitName, Setting
-    from sendlimit.store.overrides import Override
+    from sendlimit.rules.limit import LimitName, Setting
+    from sendlimit.rules.override import Override
 
 
 class Change(NamedTuple):

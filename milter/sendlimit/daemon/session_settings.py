@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sendlimit.reply import Wording
-    from sendlimit.window import Calendar
+    from sendlimit.rules.reply import Wording
+    from sendlimit.rules.window import Calendar
 
 
 @dataclass(frozen=True, slots=True)

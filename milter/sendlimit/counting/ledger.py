@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.batch import Asked, counted, names_of, reverse
-from sendlimit.limit import Unit
-from sendlimit.policy import Request
+from sendlimit.counting.batch import Asked, counted, names_of, reverse
+from sendlimit.rules.limit import Unit
+from sendlimit.rules.policy import Request
 
 if TYPE_CHECKING:
-    from sendlimit.batch import Answer
-    from sendlimit.limit import Charge, LimitName
-    from sendlimit.mailbox import Sender
-    from sendlimit.policy import Decision
-    from sendlimit.store import Episode
-    from sendlimit.terms import Terms
+    from sendlimit.counting.batch import Answer
+    from sendlimit.rules.counting_settings import Terms
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.limit import Charge, LimitName
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.policy import Decision
 
 
 class Question:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sendlimit.config import Config
+    from sendlimit.counting.ledger import Ledger
+    from sendlimit.daemon.metrics import Metrics, MetricsServer
     from sendlimit.errors import StoreError
-    from sendlimit.ledger import Ledger
-    from sendlimit.mailbox import Sender
-    from sendlimit.metrics import Metrics, MetricsServer
     from sendlimit.notify.notifier import Notifier
     from sendlimit.notify.outbox import Outcome
-    from sendlimit.policy import Decision, Hit
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.policy import Decision, Hit
 
 _LAST_NOTICES_S = 5.0
 
@@ -40,7 +40,7 @@ class Witnesses:
         self._server: MetricsServer | None = None
         self._notifier: Notifier | None = None
         if self._section is not None:
-            from sendlimit.metrics import Metrics  # noqa: PLC0415 - 2 MB for those who want it
+            from sendlimit.daemon.metrics import Metrics  # noqa: PLC0415 - 2 MB for those who want it
 
             self._metrics = Metrics()
         self.reload(config)
@@ -49,7 +49,7 @@ class Witnesses:
         """Begin to answer Prometheus; an address that is taken is no reason not to limit mail."""
         if self._metrics is None or self._section is None:
             return
-        from sendlimit.metrics import MetricsServer  # noqa: PLC0415 - as above
+        from sendlimit.daemon.metrics import MetricsServer  # noqa: PLC0415 - as above
 
         self._metrics.watch(ledger)
         try:

@@ -13,14 +13,14 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sendlimit.limit import LATCH, LIMIT_NAMES, CounterKey, LimitName
-from sendlimit.store import Episode
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import LATCH, LIMIT_NAMES, CounterKey, LimitName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from sendlimit.limit import Charge
+    from sendlimit.rules.limit import Charge
 
 
 @dataclass(slots=True)

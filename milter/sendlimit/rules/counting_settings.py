@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.policy import Facts, Rules
-from sendlimit.window import Window
+from sendlimit.rules.policy import Facts, Rules
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sendlimit.limit import LimitName, Setting
-    from sendlimit.window import Calendar
+    from sendlimit.rules.limit import LimitName, Setting
+    from sendlimit.rules.window import Calendar
 
 _DAYS_AHEAD = 7
 

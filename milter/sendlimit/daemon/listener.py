@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import Milter
 
-from sendlimit.conversation import Conversation
+from sendlimit.daemon.milter_client import Conversation
 from sendlimit.errors import ConfigError, ListenError, SocketInUse
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from sendlimit.config.limits import MAX_LIMIT, UNLIMITED
 from sendlimit.errors import SendlimitError
-from sendlimit.limit import Setting
-from sendlimit.mailbox import sender_of
-from sendlimit.moving.reading import Reading, in_order
+from sendlimit.onboarding.reading import Reading, in_order
+from sendlimit.rules.limit import Setting
+from sendlimit.rules.mailbox import sender_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sendlimit.limit import LimitName
+    from sendlimit.rules.limit import LimitName
 
 _DELIMITERS = ",;\t"
 _COLUMNS = 2

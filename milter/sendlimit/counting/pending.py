@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sendlimit.batch import reverse
-from sendlimit.journal import Entry, Owed, new_id
+from sendlimit.counting.batch import reverse
+from sendlimit.counting.unbooked_file import Entry, Owed, new_id
 
 if TYPE_CHECKING:
-    from sendlimit.batch import Answer
-    from sendlimit.journal import Journal
-    from sendlimit.ledger import Ledger, Question
-    from sendlimit.observer import Observer
+    from sendlimit.counting.batch import Answer
+    from sendlimit.counting.events import Observer
+    from sendlimit.counting.ledger import Ledger, Question
+    from sendlimit.counting.unbooked_file import Journal
     from sendlimit.store import Store
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.limit import EVERYONE, LATCH, Charge, Unit, counted_names
-from sendlimit.policy import Decision, Facts, Request, counter, decide
+from sendlimit.rules.limit import EVERYONE, LATCH, Charge, Unit, counted_names
+from sendlimit.rules.policy import Decision, Facts, Request, counter, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sendlimit.limit import CounterKey, LimitName, Setting
-    from sendlimit.terms import Terms
-    from sendlimit.window import Calendar
+    from sendlimit.rules.counting_settings import Terms
+    from sendlimit.rules.limit import CounterKey, LimitName, Setting
+    from sendlimit.rules.window import Calendar
 
 
 _LATCHED = Charge(LATCH, 1)

@@ -14,25 +14,25 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from sendlimit import __version__, maillog
-from sendlimit.committer import Committer
-from sendlimit.conduct import Conduct
 from sendlimit.config.reading import load, read_password
-from sendlimit.desk import Desk
+from sendlimit.counting.committer import Committer
+from sendlimit.counting.ledger import Ledger
+from sendlimit.counting.unbooked_file import Journal
+from sendlimit.daemon.listener import Listener
+from sendlimit.daemon.logsetup import LogWriter
+from sendlimit.daemon.sdnotify import notify, watchdog_s
+from sendlimit.daemon.server_state import Desk
+from sendlimit.daemon.session import Session
+from sendlimit.daemon.session_settings import Conduct
+from sendlimit.daemon.telemetry import Witnesses
 from sendlimit.errors import ConfigError, ListenError
-from sendlimit.journal import Journal
-from sendlimit.ledger import Ledger
-from sendlimit.limit import Settings
-from sendlimit.listener import Listener
-from sendlimit.logsetup import LogWriter
-from sendlimit.mailbox import sender_of
-from sendlimit.policy import Rules
-from sendlimit.sdnotify import notify, watchdog_s
-from sendlimit.session import Session
+from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.limit import Settings
+from sendlimit.rules.mailbox import sender_of
+from sendlimit.rules.policy import Rules
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.sqlite import SQLiteStore
-from sendlimit.terms import Terms
-from sendlimit.witness import Witnesses
 
 if TYPE_CHECKING:
     from sendlimit.config import Config

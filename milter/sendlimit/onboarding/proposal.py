@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.window import Window
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sendlimit.limit import LimitName
-    from sendlimit.window import Calendar
+    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.window import Calendar
 
 _DAY_S = 86400
 _NOON_S = 43200

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sendlimit.limit import EVERYONE, LimitName, Scope, Setting, Unit
-from sendlimit.mailbox import sender_of
-from sendlimit.moving.reading import Reading, in_order, number_of, remarks, text_of
-from sendlimit.window import Window
+from sendlimit.onboarding.reading import Reading, in_order, number_of, remarks, text_of
+from sendlimit.rules.limit import EVERYONE, LimitName, Scope, Setting, Unit
+from sendlimit.rules.mailbox import sender_of
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.window import Window
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-    from sendlimit.mailbox import Sender
 
 EVERYONE = "*"
 
@@ -162,6 +161,14 @@ def subject_of(scope: Scope, sender: Sender) -> str | None:
     if scope is Scope.GLOBAL:
         return EVERYONE
     return sender.domain if scope is Scope.DOMAIN else sender.mailbox
+
+
+def counted_sender(scope: Scope, subject: str) -> Sender:
+    """Return what the limits of a counted subject are looked up with."""
+    if scope is Scope.DOMAIN:
+        return Sender("", subject)
+    domain = subject.rpartition("@")[2] if "@" in subject else ""
+    return Sender(subject, domain or None)
 
 
 def counted_names(in_force: Iterable[LimitName]) -> tuple[LimitName, ...]:

@@ -14,8 +14,7 @@ from dataclasses import replace
 from queue import Empty
 from typing import TYPE_CHECKING
 
-from sendlimit.backlog import Backlog, Batch
-from sendlimit.batch import (
+from sendlimit.counting.batch import (
     answer_all,
     corrections,
     hoped_for,
@@ -23,20 +22,21 @@ from sendlimit.batch import (
     reverse,
     subjects_to_load,
 )
+from sendlimit.counting.ledger import Addition, Question
+from sendlimit.counting.pending import Backlog, Batch
+from sendlimit.counting.unbooked_file import new_id
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
-from sendlimit.journal import new_id
-from sendlimit.ledger import Addition, Question
-from sendlimit.limit import holding
+from sendlimit.rules.limit import holding
 from sendlimit.store import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sendlimit.journal import Journal
-    from sendlimit.ledger import Ledger
-    from sendlimit.observer import Observer
+    from sendlimit.counting.events import Observer
+    from sendlimit.counting.ledger import Ledger
+    from sendlimit.counting.unbooked_file import Journal
+    from sendlimit.rules.counting_settings import Publication
     from sendlimit.store import Store
-    from sendlimit.terms import Publication
 
 BATCH_MAX = 500
 RECONNECT_S = 0.5

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.limit import (
+from sendlimit.rules.limit import (
     ORDER,
     RECIPIENTS_PER_MESSAGE,
     SCOPE_ORDER,
@@ -24,13 +24,13 @@ from sendlimit.limit import (
     levels,
     subject_of,
 )
-from sendlimit.window import Period, Window
+from sendlimit.rules.window import Period, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from sendlimit.mailbox import Sender
-    from sendlimit.window import Calendar
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.window import Calendar
 
 
 class Hit(NamedTuple):

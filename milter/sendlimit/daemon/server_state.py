@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sendlimit.conduct import Conduct
-    from sendlimit.ledger import Ledger
-    from sendlimit.observer import Witness
+    from sendlimit.counting.events import Witness
+    from sendlimit.counting.ledger import Ledger
+    from sendlimit.daemon.session_settings import Conduct
 
 
 class Desk:

@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING
 import Milter
 
 from sendlimit import maillog
-from sendlimit.limit import RECIPIENTS_PER_MESSAGE
-from sendlimit.mailbox import Sender, sender_of
-from sendlimit.policy import recipient_beyond
-from sendlimit.reply import FIXED_TEXT, Reply, one_line
-from sendlimit.store import Episode
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE
+from sendlimit.rules.mailbox import Sender, sender_of
+from sendlimit.rules.policy import recipient_beyond
+from sendlimit.rules.reply import FIXED_TEXT, Reply, one_line
 
 if TYPE_CHECKING:
-    from sendlimit.desk import Desk
-    from sendlimit.ledger import Reservation
-    from sendlimit.policy import Hit
+    from sendlimit.counting.ledger import Reservation
+    from sendlimit.daemon.server_state import Desk
+    from sendlimit.rules.policy import Hit
 
 CONTINUE, ACCEPT, TEMPFAIL, NOREPLY = (
     Milter.CONTINUE,

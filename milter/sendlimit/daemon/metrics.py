@@ -30,16 +30,16 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 from sendlimit import __version__
 from sendlimit.errors import SchemaError, StoreConflict, StoreUnavailable
-from sendlimit.limit import LIMIT_NAMES
 from sendlimit.notify.outbox import Outcome
+from sendlimit.rules.limit import LIMIT_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sendlimit.counting.ledger import Ledger
     from sendlimit.errors import StoreError
-    from sendlimit.ledger import Ledger
-    from sendlimit.limit import LimitName
-    from sendlimit.policy import Decision
+    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.policy import Decision
 
 _DECISION_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BATCH_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10)

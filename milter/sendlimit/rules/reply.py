@@ -10,14 +10,14 @@ import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.limit import RECIPIENTS_PER_MESSAGE, Scope, subject_of
+from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, Scope, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sendlimit.mailbox import Sender
-    from sendlimit.policy import Hit
-    from sendlimit.window import Calendar
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.policy import Hit
+    from sendlimit.rules.window import Calendar
 
 LINE_MAX = 980
 PLACEHOLDERS = (

@@ -9,7 +9,7 @@ from sendlimit.errors import SendlimitError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sendlimit.limit import Setting
+    from sendlimit.rules.limit import Setting
 
 
 class Remark(NamedTuple):

@@ -1,0 +1,1 @@
+"""The counting engine: questions in, one transaction out."""

@@ -1,0 +1,1 @@
+"""The process: service, milter sessions, listener, metrics, telemetry."""

@@ -1,0 +1,24 @@
+"""A limit that was set in the database: what, why, by whom and when. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sendlimit.rules.limit import Setting
+
+
+class Override(NamedTuple):
+    """One row of er_limit.
+
+    Attributes:
+        setting: what is set; a boost has valid_until.
+        reason: free text.
+        set_by: who set it, as the command knew them.
+        set_at: seconds since 1970.
+    """
+
+    setting: Setting
+    reason: str
+    set_by: str
+    set_at: int
