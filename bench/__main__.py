@@ -25,7 +25,7 @@ from bench.plan import QUICK, WHOLE, Plan
 from bench.report import render
 from bench.results import Results
 from bench.sampling import progress
-from rig.process import private_folder
+from support.rig.process import private_folder
 
 _ROOT = Path(__file__).parents[1]
 _WHOLE_REPORT = _ROOT / "docs" / "benchmarks.md"

@@ -7,7 +7,7 @@ import time
 import pymysql
 
 from bench.plan import Plan
-from rig.mariadb import Database
+from support.rig.mariadb import Database
 
 
 def update_and_commit_us(database: Database, plan: Plan) -> float:

@@ -26,13 +26,15 @@ class Comparison:
     """Samples by contender and connections.
 
     Attributes:
-        one_mail: a new connection for each mail (milters).
+        per_message: a new connection for each mail (milters).
         several_mails: several mails for each connection, 2 ms apart; milters only.
         passed: by contender, how many of 3 limits' worth of requests passed, each round.
         bare_us: median time of `UPDATE; COMMIT`, each round.
     """
 
-    one_mail: dict[tuple[str, int], list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    per_message: dict[tuple[str, int], list[Sample]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     several_mails: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
     passed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     bare_us: list[float] = field(default_factory=list)
@@ -64,7 +66,7 @@ def compare(
                     mailboxes=_MAILBOXES,
                     seed=round_ + 1,
                 )
-                found.one_mail[contender.name, connections].append(sample)
+                found.per_message[contender.name, connections].append(sample)
                 _report(plan, round_, f"{connections} connections", contender, sample)
         for contender in contenders:
             if "policy" not in contender.load_options:

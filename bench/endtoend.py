@@ -11,8 +11,8 @@ from bench.contender import Contender
 from bench.own import END_TO_END_MAILBOX
 from bench.plan import Plan
 from bench.sampling import progress
-from rig.postfix import PrivatePostfix
-from rig.process import wait_for
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import wait_for
 
 NO_MILTER = "no milter"
 SESSIONS = 20

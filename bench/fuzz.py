@@ -23,10 +23,10 @@ from bench.footprint import Footprint, footprint
 from bench.honest import MAILBOXES, FuzzError, Honest, demand
 from bench.sampling import progress
 from hostile.conversations import Conversation, conversation
-from rig.configuration import configuration
-from rig.counters import in_sqlite
-from rig.daemon import Sendlimit
-from rig.process import private_folder, running, wait_for
+from support.rig.configuration import configuration
+from support.rig.counters import in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.process import private_folder, running, wait_for
 
 AT_ONCE = 8
 LIMIT = 20

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bench.own import database, sendlimit
 from bench.plan import Plan
 from bench.sampling import Sample, progress, rate, settle, take
-from rig.mariadb import PrivateMariaDB
+from support.rig.mariadb import PrivateMariaDB
 
 CONNECTIONS = 50
 HISTORY_DAYS = 90

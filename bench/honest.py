@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rig.milter_client import MilterClient
+from support.rig.milter_client import MilterClient
 
 MAILBOXES = ("clean0@honest.example", "clean1@honest.example", "clean2@honest.example")
 """Theirs; without a limit."""

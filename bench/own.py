@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bench.contender import LIMIT_PER_DAY, Contender
 from bench.peers import running
-from rig.daemon import Sendlimit
-from rig.mariadb import Database, PrivateMariaDB
-from rig.process import Process
+from support.rig.daemon import Sendlimit
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.process import Process
 
 # What MariaDB has without any configuration; the rig's servers are smaller.
 _MARIADB_DEFAULTS = ("--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M")

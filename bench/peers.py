@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.contender import LIMIT_PER_DAY, Contender
 from bench.footprint import session
-from rig.process import Process, accepts_connections, free_port, wait_for
+from support.rig.process import Process, accepts_connections, free_port, wait_for
 
 _START_DEADLINE_S = 30
 _DAY_S = 86400

@@ -56,7 +56,7 @@ class Results:
 
     def samples(self, contender: str, connections: int) -> list[Sample]:
         """Return the samples of the comparison, one a round."""
-        return self.comparison.one_mail[contender, connections]
+        return self.comparison.per_message[contender, connections]
 
 
 @dataclass(frozen=True, kw_only=True)

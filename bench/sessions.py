@@ -7,7 +7,7 @@ from bench.contender import Contender
 from bench.footprint import Footprint, footprint
 from bench.plan import Plan
 from bench.sampling import progress, settle
-from rig.process import wait_for
+from support.rig.process import wait_for
 
 _IDLE_S = 4
 _DEADLINE_S = 30

@@ -13,10 +13,10 @@ from bench import load, own
 from bench.footprint import Footprint, footprint
 from bench.load import LoadResult
 from bench.sampling import progress
-from rig.configuration import configuration
-from rig.counters import Counters, in_mariadb
-from rig.daemon import Sendlimit
-from rig.process import private_folder, running, wait_for
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_mariadb
+from support.rig.daemon import Sendlimit
+from support.rig.process import private_folder, running, wait_for
 
 RATE = 150
 """Mails a second: less than a busy machine can do, more than a busy mail server has."""

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from rig.counters import Counters, in_mariadb, in_sqlite
-from rig.dovecot import PrivateDovecot
-from rig.mailboxes import FreshDomain, fresh_domains, known_mailboxes
-from rig.mariadb import Database, PrivateMariaDB
-from rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
-from rig.process import private_folder, running
+from support.rig.counters import Counters, in_mariadb, in_sqlite
+from support.rig.dovecot import PrivateDovecot
+from support.rig.mailboxes import FreshDomain, fresh_domains, known_mailboxes
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
+from support.rig.process import private_folder, running
 
 # What an example takes says more about the machine than about the code.
 settings.register_profile("sendlimit", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sendlimit.errors import SendlimitError
-    from sendlimit.rules.policy import Hit
+    from sendlimit.rules.policy import LimitUsage
 
 logger = logging.getLogger("sendlimit")
 
@@ -44,29 +44,33 @@ def _line(level: int, event: str, **values: object) -> None:
         )
 
 
-def _refusal(event: str, hit: Hit, resets_at: datetime, **whose: str) -> None:
+def _refusal(event: str, exceeded: LimitUsage, resets_at: datetime, **whose: str) -> None:
     _line(
         logging.INFO,
         event,
         **whose,
-        scope=hit.limit.name.scope,
-        subject=hit.key.subject,
-        unit=hit.limit.name.unit,
-        window=hit.limit.name.window,
-        limit=hit.limit.max,
-        used=hit.used,
+        scope=exceeded.limit.name.scope,
+        subject=exceeded.key.subject,
+        unit=exceeded.limit.name.unit,
+        window=exceeded.limit.name.window,
+        limit=exceeded.limit.max,
+        used=exceeded.used,
         resets_at=resets_at.isoformat(),
     )
 
 
-def refused(hit: Hit, mailbox: str, client: str, sender: str, resets_at: datetime) -> None:
+def refused(
+    exceeded: LimitUsage, mailbox: str, client: str, sender: str, resets_at: datetime
+) -> None:
     """A mail or a recipient was refused."""
-    _refusal("refused", hit, resets_at, mailbox=mailbox, client=client, sender=sender)
+    _refusal("refused", exceeded, resets_at, mailbox=mailbox, client=client, sender=sender)
 
 
-def would_refuse(hit: Hit, mailbox: str, client: str, sender: str, resets_at: datetime) -> None:
+def would_refuse(
+    exceeded: LimitUsage, mailbox: str, client: str, sender: str, resets_at: datetime
+) -> None:
     """In observe mode: a mail was let through that "enforce" would have refused."""
-    _refusal("would-refuse", hit, resets_at, mailbox=mailbox, client=client, sender=sender)
+    _refusal("would-refuse", exceeded, resets_at, mailbox=mailbox, client=client, sender=sender)
 
 
 def accepted(mailbox: str, client: str, sender: str, queue_id: str, recipients: int) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from command_samples import CONFIG, Commands
-from real_stores import new_store, open_tables
-from rig.mariadb import Database, PrivateMariaDB
 from sendlimit.store import Store
 from sendlimit.store.connection import Connection, open_connection
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.statements import KEEP_LATCH
+from support.command_samples import CONFIG, Commands
+from support.real_stores import new_store, open_tables
+from support.rig.mariadb import Database, PrivateMariaDB
 
 TABLES = ("er_limit", "er_counter", "er_refusal", "er_committer", "er_file_limit", "er_day")
 

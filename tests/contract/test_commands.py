@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from command_samples import ALICE, NOW, Commands, day, episode
-from counting_samples import BERLIN
 from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
+from support.command_samples import ALICE, NOW, Commands, day, episode
+from support.counting_samples import BERLIN
 
 
 def test_init_twice(commands: Commands) -> None:

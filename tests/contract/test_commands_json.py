@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from command_samples import ALICE, NOW, Commands, day, episode
 from sendlimit.cli.records import EPISODE, OVERRIDE, SHAPES, STANDING
+from support.command_samples import ALICE, NOW, Commands, day, episode
 
 
 def test_shapes(commands: Commands, tmp_path: Path) -> None:

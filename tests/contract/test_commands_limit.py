@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from command_samples import ALICE, Commands, at
+from support.command_samples import ALICE, Commands, at
 
 
 def test_boost_and_override(commands: Commands) -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from command_samples import ALICE, Commands, day
-from rig.configuration import configuration
-from rig.daemon import Sendlimit
-from rig.process import running
 from sendlimit.config.reading import load
 from sendlimit.daemon.service import make_store
 from sendlimit.errors import StoreConflict
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import Store, Writing
+from support.command_samples import ALICE, Commands, day
+from support.rig.configuration import configuration
+from support.rig.daemon import Sendlimit
+from support.rig.process import running
 
 RESETS = 5
 BATCHES = 200

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from command_samples import ALICE, NOW, Commands, at, day, episode
-from counting_samples import BERLIN
-from rig.mariadb import PrivateMariaDB
 from sendlimit.config import Config
 from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store.overrides import overrides, set_overrides
+from support.command_samples import ALICE, NOW, Commands, at, day, episode
+from support.counting_samples import BERLIN
+from support.rig.mariadb import PrivateMariaDB
 
 BOB = "bob@example.org"
 CAROL = "carol@example.net"
@@ -112,10 +112,10 @@ def test_iredapd(commands: Commands, store_url: str) -> None:
         ],
     )
     found = commands.json("import", "iredapd", "--from-url", store_url, "--yes")
-    an_hour, one_mail = "mailbox.recipients_per_hour", "mailbox.recipients_per_message"
+    an_hour, per_message = "mailbox.recipients_per_hour", "mailbox.recipients_per_message"
     expected = [
-        ("*", an_hour, 100), ("*", one_mail, 50), (ALICE, A_DAY, None), (ALICE, an_hour, None),
-        (ALICE, one_mail, None), ("example.org", A_DAY, 2000), ("example.org", an_hour, None),
+        ("*", an_hour, 100), ("*", per_message, 50), (ALICE, A_DAY, None), (ALICE, an_hour, None),
+        (ALICE, per_message, None), ("example.org", A_DAY, 2000), ("example.org", an_hour, None),
     ]  # fmt: skip
     assert [(one["subject"], one["limit"], one["max"]) for one in found["changes"]] == expected
     assert sorted(listed(commands), key=str) == sorted(expected, key=str)

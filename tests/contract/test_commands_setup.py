@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from command_samples import Commands
-from rig.mariadb import PrivateMariaDB
+from support.command_samples import Commands
+from support.rig.mariadb import PrivateMariaDB
 
 _CONFIG = """
 [milter]

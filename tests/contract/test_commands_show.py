@@ -2,8 +2,8 @@
 
 import pytest
 
-from command_samples import ALICE, Commands, day, episode
 from sendlimit.rules.limit import Scope
+from support.command_samples import ALICE, Commands, day, episode
 
 
 def shown(commands: Commands, *words: str) -> str:

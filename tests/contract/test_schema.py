@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from counting_samples import named, setting
-from real_stores import add, new_store, open_tables
-from rig.mariadb import Database
 from sendlimit.errors import StoreError
 from sendlimit.rules.counting_settings import Publication
 from sendlimit.rules.limit import CounterKey, Setting
@@ -18,6 +15,9 @@ from sendlimit.store.connection import Connection
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
 from sendlimit.store.sqltime import to_sql
+from support.counting_samples import named, setting
+from support.real_stores import add, new_store, open_tables
+from support.rig.mariadb import Database
 
 _SQLITE = SQLiteLocation("/x.db")
 _MARIADB = MariaDBLocation("u", "d", ())

@@ -2,8 +2,6 @@
 
 import pytest
 
-from counting_samples import ALICE, NOON, key_of, named, setting
-from real_stores import add, used
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.counting_settings import Publication
 from sendlimit.rules.episode import Episode
@@ -12,6 +10,8 @@ from sendlimit.store import Store, Writing
 from sendlimit.store.connection import Connection
 from sendlimit.store.rows import setting as setting_of_row
 from sendlimit.store.sqltime import to_sql
+from support.counting_samples import ALICE, NOON, key_of, named, setting
+from support.real_stores import add, used
 
 _DAY = "mailbox.messages_per_day"
 _KEY = key_of(_DAY, ALICE.mailbox)

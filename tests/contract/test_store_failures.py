@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from counting_samples import ALICE, NOON, UTC, file_rules, key_of, setting
-from doubles.witness import RecordingWitness
-from real_stores import add, new_store, open_tables, used
-from rig.mariadb import Database, PrivateMariaDB
-from rig.process import free_port
 from sendlimit.counting.committer import Committer
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.unbooked_file import Journal
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
-from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import Store, Writing, connection
+from support.counting_samples import ALICE, NOON, UTC, file_rules, key_of, setting
+from support.doubles.witness import RecordingWitness
+from support.real_stores import add, new_store, open_tables, used
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.process import free_port
 
 _DAY = "mailbox.messages_per_day"
 _KEY = key_of(_DAY, ALICE.mailbox)
@@ -260,7 +260,7 @@ def test_lock_held_by_another(database: Database, monkeypatch: pytest.MonkeyPatc
 
 
 def _daemon(url: str, state_dir: Path, limit: int = 100) -> tuple[Ledger, Committer]:
-    ledger = Ledger(Terms(file_rules(setting("*", _DAY, limit)), UTC), _DEADLINE_S)
+    ledger = Ledger(CountingSettings(file_rules(setting("*", _DAY, limit)), UTC), _DEADLINE_S)
     committer = Committer(
         ledger, new_store(url), Journal(state_dir), RecordingWitness(), clock=lambda: NOON
     )

@@ -10,7 +10,7 @@ from typing import NoReturn
 from demo.narration import Narrator, PromiseBrokenError
 from demo.stage import set_stage
 from demo.story import Story
-from rig.smtp import ConnectionLostError
+from support.rig.smtp import ConnectionLostError
 
 _INTERRUPTED = 130
 _WAYS_OUT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from rig.daemon import Sendlimit
-from rig.dovecot import PrivateDovecot
-from rig.mariadb import Database, PrivateMariaDB
-from rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
-from rig.process import private_folder, running
+from support.rig.daemon import Sendlimit
+from support.rig.dovecot import PrivateDovecot
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
+from support.rig.process import private_folder, running
 
 MAILBOX_LIMIT = 3
 SERVER_LIMIT = 8

@@ -2,8 +2,8 @@
 
 from demo.narration import Narrator
 from demo.stage import MAILBOX_LIMIT, SERVER_LIMIT, Stage
-from rig.process import wait_for
-from rig.smtp import Reply, SmtpClient
+from support.rig.process import wait_for
+from support.rig.smtp import Reply, SmtpClient
 
 ALICE, BOB, CAROL, DAVE = (f"{name}@example.org" for name in ("alice", "bob", "carol", "dave"))
 OUTSIDER = "friend@example.com"

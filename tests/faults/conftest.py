@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_mariadb
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.mariadb import Database, PrivateMariaDB
-from rig.postfix import PrivatePostfix
-from rig.process import running
-from rig.stage import DECISION_TIMEOUT_S, Scene, Staged
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_mariadb
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import running
+from support.rig.stage import DECISION_TIMEOUT_S, Scene, Staged
 
 
 @pytest.fixture

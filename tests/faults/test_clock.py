@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from rig.clock import SettableClock
-from rig.configuration import configuration
-from rig.counters import Counters, in_mariadb, in_sqlite
-from rig.daemon import Sendlimit
-from rig.mariadb import Database, PrivateMariaDB
-from rig.milter_client import MilterClient
-from rig.process import running
+from support.rig.clock import SettableClock
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_mariadb, in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.milter_client import MilterClient
+from support.rig.process import running
 
 ZONE = "Europe/Berlin"
 ALICE = "alice@example.org"

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from bench import load
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_mariadb
-from rig.daemon import Sendlimit
-from rig.mariadb import Database, PrivateMariaDB
-from rig.milter_client import MilterClient
-from rig.postfix import PrivatePostfix
-from rig.process import accepts_connections, wait_for
-from rig.stage import Staged
-from rig.traffic import Traffic
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_mariadb
+from support.rig.daemon import Sendlimit
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.milter_client import MilterClient
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import accepts_connections, wait_for
+from support.rig.stage import Staged
+from support.rig.traffic import Traffic
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from bench import load
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_mariadb
-from rig.daemon import Sendlimit
-from rig.galera import PrivateGalera
-from rig.process import private_folder, running, wait_for
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_mariadb
+from support.rig.daemon import Sendlimit
+from support.rig.galera import PrivateGalera
+from support.rig.process import private_folder, running, wait_for
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(240)]
 

@@ -12,11 +12,11 @@ import pytest
 from pymysql.constants import ER
 from pymysql.cursors import Cursor
 
-from rig.counters import Counters
-from rig.mariadb import Database, PrivateMariaDB
-from rig.process import wait_for
-from rig.stage import DECISION_TIMEOUT_S, Scene, Staged
-from rig.traffic import Traffic, counted_exactly, unharmed
+from support.rig.counters import Counters
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.process import wait_for
+from support.rig.stage import DECISION_TIMEOUT_S, Scene, Staged
+from support.rig.traffic import Traffic, counted_exactly, unharmed
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

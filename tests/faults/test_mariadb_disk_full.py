@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from rig.counters import in_mariadb
-from rig.daemon import Sendlimit
-from rig.mariadb import PrivateMariaDB
-from rig.milter_client import MilterClient
-from rig.postfix import PrivatePostfix
-from rig.process import running
-from rig.small_disk import fill, small_disk
-from rig.stage import DECISION_TIMEOUT_S, Staged
-from rig.traffic import Traffic, unharmed
+from support.rig.counters import in_mariadb
+from support.rig.daemon import Sendlimit
+from support.rig.mariadb import PrivateMariaDB
+from support.rig.milter_client import MilterClient
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import running
+from support.rig.small_disk import fill, small_disk
+from support.rig.stage import DECISION_TIMEOUT_S, Staged
+from support.rig.traffic import Traffic, unharmed
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

@@ -8,11 +8,11 @@ import pymysql
 import pytest
 from pymysql.cursors import Cursor
 
-from rig.counters import in_mariadb
-from rig.mariadb import Database, PrivateMariaDB
-from rig.process import wait_for
-from rig.smtp import SmtpClient
-from rig.stage import Scene, Staged
+from support.rig.counters import in_mariadb
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.process import wait_for
+from support.rig.smtp import SmtpClient
+from support.rig.stage import Scene, Staged
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

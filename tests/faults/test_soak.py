@@ -4,13 +4,13 @@ import pytest
 from bench import load
 from bench.footprint import Footprint, footprint
 
-from rig.counters import in_mariadb
-from rig.mariadb import Database, PrivateMariaDB
-from rig.postfix import PrivatePostfix
-from rig.process import wait_for
-from rig.smtp import SmtpClient
-from rig.stage import DECISION_TIMEOUT_S, Scene, Staged
-from rig.traffic import Traffic, unharmed
+from support.rig.counters import in_mariadb
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import wait_for
+from support.rig.smtp import SmtpClient
+from support.rig.stage import DECISION_TIMEOUT_S, Scene, Staged
+from support.rig.traffic import Traffic, unharmed
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from rig.counters import in_sqlite
-from rig.process import wait_for
-from rig.small_disk import fill, small_disk
-from rig.stage import Staged
-from rig.traffic import Traffic
+from support.rig.counters import in_sqlite
+from support.rig.process import wait_for
+from support.rig.small_disk import fill, small_disk
+from support.rig.stage import Staged
+from support.rig.traffic import Traffic
 
 pytestmark = pytest.mark.postfix
 

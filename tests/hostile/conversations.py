@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from rig.milter_client import macro_packet, packet
+from support.rig.milter_client import macro_packet, packet
 
 PACKET_MAX = 65_535
 """What libmilter takes as one packet (MILTER_MAX_DATA_SIZE)."""

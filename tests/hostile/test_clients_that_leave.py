@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from bench.footprint import footprint
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_sqlite
-from rig.daemon import Sendlimit
-from rig.milter_client import MilterClient, macro_packet, packet
-from rig.process import running, wait_for
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.milter_client import MilterClient, macro_packet, packet
+from support.rig.process import running, wait_for
 
 LIMIT = 4
 LOGIN = "alice@example.org"

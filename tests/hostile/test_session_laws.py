@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from counting_samples import setting
-from doubles.server import Connection, Server
 from sendlimit import maillog
 from sendlimit.rules.limit import Scope
+from support.counting_samples import setting
+from support.doubles.server import Connection, Server
 
 LIMIT = 2
 _FILE = (

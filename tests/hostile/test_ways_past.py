@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_sqlite
-from rig.daemon import Sendlimit
-from rig.dovecot import PASSWORD, PrivateDovecot
-from rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
-from rig.process import running
-from rig.smtp import SmtpClient
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.dovecot import PASSWORD, PrivateDovecot
+from support.rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
+from support.rig.process import running
+from support.rig.smtp import SmtpClient
 
 pytestmark = pytest.mark.postfix
 

@@ -58,7 +58,7 @@ class Model:
 
     def left(self, unit: str, sender: Sender, at: int) -> float:
         """Return how much may still be charged."""
-        rooms = [float("inf")]
+        recipient_usage = [float("inf")]
         for key in self.keys(unit, sender, at):
             scope, subject, _, window, _ = key
             name = f"{scope}.{unit}_per_{window}"
@@ -66,8 +66,8 @@ class Model:
             if name == "mailbox.messages_per_day":
                 limit = self.overrides.get(subject, limit)
             if limit is not None:
-                rooms.append(max(0, limit - self.counters[key]))
-        return min(rooms)
+                recipient_usage.append(max(0, limit - self.counters[key]))
+        return min(recipient_usage)
 
     def used(self) -> dict[Key, int]:
         """Return the counters that are not 0."""

@@ -13,17 +13,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from counting_samples import ALICE, BOB, CAROL, UTC, setting
-from doubles.daemon import SteppedDaemon
-from doubles.server import Connection
-from doubles.store import Tables
 from property.counting_model import LIMITS, Model
-from sendlimit.daemon.server_state import Desk
+from sendlimit.daemon.server_state import ServerState, SessionSettings
 from sendlimit.daemon.session import Session
-from sendlimit.daemon.session_settings import Conduct
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.reply import Wording
+from support.counting_samples import ALICE, BOB, CAROL, UTC, setting
+from support.doubles.daemon import SteppedDaemon
+from support.doubles.server import Connection
+from support.doubles.store import Tables
 
 _FILE = [setting("*", name, limit) for name, limit in LIMITS.items()]
 _VERBS = ("connect", "begin", "write", "fence", "names_in_force", "publish", "booked_journals")
@@ -62,9 +61,9 @@ class Counting(RuleBasedStateMachine):
         self.daemon = SteppedDaemon(Path(self.state_dir.name), *_FILE, tables=self.tables)
         self.daemon.now = self.now
         self.daemon.store.promises = self.promises
-        self.desk = Desk(
+        self.desk = ServerState(
             self.daemon.ledger,
-            Conduct(UTC, Wording()),
+            SessionSettings(UTC, Wording()),
             self.daemon.witness,
             clock=lambda: self.now,
         )

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counting_samples import ALICE, NOON, UTC, hit_of
 from sendlimit.rules.mailbox import sender_of
-from sendlimit.rules.policy import Hit
+from sendlimit.rules.policy import LimitUsage
 from sendlimit.rules.reply import FIXED_TEXT, LINE_MAX, PLACEHOLDERS, Reply, Wording, problem_with
+from support.counting_samples import ALICE, NOON, UTC, hit_of
 
 # Any text, and texts that are mostly placeholders, braces and percent signs.
 _TEMPLATES = st.one_of(
@@ -43,7 +43,7 @@ def _assert_safe(reply: Reply) -> None:
 
 
 @given(_TEXTS, _LOGINS, _HITS)
-def test_any_text_gives_a_safe_reply(texts: Mapping[str, str], login: str, hit: Hit) -> None:
+def test_any_text_gives_a_safe_reply(texts: Mapping[str, str], login: str, hit: LimitUsage) -> None:
     """Whatever is configured and whoever sends: 4yz, one printable line that fits."""
     wording = Wording(texts=texts, by_domain={"x.org": texts})
 

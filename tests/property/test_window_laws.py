@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counting_samples import moment
 from sendlimit.rules.window import Calendar, Window
+from support.counting_samples import moment
 
 _WINDOWS = st.sampled_from([Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH])
 _CALENDARS = st.builds(

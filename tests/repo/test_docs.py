@@ -248,7 +248,7 @@ _NO_EVENTS = {"escaped", "accepts_debug"} | {
     name for name, _ in inspect.getmembers(maillog) if name.startswith("_")
 }
 _FITTING: dict[str, object] = {
-    "hit": Mock(),
+    "exceeded": Mock(),
     "resets_at": Mock(),
     "error": OSError(1, "x"),
     "problems": ["x"],
@@ -290,11 +290,11 @@ def test_rules() -> None:
     assert named <= set(rules)
 
 
-def test_floors() -> None:
-    """docs/design.md has the floors that import-linter checks, in their order."""
+def test_layers() -> None:
+    """docs/design.md has the layers that import-linter checks, in their order."""
     tools = tomllib.loads((_ROOT / "pyproject.toml").read_text())["tool"]
     contract = tools["importlinter"]["contracts"][0]
-    table = (_DOCS / "design.md").read_text().split("| floor |")[1].split("\n\n")[0]
+    table = (_DOCS / "design.md").read_text().split("| layer |")[1].split("\n\n")[0]
     documented = [
         re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
     ]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import Counters
-from rig.daemon import Sendlimit
-from rig.milter_client import MilterClient
-from rig.postfix import PrivatePostfix
-from rig.process import running
+from support.rig.configuration import configuration
+from support.rig.counters import Counters
+from support.rig.daemon import Sendlimit
+from support.rig.milter_client import MilterClient
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import running
 
 
 @pytest.fixture(scope="module")

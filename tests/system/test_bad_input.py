@@ -2,10 +2,10 @@
 
 import pytest
 
-from rig.counters import Counters
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.milter_client import MilterClient
+from support.rig.counters import Counters
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.milter_client import MilterClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig.counters import Counters
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.milter_client import MilterClient, packet
-from rig.postfix import PrivatePostfix
-from rig.smtp import SmtpClient
+from support.rig.counters import Counters
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.milter_client import MilterClient, packet
+from support.rig.postfix import PrivatePostfix
+from support.rig.smtp import SmtpClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

@@ -17,7 +17,7 @@ import pytest
 import demo.__main__ as program
 from demo.narration import Narrator, PromiseBrokenError
 from demo.story import Story
-from rig.process import wait_for
+from support.rig.process import wait_for
 
 _ROOT = Path(__file__).parents[2]
 

@@ -13,18 +13,18 @@ from typing import Any
 
 import pytest
 
-from rig import empty_milter
-from rig.configuration import configuration
-from rig.counters import Counters, in_mariadb
-from rig.daemon import CommandResult, Sendlimit
-from rig.dovecot import PrivateDovecot
-from rig.mailboxes import FreshDomain
-from rig.mariadb import PrivateMariaDB
-from rig.postfix import PrivatePostfix
-from rig.process import Process, accepts_connections, free_port, running, wait_for
-from rig.smtp import SmtpClient
 from sendlimit.cli import run
 from sendlimit.doctor.canary import CANARY
+from support.rig import empty_milter
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_mariadb
+from support.rig.daemon import CommandResult, Sendlimit
+from support.rig.dovecot import PrivateDovecot
+from support.rig.mailboxes import FreshDomain
+from support.rig.mariadb import PrivateMariaDB
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import Process, accepts_connections, free_port, running, wait_for
+from support.rig.smtp import SmtpClient
 
 _BOTH_PORTS = ("submission_port", "smtp_port")
 _LIMIT = 3

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import Counters
-from rig.daemon import Sendlimit
-from rig.dovecot import PrivateDovecot
-from rig.mailboxes import FreshDomain
-from rig.odd_postfix import PICKY_SOCKET, SIZE_LIMIT, OddPostfix
-from rig.postfix import PrivatePostfix
-from rig.process import Process, accepts_connections, running
-from rig.smtp import MESSAGE, ConnectionLostError, SmtpClient
+from support.rig.configuration import configuration
+from support.rig.counters import Counters
+from support.rig.daemon import Sendlimit
+from support.rig.dovecot import PrivateDovecot
+from support.rig.mailboxes import FreshDomain
+from support.rig.odd_postfix import PICKY_SOCKET, SIZE_LIMIT, OddPostfix
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import Process, accepts_connections, running
+from support.rig.smtp import MESSAGE, ConnectionLostError, SmtpClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 
@@ -30,7 +30,11 @@ def odd_postfix(module_folder: Path, dovecot: PrivateDovecot) -> Iterator[OddPos
     socket = postfix.milter_socket.with_name(PICKY_SOCKET)
     picky = Process(
         "picky milter",
-        [sys.executable, Path(__file__).parents[1] / "rig" / "picky_milter.py", f"unix:{socket}"],
+        [
+            sys.executable,
+            Path(__file__).parents[1] / "support" / "rig" / "picky_milter.py",
+            f"unix:{socket}",
+        ],
         module_folder / "picky.log",
     )
     picky.start()

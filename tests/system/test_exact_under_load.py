@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from bench import load
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_mariadb
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.mariadb import Database, PrivateMariaDB
-from rig.postfix import PrivatePostfix
-from rig.process import running
-from rig.smtp import many_mails
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_mariadb
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import running
+from support.rig.smtp import many_mails
 
 LIMIT = 1000
 MAILS = 3000

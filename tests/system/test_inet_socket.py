@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import in_sqlite
-from rig.daemon import Sendlimit
-from rig.dovecot import PrivateDovecot
-from rig.mailboxes import FreshDomain
-from rig.postfix import PrivatePostfix
-from rig.process import free_port, running
-from rig.smtp import SmtpClient
+from support.rig.configuration import configuration
+from support.rig.counters import in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.dovecot import PrivateDovecot
+from support.rig.mailboxes import FreshDomain
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import free_port, running
+from support.rig.smtp import SmtpClient
 
 pytestmark = pytest.mark.postfix
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rig.configuration import calendar
-from rig.dovecot import PrivateDovecot
-from rig.installation import (
+from sendlimit import __version__
+from support.rig.configuration import calendar
+from support.rig.dovecot import PrivateDovecot
+from support.rig.installation import (
     ALICE,
     INSTALL,
     OFFLINE,
@@ -25,10 +26,9 @@ from rig.installation import (
     traces,
     unpacked_release,
 )
-from rig.mariadb import PrivateMariaDB
-from rig.process import accepts_connections, private_folder
-from rig.scratch_system import ScratchSystem
-from sendlimit import __version__
+from support.rig.mariadb import PrivateMariaDB
+from support.rig.process import accepts_connections, private_folder
+from support.rig.scratch_system import ScratchSystem
 
 _ROOT = Path(__file__).parents[2]
 _UNINSTALL_OF_RELEASE = f"{RELEASE}/script/uninstall"

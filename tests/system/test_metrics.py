@@ -7,11 +7,11 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_sqlite
-from rig.daemon import Sendlimit
-from rig.milter_client import MilterClient
-from rig.process import free_port, running, wait_for
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.milter_client import MilterClient
+from support.rig.process import free_port, running, wait_for
 
 ALICE = "alice@example.org"
 _LIMITS = {"mailbox": {"messages_per_day": 2}}

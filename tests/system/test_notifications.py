@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 import requests
 
-from notice_receivers import WebhookReceiver, webhook_receiver
-from rig.configuration import configuration
-from rig.counters import in_sqlite
-from rig.daemon import Sendlimit
-from rig.dovecot import PrivateDovecot
-from rig.milter_client import MilterClient
-from rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
-from rig.process import free_port, running, wait_for
-from rig.smtp import SmtpClient
 from sendlimit.notify.outbox import WAITING_MAX
+from support.notice_receivers import WebhookReceiver, webhook_receiver
+from support.rig.configuration import configuration
+from support.rig.counters import in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.dovecot import PrivateDovecot
+from support.rig.milter_client import MilterClient
+from support.rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
+from support.rig.process import free_port, running, wait_for
+from support.rig.smtp import SmtpClient
 
 ALICE = "alice@example.org"
 POSTMASTER = "postmaster@example.org"

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import Counters
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.postfix import PrivatePostfix
-from rig.process import running
-from rig.smtp import SmtpClient
+from support.rig.configuration import configuration
+from support.rig.counters import Counters
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import running
+from support.rig.smtp import SmtpClient
 
 pytestmark = pytest.mark.postfix
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from rig.counters import Counters
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.milter_client import MilterClient, macro_packet, packet
-from rig.postfix import PrivatePostfix
-from rig.process import wait_for
+from support.rig.counters import Counters
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.milter_client import MilterClient, macro_packet, packet
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import wait_for
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rig import empty_milter
-from rig.daemon import CommandResult, Sendlimit
-from rig.dovecot import PrivateDovecot
-from rig.postfix import PrivatePostfix
-from rig.process import Process, accepts_connections, free_port
-from rig.smtp import SmtpClient
+from support.rig import empty_milter
+from support.rig.daemon import CommandResult, Sendlimit
+from support.rig.dovecot import PrivateDovecot
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import Process, accepts_connections, free_port
+from support.rig.smtp import SmtpClient
 
 pytestmark = pytest.mark.postfix
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig.counters import Counters
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.postfix import PrivatePostfix
-from rig.smtp import Reply, SmtpClient
+from support.rig.counters import Counters
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.postfix import PrivatePostfix
+from support.rig.smtp import Reply, SmtpClient
 
 pytestmark = [pytest.mark.postfix, pytest.mark.mariadb]
 

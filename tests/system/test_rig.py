@@ -12,12 +12,12 @@ from typing import Any
 import pymysql
 import pytest
 
-from rig import empty_milter
-from rig.dovecot import PrivateDovecot
-from rig.mariadb import Database, PrivateMariaDB
-from rig.postfix import PrivatePostfix
-from rig.process import Process, accepts_connections, free_port, running, wait_for
-from rig.smtp import SmtpClient, many_mails
+from support.rig import empty_milter
+from support.rig.dovecot import PrivateDovecot
+from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import Process, accepts_connections, free_port, running, wait_for
+from support.rig.smtp import SmtpClient, many_mails
 
 ALICE = "alice@example.org"
 ELSEWHERE = "someone@example.com"
@@ -25,9 +25,9 @@ ELSEWHERE = "someone@example.com"
 # Prints the process ids of a MariaDB and of a Postfix with its children.
 _START_AND_DIE = """
 import os, pathlib, signal, sys
-from rig.mariadb import PrivateMariaDB
-from rig.postfix import PrivatePostfix
-from rig.process import wait_for
+from support.rig.mariadb import PrivateMariaDB
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import wait_for
 
 folder = pathlib.Path(sys.argv[1])
 mariadb = PrivateMariaDB(folder / "mariadb")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import Counters
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.postfix import PrivatePostfix
-from rig.process import running
-from rig.smtp import Reply, SmtpClient
+from support.rig.configuration import configuration
+from support.rig.counters import Counters
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import running
+from support.rig.smtp import Reply, SmtpClient
 
 pytestmark = pytest.mark.postfix
 

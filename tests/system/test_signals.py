@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_sqlite
-from rig.daemon import Sendlimit
-from rig.mailboxes import FreshDomain
-from rig.milter_client import MilterClient
-from rig.postfix import PrivatePostfix
-from rig.process import running, wait_for
-from rig.smtp import Reply, SmtpClient
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.mailboxes import FreshDomain
+from support.rig.milter_client import MilterClient
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import running, wait_for
+from support.rig.smtp import Reply, SmtpClient
 
 ELSEWHERE = "someone@example.com"
 BAD_CONFIGS = sorted((Path(__file__).parents[1] / "bad_configs").iterdir())

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from rig.configuration import configuration
-from rig.counters import Counters, in_sqlite
-from rig.daemon import Sendlimit
-from rig.mariadb import PrivateMariaDB
-from rig.milter_client import MilterClient
-from rig.postfix import PrivatePostfix
-from rig.process import Process, running
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.mariadb import PrivateMariaDB
+from support.rig.milter_client import MilterClient
+from support.rig.postfix import PrivatePostfix
+from support.rig.process import Process, running
 
 LOGIN = "alice@example.org"
 _CONNECT = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"

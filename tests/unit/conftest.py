@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from counting_samples import LIMIT_OF_3
-from doubles.daemon import SteppedDaemon
+from support.counting_samples import LIMIT_OF_3
+from support.doubles.daemon import SteppedDaemon
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counting_samples import hit_of
 from sendlimit import maillog
 from sendlimit.errors import StoreUnavailable
+from support.counting_samples import hit_of
 
 _HIT = hit_of("mailbox.messages_per_day", 100, 101)
 _RESETS = datetime(2026, 11, 23, tzinfo=ZoneInfo("Europe/Berlin"))

@@ -85,7 +85,7 @@ def _share_options(command: click.Command) -> None:
 
 
 def _with_lines_kept(text: str | None) -> str | None:
-    """Mark paragraphs of examples, so that click leaves their lines alone."""
+    """UsageChange paragraphs of examples, so that click leaves their lines alone."""
     if text is None or _AS_IT_IS in text:
         return text
     return "\n\n".join(

@@ -11,7 +11,7 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import escaped, iso, local, local_with_zone, number, print_json, say
 from sendlimit.cli.records import episode_record, override_record
 from sendlimit.cli.subject import SERVER, Subject, subject_from
-from sendlimit.rules.explain import Explanation, Standing, counters, explain
+from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import EVERYONE, Origin, Scope
 from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.reply import duration
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sendlimit.config import Config
     from sendlimit.rules.episode import Episode
-    from sendlimit.rules.explain import Source
+    from sendlimit.rules.explain import LimitSource
     from sendlimit.rules.window import Calendar
 
 _INDENT = "    "
@@ -70,7 +70,7 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
     verdict = _verdict(who, explanation, calendar, at, observe=observe, is_exempt=is_exempt)
     say(
         *textwrap.wrap(escaped(verdict), _WIDTH, break_on_hyphens=False),
-        style="bold red" if explanation.hit and not is_exempt else "bold",
+        style="bold red" if explanation.exceeded and not is_exempt else "bold",
     )
     say("", f"{'LIMIT':<32}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
     for standing in explanation.standings:
@@ -100,7 +100,7 @@ def _verdict(  # noqa: PLR0913 - what the sentence is made of
     """Say what happens to the next mail."""
     if is_exempt:
         return f"{who.title}: exempt (identity.exempt): its mail is never counted and never refused"
-    hit = explanation.hit
+    hit = explanation.exceeded
     if hit is None:
         tail = "; mode = observe: nothing is refused" if observe else ""
         return f"{who.title}: the next mail passes{tail}"
@@ -114,7 +114,7 @@ def _verdict(  # noqa: PLR0913 - what the sentence is made of
     return f"{sentence}; sending works again from {again}"
 
 
-def _lines(standing: Standing, calendar: Calendar) -> Iterator[str]:
+def _lines(standing: LimitStatus, calendar: Calendar) -> Iterator[str]:
     """Write one limit: the numbers, where it comes from, the last refusals."""
     numbers = f"{standing.name!s:<32}{_count(standing.used):>9}{number(standing.max):>11}{_count(standing.remaining):>9}"
     # Of one mail nothing adds up, so nothing starts again.
@@ -134,7 +134,7 @@ def _count(value: int | None) -> str:
     return "-" if value is None else str(value)
 
 
-def _source_lines(source: Source | None, calendar: Calendar) -> list[str]:
+def _source_lines(source: LimitSource | None, calendar: Calendar) -> list[str]:
     if source is None:
         return _wrapped("not limited: set nowhere")
     whose = "everyone" if source.subject == EVERYONE else source.subject
@@ -175,7 +175,7 @@ def _record(
     who: Subject, explanation: Explanation, at: int, *, observe: bool, is_exempt: bool
 ) -> dict[str, object]:
     """Return the JSON form."""
-    hit = None if is_exempt else explanation.hit
+    hit = None if is_exempt else explanation.exceeded
     return {
         "subject": who.key,
         "scope": str(who.scope),
@@ -190,7 +190,7 @@ def _record(
     }
 
 
-def _standing_record(standing: Standing) -> dict[str, object]:
+def _standing_record(standing: LimitStatus) -> dict[str, object]:
     source = standing.source
     return {
         "limit": str(standing.name),

@@ -15,7 +15,7 @@ from sendlimit.rules.policy import Decision, Facts, Request, counter, decide
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sendlimit.rules.counting_settings import Terms
+    from sendlimit.rules.counting_settings import CountingSettings
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
     from sendlimit.rules.window import Calendar
 
@@ -75,7 +75,7 @@ def counted(request: Request, names: Sequence[LimitName], calendar: Calendar) ->
     return charges
 
 
-def hoped_for(
+def optimistic_additions(
     asked: Iterable[Asked], facts: Facts, owed: Mapping[CounterKey, int]
 ) -> dict[CounterKey, int]:
     """Return what is added if every request is granted, and what is owed; never negative.
@@ -151,7 +151,7 @@ def answer_all(
 
 
 def names_of(
-    terms: Terms, known: frozenset[LimitName], rows: Iterable[Setting] = ()
+    terms: CountingSettings, known: frozenset[LimitName], rows: Iterable[Setting] = ()
 ) -> tuple[LimitName, ...]:
     """Return what is counted now: by the file, by what the database was last seen to limit, by these rows."""
     return counted_names(

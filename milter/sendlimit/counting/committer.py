@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from sendlimit.counting.batch import (
     answer_all,
     corrections,
-    hoped_for,
     names_of,
+    optimistic_additions,
     reverse,
     subjects_to_load,
 )
@@ -190,7 +190,7 @@ class Committer:
         asked = [question.asked for question in batch.questions]
         terms, names = self._ledger.terms, self._ledger.names
         facts = terms.facts(names)
-        hoped = hoped_for(asked, facts, batch.owed.additions)
+        hoped = optimistic_additions(asked, facts, batch.owed.additions)
         loaded = self._store.begin(hoped, subjects_to_load(asked) if asked else ())
         settings = holding(loaded.settings, int(self._clock()))
         if settings and (needed := names_of(terms, self._ledger.known_names, settings)) != names:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from sendlimit.errors import StoreError
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import Decision, Hit
+    from sendlimit.rules.policy import Decision, LimitUsage
 
 
 class Witness(Protocol):
@@ -25,7 +25,7 @@ class Witness(Protocol):
     def uncounted(self, *, exempt: bool) -> None:
         """A mail that is not counted: not authenticated, or exempt."""
 
-    def refused(self, sender: Sender, hit: Hit) -> None:
+    def refused(self, sender: Sender, hit: LimitUsage) -> None:
         """A mail or a recipient was refused, or would be in observe mode."""
 
     def fault(self, where: str) -> None:

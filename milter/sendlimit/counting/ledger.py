@@ -21,7 +21,7 @@ from sendlimit.rules.policy import Request
 
 if TYPE_CHECKING:
     from sendlimit.counting.batch import Answer
-    from sendlimit.rules.counting_settings import Terms
+    from sendlimit.rules.counting_settings import CountingSettings
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.limit import Charge, LimitName
     from sendlimit.rules.mailbox import Sender
@@ -83,7 +83,7 @@ class Ledger:
         unbooked: mails accepted without the database and not yet in it; guarded by mutex.
     """
 
-    def __init__(self, terms: Terms, decision_timeout_s: float) -> None:
+    def __init__(self, terms: CountingSettings, decision_timeout_s: float) -> None:
         """Start with the terms of the config file, the database not yet seen."""
         self.known_names: frozenset[LimitName] = frozenset()
         self.adopt(terms)
@@ -95,7 +95,7 @@ class Ledger:
         self.unbooked = 0
         self._timeout_s = decision_timeout_s
 
-    def adopt(self, terms: Terms) -> None:
+    def adopt(self, terms: CountingSettings) -> None:
         """Take the terms of a config file that was loaded."""
         self.terms = terms
         self.learn(self.known_names)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import reverse
-from sendlimit.counting.unbooked_file import Entry, Owed, new_id
+from sendlimit.counting.unbooked_file import Entry, PendingWrites, new_id
 
 if TYPE_CHECKING:
     from sendlimit.counting.batch import Answer
@@ -35,7 +35,7 @@ class Batch:
 
     number: int
     questions: list[Question]
-    owed: Owed
+    owed: PendingWrites
     answers: list[Answer] = field(default_factory=list)
     sent: bool = False
     recoveries: int = 0
@@ -51,7 +51,7 @@ class Backlog:
 
     def __init__(self, journal: Journal, ledger: Ledger, observer: Observer) -> None:
         """Begin with nothing owed."""
-        self.owed = Owed()
+        self.owed = PendingWrites()
         self.doubt: Batch | None = None
         self._journal = journal
         self._ledger = ledger
@@ -66,9 +66,9 @@ class Backlog:
             self._observer.journal_unreadable(error)
         self._ledger.unbooked = sum(entry.owed.bookings for entry in self._entries)
 
-    def take(self) -> Owed:
+    def take(self) -> PendingWrites:
         """Return what is owed, for a batch that will book it or give it back by keep()."""
-        owed, self.owed = self.owed, Owed()
+        owed, self.owed = self.owed, PendingWrites()
         return owed
 
     def keep(self, batch: Batch) -> None:
@@ -78,7 +78,7 @@ class Backlog:
         else:
             self.owed.merge(batch.owed)
 
-    def booked(self, owed: Owed) -> None:
+    def booked(self, owed: PendingWrites) -> None:
         """Note that this is in the database."""
         with self._ledger.mutex:
             self._ledger.unbooked -= owed.bookings
@@ -156,9 +156,9 @@ class Backlog:
             self._observer.fault("journal")
 
 
-def _undone(batch: Batch) -> Owed:
+def _undone(batch: Batch) -> PendingWrites:
     """Return what undoes a batch that is in: nobody waited, its mails were accepted undecided."""
-    owed = Owed()
+    owed = PendingWrites()
     for answer in batch.answers:
         owed.add(reverse(answer.effects))
     return owed

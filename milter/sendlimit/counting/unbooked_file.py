@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Owed:
+class PendingWrites:
     """Unconditional additions and episodes that wait for the next batch.
 
     Attributes:
@@ -60,7 +60,7 @@ class Owed:
         else:
             known.merge(episode)
 
-    def merge(self, other: Owed) -> None:
+    def merge(self, other: PendingWrites) -> None:
         """Take in all of another."""
         self.add(other.additions.items())  # type: ignore[arg-type]
         for episode in other.episodes.values():
@@ -81,9 +81,9 @@ class Entry:
     """
 
     id: str
-    owed: Owed
+    owed: PendingWrites
     unless: tuple[str, int] | None = None
-    instead: Owed = field(default_factory=Owed)
+    instead: PendingWrites = field(default_factory=PendingWrites)
 
 
 def new_id() -> str:
@@ -159,7 +159,7 @@ def _item(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _amounts(owed: Owed) -> list[Any]:
+def _amounts(owed: PendingWrites) -> list[Any]:
     return [[list(key), amount] for key, amount in owed.additions.items()]
 
 
@@ -175,7 +175,7 @@ def _key(item: list[Any]) -> CounterKey:
 
 def _entry(item: dict[str, Any]) -> Entry:
     journals = {str(item["id"])}
-    owed = Owed(
+    owed = PendingWrites(
         additions=_additions(item["additions"]),
         episodes={
             (key := _key(raw["key"])): Episode(**(raw | {"key": key})) for raw in item["episodes"]
@@ -188,5 +188,5 @@ def _entry(item: dict[str, Any]) -> Entry:
         str(item["id"]),
         owed,
         (str(unless[0]), int(unless[1])) if unless else None,
-        Owed(_additions(item["instead"]), journals=set(journals)),
+        PendingWrites(_additions(item["instead"]), journals=set(journals)),
     )

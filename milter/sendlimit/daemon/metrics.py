@@ -151,7 +151,7 @@ class Metrics:
 
     def decided(self, decision: Decision, seconds: float) -> None:
         """Count a decision and the time it took."""
-        if decision.hit is None:
+        if decision.exceeded is None:
             self._accepted.inc()
         elif decision.refused:
             self._refused.inc()

@@ -1,8 +1,9 @@
-"""What all milter sessions of a daemon share."""
+"""What all milter sessions of a daemon share: the ledger, the settings, who is told, the clock."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,16 +11,40 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.events import Witness
     from sendlimit.counting.ledger import Ledger
-    from sendlimit.daemon.session_settings import Conduct
+    from sendlimit.rules.reply import Wording
+    from sendlimit.rules.window import Calendar
 
 
-class Desk:
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What the config file says about sessions; replaced when the file is loaded again.
+
+    Attributes:
+        calendar: for the times in refusals.
+        wording: of refusals.
+        default_domain: for logins without a domain.
+        exempt: mailboxes that are never counted, normalised.
+        refuse_at_end: refusals wait for end-of-message (reply.at).
+        tempfail: refuse what can't be decided (store.on_failure).
+        data_callback: ask for `data`, which cures a 40 ms stall on inet sockets.
+    """
+
+    calendar: Calendar
+    wording: Wording
+    default_domain: str = ""
+    exempt: frozenset[str] = frozenset()
+    refuse_at_end: bool = False
+    tempfail: bool = False
+    data_callback: bool = False
+
+
+class ServerState:
     """What all sessions share; lives as long as the daemon."""
 
     def __init__(
         self,
         ledger: Ledger,
-        conduct: Conduct,
+        conduct: SessionSettings,
         witness: Witness,
         clock: Callable[[], float] = time.time,
     ) -> None:

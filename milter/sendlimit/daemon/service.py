@@ -21,12 +21,11 @@ from sendlimit.counting.unbooked_file import Journal
 from sendlimit.daemon.listener import Listener
 from sendlimit.daemon.logsetup import LogWriter
 from sendlimit.daemon.sdnotify import notify, watchdog_s
-from sendlimit.daemon.server_state import Desk
+from sendlimit.daemon.server_state import ServerState, SessionSettings
 from sendlimit.daemon.session import Session
-from sendlimit.daemon.session_settings import Conduct
-from sendlimit.daemon.telemetry import Witnesses
+from sendlimit.daemon.telemetry import Telemetry
 from sendlimit.errors import ConfigError, ListenError
-from sendlimit.rules.counting_settings import Terms
+from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import Settings
 from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.policy import Rules
@@ -44,9 +43,9 @@ _TICK_S = 1.0
 _NEEDS_RESTART = ("milter", "store", "state_dir", "metrics")
 
 
-def terms_of(config: Config) -> Terms:
+def counting_settings(config: Config) -> CountingSettings:
     """Return what the file says about counting."""
-    return Terms(
+    return CountingSettings(
         file=Rules(Settings.of(config.settings())),
         calendar=config.make_calendar(),
         observe=config.mode == "observe",
@@ -54,10 +53,10 @@ def terms_of(config: Config) -> Terms:
     )
 
 
-def conduct_of(config: Config) -> Conduct:
+def session_settings(config: Config) -> SessionSettings:
     """Return what the file says about sessions."""
     domain = config.identity.default_domain.lower()
-    return Conduct(
+    return SessionSettings(
         calendar=config.make_calendar(),
         wording=config.wording(),
         default_domain=domain,
@@ -96,11 +95,13 @@ class Service:
         store = make_store(self._config, path)
         self._listener = Listener(self._config.milter, path)
         self._log = LogWriter()
-        self._witnesses = Witnesses(self._config, path)
-        self._ledger = Ledger(terms_of(self._config), self._config.store.decision_timeout_s)
+        self._witnesses = Telemetry(self._config, path)
+        self._ledger = Ledger(
+            counting_settings(self._config), self._config.store.decision_timeout_s
+        )
         state_dir = _state_dir(self._config, path)
         self._committer = Committer(self._ledger, store, Journal(state_dir), self._witnesses)
-        self._desk = Desk(self._ledger, conduct_of(self._config), self._witnesses)
+        self._desk = ServerState(self._ledger, session_settings(self._config), self._witnesses)
         self._signals: SimpleQueue[int] = SimpleQueue()
 
     def serve(self) -> None:
@@ -152,7 +153,7 @@ class Service:
         try:
             config = load(self._path)
             _state_dir(config, self._path)
-            terms, conduct = terms_of(config), conduct_of(config)
+            terms, conduct = counting_settings(config), session_settings(config)
             self._witnesses.reload(config)
         except ConfigError as error:
             maillog.config_rejected(error.problems)

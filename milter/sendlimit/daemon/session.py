@@ -27,8 +27,8 @@ from sendlimit.rules.reply import FIXED_TEXT, Reply, one_line
 
 if TYPE_CHECKING:
     from sendlimit.counting.ledger import Reservation
-    from sendlimit.daemon.server_state import Desk
-    from sendlimit.rules.policy import Hit
+    from sendlimit.daemon.server_state import ServerState
+    from sendlimit.rules.policy import LimitUsage
 
 CONTINUE, ACCEPT, TEMPFAIL, NOREPLY = (
     Milter.CONTINUE,
@@ -52,7 +52,7 @@ _CLIENT = re.compile(r"\[(?:IPv6:)?([^\]]*)\]")
 class Session(Milter.Base):
     """One connection; lives from negotiate to close."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: ServerState) -> None:
         """Begin without a mail."""
         self._desk = desk
         self._reservation: Reservation | None = None
@@ -154,10 +154,10 @@ class Session(Milter.Base):
         if decision is None:
             return self._undecided(reservation, time.monotonic() - started)
         desk.witness.decided(sender, decision, time.monotonic() - started)
-        if decision.hit is not None:
-            self._note(decision.hit, sender, refused=decision.refused)
+        if decision.exceeded is not None:
+            self._note(decision.exceeded, sender, refused=decision.refused)
             if decision.refused:
-                return self._refuse(self._refusal(decision.hit, sender))
+                return self._refuse(self._refusal(decision.exceeded, sender))
         self._reserved(reservation)
         return CONTINUE
 
@@ -229,10 +229,10 @@ class Session(Milter.Base):
                 maillog.accepted_on_failure(sender.mailbox, "store")
             else:
                 desk.witness.decided(sender, decision, time.monotonic() - started)
-                if decision.hit is not None:
-                    self._note(decision.hit, sender, refused=decision.refused)
+                if decision.exceeded is not None:
+                    self._note(decision.exceeded, sender, refused=decision.refused)
                     if decision.refused:
-                        return self._answer(self._refusal(decision.hit, sender))
+                        return self._answer(self._refusal(decision.exceeded, sender))
         if maillog.accepts_debug():
             maillog.accepted(
                 sender.mailbox,
@@ -244,20 +244,22 @@ class Session(Milter.Base):
         return CONTINUE
 
     @staticmethod
-    def _beyond(reservation: Reservation, recipients: int) -> Hit | None:
+    def _beyond(reservation: Reservation, recipients: int) -> LimitUsage | None:
         """Return the limit that this many recipients would pass, as of MAIL."""
-        if reservation.decision is None or not reservation.decision.rooms:
+        if reservation.decision is None or not reservation.decision.recipient_usage:
             return None
-        return recipient_beyond(reservation.decision.rooms, recipients)
+        return recipient_beyond(reservation.decision.recipient_usage, recipients)
 
-    def _unanswered(self, reservation: Reservation, recipients: int) -> Hit | None:
+    def _unanswered(self, reservation: Reservation, recipients: int) -> LimitUsage | None:
         """Return the limit of one mail that RCPT, left without answers, could not refuse at."""
         if self._after_rcpt != NOREPLY or reservation.decision is None:
             return None
-        rooms = [
-            room for room in reservation.decision.rooms if room.limit.name == RECIPIENTS_PER_MESSAGE
+        recipient_usage = [
+            room
+            for room in reservation.decision.recipient_usage
+            if room.limit.name == RECIPIENTS_PER_MESSAGE
         ]
-        return recipient_beyond(rooms, recipients)
+        return recipient_beyond(recipient_usage, recipients)
 
     def _drop(self) -> None:
         """Give back what is reserved and forget the mail; harmless without one."""
@@ -290,11 +292,11 @@ class Session(Milter.Base):
             self.setreply(reply.code, reply.enhanced_status, FIXED_TEXT)
         return TEMPFAIL
 
-    def _refusal(self, hit: Hit, sender: Sender) -> Reply:
+    def _refusal(self, hit: LimitUsage, sender: Sender) -> Reply:
         conduct = self._desk.conduct
         return conduct.wording.refusal(hit, sender, conduct.calendar, int(self._desk.clock()))
 
-    def _note(self, hit: Hit, sender: Sender, *, refused: bool) -> None:
+    def _note(self, hit: LimitUsage, sender: Sender, *, refused: bool) -> None:
         """Log and record a refusal (R13), or in observe mode what would have been one."""
         desk = self._desk
         client, reverse_path = self._client_addr(), self._sender_text()

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from sendlimit.notify.notifier import Notifier
     from sendlimit.notify.outbox import Outcome
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import Decision, Hit
+    from sendlimit.rules.policy import Decision, LimitUsage
 
 _LAST_NOTICES_S = 5.0
 
 
-class Witnesses:
+class Telemetry:
     """What session and committer tell, passed on; lives as long as the daemon."""
 
     def __init__(self, config: Config, path: Path) -> None:
@@ -90,7 +90,7 @@ class Witnesses:
         if self._metrics is not None:
             self._metrics.decided(decision, seconds)
         if self._notifier is not None:
-            self._notifier.decided(sender, decision.marks)
+            self._notifier.decided(sender, decision.usage_changes)
 
     def undecided(self, *, accepted: bool, seconds: float) -> None:
         """No decision could be made in time."""
@@ -104,7 +104,7 @@ class Witnesses:
         if self._metrics is not None:
             self._metrics.uncounted(exempt=exempt)
 
-    def refused(self, sender: Sender, hit: Hit) -> None:
+    def refused(self, sender: Sender, hit: LimitUsage) -> None:
         """A mail or recipient was refused."""
         if self._metrics is not None:
             self._metrics.refused(hit.limit.name)

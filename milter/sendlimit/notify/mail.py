@@ -129,9 +129,9 @@ class OwnerRoute:
         A login that is no address can't be written to.
         """
         return (
-            notice.hit is not None
+            notice.exceeded is not None
             and notice.sender is not None
-            and notice.hit.key.scope is Scope.MAILBOX
+            and notice.exceeded.key.scope is Scope.MAILBOX
             and not notice.observe
             and is_address(notice.sender.mailbox)
         )

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.policy import Hit
+from sendlimit.rules.policy import LimitUsage
 from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import Mark
+    from sendlimit.rules.policy import UsageChange
 
 WHOLE = 100
 QUIET_S = 3600
@@ -47,7 +47,7 @@ class Notice:
         at: when, seconds since 1970.
         observe: nothing is refused.
         sender: whose mail filled the counter; None when the database is the news.
-        hit: the limit and its counter with that mail.
+        exceeded: the limit and its counter with that mail.
         error: why the database is away.
         bookings: how many mails were accepted without it and are booked.
     """
@@ -57,7 +57,7 @@ class Notice:
     at: int
     observe: bool = False
     sender: Sender | None = None
-    hit: Hit | None = None
+    exceeded: LimitUsage | None = None
     error: str = ""
     bookings: int = 0
 
@@ -66,22 +66,22 @@ class Crossing(NamedTuple):
     """A counter that has passed a threshold, with the mail that passed it."""
 
     event: Event
-    hit: Hit
+    exceeded: LimitUsage
 
 
-def crossings(marks: Iterable[Mark], warn_at_percent: int) -> Iterator[Crossing]:
+def crossings(usage_changes: Iterable[UsageChange], warn_at_percent: int) -> Iterator[Crossing]:
     """Yield the counters that these charges took over a threshold.
 
     A charge that passes both thresholds at once has only reached the limit.
     """
-    for limit, key, before, after, period in marks:
+    for limit, key, before, after, period in usage_changes:
         if before < limit.max <= after:
-            yield Crossing(Event.LIMIT_REACHED, Hit(limit, key, after, period))
+            yield Crossing(Event.LIMIT_REACHED, LimitUsage(limit, key, after, period))
         elif before * WHOLE < limit.max * warn_at_percent <= after * WHOLE:
-            yield Crossing(Event.WARNING, Hit(limit, key, after, period))
+            yield Crossing(Event.WARNING, LimitUsage(limit, key, after, period))
 
 
-def reached(hit: Hit) -> Crossing | None:
+def reached(hit: LimitUsage) -> Crossing | None:
     """Return what a refusal tells; None when only this one mail was too large.
 
     That is so for recipients_per_message, and while there is room for fewer recipients.
@@ -114,8 +114,8 @@ class Memory:
 
     def keep(self, crossing: Crossing, at: int) -> None:
         """Remember that a crossing was told."""
-        until = crossing.hit.period.end
-        if crossing.hit.key.window is Window.MINUTE:
+        until = crossing.exceeded.period.end
+        if crossing.exceeded.key.window is Window.MINUTE:
             until = at + QUIET_S
         self._told[_key(crossing)] = _Told(crossing.event, until)
         if len(self._told) >= self._prune_at:
@@ -125,7 +125,7 @@ class Memory:
 
 def _key(crossing: Crossing) -> tuple[object, ...]:
     """Return the counter without its period, and the limit."""
-    return (*crossing.hit.key[:-1], crossing.hit.limit.max)
+    return (*crossing.exceeded.key[:-1], crossing.exceeded.limit.max)
 
 
 @dataclass(slots=True)

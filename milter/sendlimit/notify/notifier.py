@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sendlimit.notify.notices import Crossing
     from sendlimit.notify.outbox import Outcome, Route
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import Hit, Mark
+    from sendlimit.rules.policy import LimitUsage, UsageChange
 
 
 def routes_of(config: Config, section: Notify, path: Path) -> list[Route]:
@@ -94,12 +94,12 @@ class Notifier:
         for outbox in self._outboxes:
             outbox.join(max(0.0, deadline - time.monotonic()))
 
-    def decided(self, sender: Sender, marks: Iterable[Mark]) -> None:
+    def decided(self, sender: Sender, usage_changes: Iterable[UsageChange]) -> None:
         """Tell which thresholds a mail has passed."""
-        for crossing in crossings(marks, self._warn_at_percent):
+        for crossing in crossings(usage_changes, self._warn_at_percent):
             self._tell_crossing(sender, crossing)
 
-    def refused(self, sender: Sender, hit: Hit) -> None:
+    def refused(self, sender: Sender, hit: LimitUsage) -> None:
         """Tell that a limit is reached, the first time in its period."""
         crossing = reached(hit)
         if crossing is not None:
@@ -131,7 +131,7 @@ class Notifier:
         at = int(self._clock())
         with self._mutex:
             if self._memory.is_news(crossing, at) and self._tell(
-                crossing.event, sender=sender, hit=crossing.hit
+                crossing.event, sender=sender, exceeded=crossing.exceeded
             ):
                 self._memory.keep(crossing, at)
 

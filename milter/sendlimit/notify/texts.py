@@ -71,7 +71,7 @@ def _filled(template: MailText, notice: Notice, calendar: Calendar) -> Letter:
 
 def _values(notice: Notice, calendar: Calendar) -> dict[str, str]:
     """Return what the placeholders stand for; a login may hold anything, so each is one line."""
-    if notice.hit is None or notice.sender is None:
+    if notice.exceeded is None or notice.sender is None:
         return {}
-    found = values(notice.hit, notice.sender, calendar, notice.at)
+    found = values(notice.exceeded, notice.sender, calendar, notice.at)
     return {name: one_line(value) for name, value in found.items()}

@@ -98,8 +98,8 @@ def document(notice: Notice, calendar: Calendar, host: str) -> dict[str, Any]:
         "mode": "observe" if notice.observe else "enforce",
         "text": sentence(notice, calendar),
     }
-    if notice.hit is not None and notice.sender is not None:
-        limit, key, used, period = notice.hit
+    if notice.exceeded is not None and notice.sender is not None:
+        limit, key, used, period = notice.exceeded
         found |= {
             "mailbox": notice.sender.mailbox,
             "scope": str(limit.name.scope),

@@ -30,7 +30,7 @@ class Publication(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CountingSettings:
     """What the config file says about counting; lives until the file is loaded again.
 
     Attributes:

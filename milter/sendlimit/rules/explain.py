@@ -19,7 +19,7 @@ from sendlimit.rules.limit import (
     holding,
     subject_of,
 )
-from sendlimit.rules.policy import Hit, Rules, first_to_name
+from sendlimit.rules.policy import LimitUsage, Rules, first_to_name
 from sendlimit.rules.window import Period, Window
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _NARROWEST_FIRST = (Scope.MAILBOX, Scope.DOMAIN, Scope.GLOBAL)
 
 
-class Source(NamedTuple):
+class LimitSource(NamedTuple):
     """Where a limit's value comes from.
 
     Attributes:
@@ -49,7 +49,7 @@ class Source(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitStatus:
     """One limit of one subject at the moment.
 
     Attributes:
@@ -66,7 +66,7 @@ class Standing:
     name: LimitName
     subject: str
     max: int | None
-    source: Source | None
+    source: LimitSource | None
     used: int | None
     period: Period
     episode: Episode | None = None
@@ -79,7 +79,7 @@ class Standing:
         return max(0, self.max - self.used)
 
     @property
-    def hit(self) -> Hit | None:
+    def exceeded(self) -> LimitUsage | None:
         """The refusal that this limit has for the next mail."""
         used = self.used or 0
         if self.max is None or self.source is None or used < self.max:
@@ -88,7 +88,7 @@ class Standing:
         key = CounterKey(
             self.name.scope, self.subject, self.name.unit, self.name.window, self.period.start
         )
-        return Hit(limit=limit, key=key, used=used, period=self.period)
+        return LimitUsage(limit=limit, key=key, used=used, period=self.period)
 
 
 class Explanation(NamedTuple):
@@ -97,12 +97,12 @@ class Explanation(NamedTuple):
     Attributes:
         standings: the limits that are in force or counted, the narrowest scope first.
         defaults: settings of a domain or the server that its mailboxes or domains count by.
-        hit: the limit that the answer to the next mail would name (R7); None: it passes.
+        exceeded: the limit that the answer to the next mail would name (R7); None: it passes.
     """
 
-    standings: tuple[Standing, ...]
-    defaults: tuple[Standing, ...]
-    hit: Hit | None
+    standings: tuple[LimitStatus, ...]
+    defaults: tuple[LimitStatus, ...]
+    exceeded: LimitUsage | None
 
 
 def counters(
@@ -155,15 +155,15 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
     }
     rules = Rules(file).with_rows(holding((row.setting for row in rows.values()), at))
 
-    def source(name: LimitName) -> tuple[Source | None, Setting | None]:
+    def source(name: LimitName) -> tuple[LimitSource | None, Setting | None]:
         won = rules.winner(name, sender)
         if won is None:
             return None, None
         setting, origin = won
         row = None if origin is Origin.FILE else rows[setting.subject, name, origin is Origin.BOOST]
-        return Source(origin, setting.subject, row), setting
+        return LimitSource(origin, setting.subject, row), setting
 
-    def standings() -> Iterator[Standing]:
+    def standings() -> Iterator[LimitStatus]:
         for name, key in counters(scope, sender, calendar, at).items():
             origin, setting = source(name)
             used = None if name.window is Window.MESSAGE else usage.get(key, 0)
@@ -171,20 +171,20 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
             if setting is None and not used and episode is None and name not in MESSAGES_PER_DAY:
                 continue
             period = calendar.period(name.window, at)
-            yield Standing(
+            yield LimitStatus(
                 name, key.subject, setting.max if setting else None, origin, used, period, episode
             )
 
-    def defaults() -> Iterator[Standing]:
+    def defaults() -> Iterator[LimitStatus]:
         below = _NARROWEST_FIRST[: _NARROWEST_FIRST.index(scope)]
         for name in LIMIT_NAMES:
             origin, setting = source(name)
             if name.scope in below and setting is not None and origin is not None:
                 period = calendar.period(name.window, at)
-                yield Standing(name, setting.subject, setting.max, origin, None, period)
+                yield LimitStatus(name, setting.subject, setting.max, origin, None, period)
 
     found = tuple(standings())
-    hit = first_to_name(standing.hit for standing in found if standing.hit is not None)
+    hit = first_to_name(standing.exceeded for standing in found if standing.exceeded is not None)
     return Explanation(found, tuple(defaults()), hit)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.window import Calendar
 
 
-class Hit(NamedTuple):
+class LimitUsage(NamedTuple):
     """A limit that a mail would pass.
 
     Attributes:
@@ -49,7 +49,7 @@ class Hit(NamedTuple):
     period: Period
 
 
-class Mark(NamedTuple):
+class UsageChange(NamedTuple):
     """A counter with a limit, before and after a charge: what warnings are made from."""
 
     limit: Limit
@@ -65,19 +65,19 @@ class Decision:
 
     Attributes:
         charges: what to add; empty when refused (R6).
-        hit: the limit to name in the answer (R7); None when no limit is passed.
+        exceeded: the limit to name in the answer (R7); None when no limit is passed.
         refused: False with a hit in observe mode.
-        rooms: after a reservation, how many recipients each limit still takes.
+        recipient_usage: after a reservation, how many recipients each limit still takes.
         counts_recipients: whether the end of the mail has recipients to charge.
-        marks: counters with a limit that were charged.
+        usage_changes: counters with a limit that were charged.
     """
 
     charges: tuple[Charge, ...] = ()
-    hit: Hit | None = None
+    exceeded: LimitUsage | None = None
     refused: bool = False
-    rooms: tuple[Hit, ...] = ()
+    recipient_usage: tuple[LimitUsage, ...] = ()
     counts_recipients: bool = False
-    marks: tuple[Mark, ...] = ()
+    usage_changes: tuple[UsageChange, ...] = ()
 
 
 _PLANS_MAX = 5_000
@@ -171,7 +171,7 @@ class Request:
         return Unit.RECIPIENTS if self.recipients else Unit.MESSAGES
 
 
-class Checked(NamedTuple):
+class LimitedCounter(NamedTuple):
     """A counter with a limit, in the running period."""
 
     limit: Limit
@@ -189,7 +189,7 @@ class Plan:
         keys: all counters, those of messages first.
         messages: counters of messages that have a limit.
         recipients: counters of recipients that have a limit.
-        one_mail: recipients_per_message as a hit with nothing used, if it is in force.
+        per_message: recipients_per_message as a hit with nothing used, if it is in force.
         granted: the decision about a mail at MAIL when nothing is hit and nothing to look at.
     """
 
@@ -197,9 +197,9 @@ class Plan:
     since: int
     until: int
     keys: tuple[CounterKey, ...]
-    messages: tuple[Checked, ...]
-    recipients: tuple[Checked, ...]
-    one_mail: Hit | None
+    messages: tuple[LimitedCounter, ...]
+    recipients: tuple[LimitedCounter, ...]
+    per_message: LimitUsage | None
     granted: Decision
 
     def counted(self, unit: Unit) -> tuple[CounterKey, ...]:
@@ -214,7 +214,7 @@ def make_plan(
     day = calendar.period(Window.DAY, at)
     since, until = day
     keys: dict[Unit, list[CounterKey]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
-    checked: dict[Unit, list[Checked]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
+    checked: dict[Unit, list[LimitedCounter]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
     for name in names:
         found = counter(name, sender, calendar, at)
         if found is None:
@@ -224,7 +224,7 @@ def make_plan(
         keys[name.unit].append(key)
         limit = rules.limit(name, sender)
         if limit is not None:
-            checked[name.unit].append(Checked(limit, key, period))
+            checked[name.unit].append(LimitedCounter(limit, key, period))
     limit = rules.limit(RECIPIENTS_PER_MESSAGE, sender)
     scope, unit, window = RECIPIENTS_PER_MESSAGE
     one_mail_key = CounterKey(scope, sender.mailbox, unit, window, day.start)
@@ -235,7 +235,7 @@ def make_plan(
         keys=(*keys[Unit.MESSAGES], *keys[Unit.RECIPIENTS]),
         messages=tuple(checked[Unit.MESSAGES]),
         recipients=tuple(checked[Unit.RECIPIENTS]),
-        one_mail=None if limit is None else Hit(limit, one_mail_key, 0, day),
+        per_message=None if limit is None else LimitUsage(limit, one_mail_key, 0, day),
         granted=Decision(
             charges=tuple(Charge(key, 1) for key in keys[Unit.MESSAGES]),
             counts_recipients=bool(keys[Unit.RECIPIENTS]),
@@ -253,7 +253,7 @@ class Facts:
         usage: the counters, 0 where absent, with what the batch has granted so far.
         calendar: cuts the periods.
         observe: never refuse, but say what was hit.
-        marks_from_percent: of its limit, from which a counter is marked; None: nobody asks.
+        usage_changes_from_percent: of its limit, from which a counter is marked; None: nobody asks.
     """
 
     rules: Rules
@@ -261,7 +261,7 @@ class Facts:
     usage: Mapping[CounterKey, int]
     calendar: Calendar
     observe: bool = False
-    marks_from_percent: int | None = 0
+    usage_changes_from_percent: int | None = 0
 
 
 def decide(request: Request, facts: Facts) -> Decision:
@@ -270,55 +270,55 @@ def decide(request: Request, facts: Facts) -> Decision:
     if request.recipients:
         amount, checked = request.recipients, plan.recipients
         charges = tuple(Charge(key, amount) for key in plan.counted(Unit.RECIPIENTS))
-        rooms: tuple[Hit, ...] = ()
+        recipient_usage: tuple[LimitUsage, ...] = ()
     else:
         amount, checked = 1, plan.messages
         charges = plan.granted.charges
-        rooms = tuple(_hit(found, _used(facts, found.key)) for found in plan.recipients)
-        if plan.one_mail is not None:
-            rooms = (*rooms, plan.one_mail)
+        recipient_usage = tuple(_hit(found, _used(facts, found.key)) for found in plan.recipients)
+        if plan.per_message is not None:
+            recipient_usage = (*recipient_usage, plan.per_message)
     hits = [
         _hit(found, used)
         for found in checked
         if (used := _used(facts, found.key)) + amount > found.limit.max
     ]
     # A mailbox with no recipient left is refused at MAIL already (R9).
-    hits += [room for room in rooms if room.used >= room.limit.max]
+    hits += [room for room in recipient_usage if room.used >= room.limit.max]
     hit = first_to_name(hits) if hits else None
     if hit is not None and not facts.observe:
-        return Decision(hit=hit, refused=True)
+        return Decision(exceeded=hit, refused=True)
     marks = tuple(_marks(checked, amount, facts))
-    if hit is None and not (marks or rooms or request.recipients):
+    if hit is None and not (marks or recipient_usage or request.recipients):
         return plan.granted
     return Decision(
         charges=charges,
-        hit=hit,
-        rooms=rooms,
+        exceeded=hit,
+        recipient_usage=recipient_usage,
         counts_recipients=not request.recipients and plan.granted.counts_recipients,
-        marks=marks,
+        usage_changes=marks,
     )
 
 
-def _hit(checked: Checked, used: int) -> Hit:
-    return Hit(checked.limit, checked.key, used, checked.period)
+def _hit(checked: LimitedCounter, used: int) -> LimitUsage:
+    return LimitUsage(checked.limit, checked.key, used, checked.period)
 
 
 def _used(facts: Facts, key: CounterKey) -> int:
     return max(0, facts.usage.get(key, 0))
 
 
-def _marks(checked: Iterable[Checked], amount: int, facts: Facts) -> Iterator[Mark]:
+def _marks(checked: Iterable[LimitedCounter], amount: int, facts: Facts) -> Iterator[UsageChange]:
     """Yield the counters that a charge takes far enough to be warned about."""
-    percent = facts.marks_from_percent
+    percent = facts.usage_changes_from_percent
     if percent is None:
         return
     for limit, key, period in checked:
         before = _used(facts, key)
         if (before + amount) * 100 >= limit.max * percent:
-            yield Mark(limit, key, before, before + amount, period)
+            yield UsageChange(limit, key, before, before + amount, period)
 
 
-def first_to_name(hits: Iterable[Hit]) -> Hit | None:
+def first_to_name(hits: Iterable[LimitUsage]) -> LimitUsage | None:
     """Return the hit that the answer names: global, domain, mailbox; then the last to free up (R7)."""
     return min(
         hits,
@@ -331,11 +331,13 @@ def first_to_name(hits: Iterable[Hit]) -> Hit | None:
     )
 
 
-def recipient_beyond(rooms: Iterable[Hit], recipients: int) -> Hit | None:
+def recipient_beyond(recipient_usage: Iterable[LimitUsage], recipients: int) -> LimitUsage | None:
     """Return the limit that this many recipients of one mail would pass (R9).
 
     Args:
-        rooms: from the decision at MAIL.
+        recipient_usage: from the decision at MAIL.
         recipients: accepted so far, with the one that is asked about.
     """
-    return first_to_name(room for room in rooms if room.used + recipients > room.limit.max)
+    return first_to_name(
+        room for room in recipient_usage if room.used + recipients > room.limit.max
+    )

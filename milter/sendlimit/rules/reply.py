@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import Hit
+    from sendlimit.rules.policy import LimitUsage
     from sendlimit.rules.window import Calendar
 
 LINE_MAX = 980
@@ -72,7 +72,7 @@ class Wording:
     texts: Mapping[str, str] = field(default_factory=dict)
     by_domain: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def refusal(self, hit: Hit, sender: Sender, calendar: Calendar, at: int) -> Reply:
+    def refusal(self, hit: LimitUsage, sender: Sender, calendar: Calendar, at: int) -> Reply:
         """Word a refusal; never fails: a text that can't be used gives way to the fixed one."""
         kind = kind_of(hit)
         own = self.by_domain.get(sender.domain or "", {})
@@ -91,12 +91,12 @@ class Wording:
         return Reply("451", "4.3.0", UNAVAILABLE_TEXT)
 
 
-def kind_of(hit: Hit) -> str:
+def kind_of(hit: LimitUsage) -> str:
     """Return which of the texts a refusal has."""
     return "message" if hit.limit.name == RECIPIENTS_PER_MESSAGE else str(hit.limit.name.scope)
 
 
-def values(hit: Hit, sender: Sender, calendar: Calendar, at: int) -> dict[str, str]:
+def values(hit: LimitUsage, sender: Sender, calendar: Calendar, at: int) -> dict[str, str]:
     """Return what the placeholders stand for."""
     resets_at = calendar.local(hit.period.end)
     return {
@@ -147,7 +147,7 @@ _LONGEST: Mapping[str, str] = {
 def problem_with(template: str) -> str | None:
     """Say what is wrong with the configured text of a reply, None when nothing is.
 
-    Checked with an address of the greatest length (RFC 5321 4.5.3.1: 254 octets).
+    LimitedCounter with an address of the greatest length (RFC 5321 4.5.3.1: 254 octets).
     """
     if problem := problem_with_placeholders(template):
         return problem

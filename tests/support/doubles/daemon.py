@@ -1,0 +1,115 @@
+"""Ledger and committer without a thread: each step is taken when the test says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sendlimit.counting.batch import Answer, Asked
+from sendlimit.counting.committer import Committer
+from sendlimit.counting.ledger import Ledger, Question
+from sendlimit.counting.unbooked_file import Journal
+from sendlimit.rules.counting_settings import CountingSettings
+from sendlimit.rules.policy import Request
+from support.counting_samples import NOON, UTC, file_rules
+from support.doubles.store import ScriptedStore, Tables
+from support.doubles.witness import RecordingWitness
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sendlimit.rules.limit import Charge, Setting
+    from sendlimit.rules.mailbox import Sender
+
+
+class SteppedLedger(Ledger):
+    """Asks, and lets the committer take one step before it looks for the answer.
+
+    Attributes:
+        leaves: the next callback runs out of patience while packet 2 is on its way.
+    """
+
+    daemon: SteppedDaemon
+    leaves = False
+
+    def _ask(self, asked: Asked) -> Answer | None:
+        if not self.up or self.stuck:
+            return None
+        question = Question(asked)
+        if self.leaves:
+            self.leaves = False
+            self.daemon.store.before["write"] = lambda: setattr(question, "abandoned", True)
+        self.queue.put(question)
+        self.daemon.step()
+        self.daemon.store.before.pop("write", None)
+        return question.answer
+
+
+class SteppedDaemon:
+    """One daemon start; the next one on the same tables and state_dir is another of these.
+
+    Attributes:
+        now: what the daemon's clock shows.
+        looks: whether it looks before each step which limits are in force anywhere.
+    """
+
+    def __init__(self, state_dir: Path, *limits: Setting, tables: Tables | None = None) -> None:
+        """Begin as after a start, before the database was tried."""
+        self.now = NOON
+        self.looks = True
+        self.witness = RecordingWitness()
+        self.store = ScriptedStore(tables)
+        self.tables = self.store.tables
+        self.ledger = SteppedLedger(
+            CountingSettings(file_rules(*limits), UTC), decision_timeout_s=0
+        )
+        self.ledger.daemon = self
+        self.journal = Journal(state_dir)
+        self.committer = Committer(
+            self.ledger, self.store, self.journal, self.witness, clock=lambda: self.now
+        )
+        self.committer._backlog.load()
+
+    def start(self) -> SteppedDaemon:
+        """Let the committer try the database once."""
+        self.step()
+        return self
+
+    def step(self) -> None:
+        """Let the committer work off what is on the queue, without its pauses."""
+        self.committer._next_try = 0
+        if self.looks:
+            self.committer._next_look = 0
+        self.ledger.queue.put(None)
+        self.committer._step(self.committer._take())
+
+    def send(self, sender: Sender, recipients: int = 1) -> bool:
+        """Send one mail as the session does; return whether it passed."""
+        reservation = self.ledger.reserve(sender, self.now)
+        decision = reservation.decision
+        if decision is None:
+            self.ledger.book(reservation, recipients, self.now)
+            return True
+        if decision.refused or not decision.counts_recipients:
+            return not decision.refused
+        settled = self.ledger.settle(reservation, recipients, self.now)
+        if settled is None:
+            self.ledger.book(reservation, recipients, self.now)
+        return settled is None or not settled.refused
+
+    def ask_together(self, *requests: tuple[Sender, int, tuple[Charge, ...]]) -> list[Question]:
+        """Put questions on the queue for one batch, as (sender, recipients, reserved); step."""
+        questions = [
+            Question(Asked(Request(sender, self.now, recipients), reserved))
+            for sender, recipients, reserved in requests
+        ]
+        for question in questions:
+            self.ledger.queue.put(question)
+        self.step()
+        return questions
+
+    def stop(self) -> None:
+        """Stop as on SIGTERM: what is owed is booked or written to the journal."""
+        self.committer._stopping = True
+        self.step()
+        self.committer._backlog.save(self.committer._id)
+        self.store.close()

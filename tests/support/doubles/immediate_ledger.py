@@ -1,0 +1,60 @@
+"""A ledger that answers in the caller's thread, with the real rules and a dict for a database."""
+
+from dataclasses import replace
+from queue import Empty
+
+from sendlimit.counting.batch import Answer, Asked, answer_all
+from sendlimit.counting.ledger import Addition, Ledger
+from sendlimit.rules.counting_settings import CountingSettings
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import CounterKey, Setting, holding
+
+
+class ImmediateLedger(Ledger):
+    """Counts exactly, for one test in one thread.
+
+    Attributes:
+        counters: what a database would hold, without what is 0.
+        rows: what er_limit would hold.
+        episodes: what was recorded, in order.
+        answering: set to False in the middle of a mail, it is a database that went away.
+    """
+
+    def __init__(self, terms: CountingSettings) -> None:
+        """Begin with empty tables."""
+        super().__init__(terms, decision_timeout_s=0)
+        self.counters: dict[CounterKey, int] = {}
+        self.rows: list[Setting] = []
+        self.episodes: list[Episode] = []
+        self.bookings = 0
+        self.up = True
+
+    def _ask(self, asked: Asked) -> Answer | None:
+        if not self.up:
+            return None
+        self.drain()
+        rules = self.terms.file.with_rows(holding(self.rows, asked.request.at))
+        self.learn(rules.names())
+        facts = replace(self.terms.facts(self.names), rules=rules, usage=self.counters)
+        (answer,), additions = answer_all([asked], facts, {})
+        self._add(additions)
+        return answer
+
+    def drain(self) -> dict[CounterKey, int]:
+        """Do what nobody waits for; return the counters."""
+        while True:
+            try:
+                item = self.queue.get_nowait()
+            except Empty:
+                return self.counters
+            if isinstance(item, Episode):
+                self.episodes.append(item)
+            elif isinstance(item, Addition):
+                self.bookings += item.bookings
+                for charge in item.charges:
+                    self._add({charge.key: charge.amount})
+
+    def _add(self, additions: dict[CounterKey, int]) -> None:
+        for key, amount in additions.items():
+            self.counters[key] = max(0, self.counters.get(key, 0) + amount)
+        self.counters = {key: used for key, used in self.counters.items() if used}

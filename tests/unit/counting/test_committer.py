@@ -1,0 +1,295 @@
+"""The committer: every mail counts once, whatever the database does (R6, R8, R11)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sendlimit.counting import committer as committer_module
+from sendlimit.counting.batch import Asked
+from sendlimit.counting.ledger import Question
+from sendlimit.errors import StoreConflict, StoreUnavailable
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.policy import Request
+from support.counting_samples import (
+    ALICE,
+    ALICES_DAY,
+    ALICES_MAIL,
+    BOB,
+    CAROL,
+    DAILY,
+    DAY_START,
+    LIMIT_OF_3,
+    NOON,
+    key_of,
+    named,
+    setting,
+)
+from support.doubles.daemon import SteppedDaemon
+
+
+def test_one_mail(daemon: SteppedDaemon) -> None:
+    """A mail is one batch of two packets, counted in each scope and for the latch."""
+    assert daemon.send(ALICE)
+
+    assert daemon.store.verbs[-2:] == ["begin", "write"]
+    assert daemon.tables.used() == ALICES_MAIL
+    assert set(daemon.tables.batches.values()) == {1}
+
+
+def test_batches_are_numbered(daemon: SteppedDaemon) -> None:
+    """Each batch has the number after the last one that is in, also one that only refuses."""
+    passed = [daemon.send(ALICE) for _ in range(5)]
+
+    assert passed == [True, True, True, False, False]
+    assert set(daemon.tables.batches.values()) == {5}
+    assert daemon.tables.used()[ALICES_DAY] == 3
+
+
+def test_idle_daemon_writes_nothing(daemon: SteppedDaemon) -> None:
+    """Without a mail there is no transaction."""
+    daemon.step()
+
+    assert "begin" not in daemon.store.verbs
+
+
+def test_questions_of_one_batch(daemon: SteppedDaemon) -> None:
+    """What waits is decided together, in order, in one transaction."""
+    questions = daemon.ask_together(*[(ALICE, 0, ())] * 5, (BOB, 0, ()))
+
+    refused = [question.answer.decision.refused for question in questions if question.answer]
+    assert refused == [False, False, False, True, True, False]
+    assert daemon.store.verbs.count("write") == 1
+    assert all(question.wake.acquire(blocking=False) for question in questions)
+
+
+def test_large_crowd_is_several_batches(
+    daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch has at most BATCH_MAX questions; the rest is the next batch."""
+    monkeypatch.setattr(committer_module, "BATCH_MAX", 4)
+    questions = daemon.ask_together(*[(CAROL, 0, ())] * 10)
+    daemon.step()
+    daemon.step()
+
+    assert all(question.answer for question in questions)
+    assert set(daemon.tables.batches.values()) == {3}
+
+
+@pytest.mark.parametrize("verb", ["begin", "write"])
+def test_conflict_is_done_again(daemon: SteppedDaemon, verb: str) -> None:
+    """A deadlock or lock wait rolls back: the batch is done again and counts once."""
+    daemon.store.fail(verb, StoreConflict(), StoreConflict())
+
+    assert daemon.send(ALICE)
+    assert daemon.tables.used() == ALICES_MAIL
+    assert daemon.witness.told == [("retried", "StoreConflict")] * 2
+
+
+def test_lost_before_packet_2(daemon: SteppedDaemon) -> None:
+    """A connection lost in packet 1: connect again, do it again; no fence is needed."""
+    daemon.store.fail("begin", StoreUnavailable())
+
+    assert daemon.send(ALICE)
+    assert daemon.tables.used() == ALICES_MAIL
+    assert "fence" not in daemon.store.verbs
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
+def test_lost_in_packet_2(daemon: SteppedDaemon, *, applied: bool) -> None:
+    """A connection lost in packet 2: behind the fence the batch is looked up; it counts once."""
+    daemon.store.fail("write", StoreUnavailable(), applied=applied)
+
+    assert daemon.send(ALICE)
+    assert daemon.tables.used() == ALICES_MAIL
+    assert daemon.store.verbs.count("fence") == 1
+    assert daemon.store.verbs.count("write") == (1 if applied else 2)
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
+def test_lost_twice(daemon: SteppedDaemon, *, applied: bool) -> None:
+    """The second try of a batch is lost as well: it still counts once."""
+    daemon.store.fail("write", StoreUnavailable())
+    daemon.store.fail("write", StoreUnavailable(), applied=applied)
+
+    assert daemon.send(ALICE)
+    assert daemon.tables.used() == ALICES_MAIL
+
+
+@pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
+@pytest.mark.parametrize("verb", ["connect", "fence"])
+def test_outcome_that_stays_unknown(daemon: SteppedDaemon, verb: str, *, applied: bool) -> None:
+    """No answer after a lost packet 2: the mail is accepted and booked; what was in is undone."""
+    daemon.store.fail("write", StoreUnavailable(), applied=applied)
+    daemon.store.fail(verb, StoreUnavailable(), StoreUnavailable())
+
+    assert daemon.send(ALICE)
+    assert not daemon.ledger.up
+    daemon.step()
+    daemon.step()
+
+    assert daemon.ledger.up
+    assert daemon.tables.used() == ALICES_MAIL
+    assert daemon.witness.told[-1] == ("back", 1)
+
+
+def test_unknown_outcome_of_what_was_owed(daemon: SteppedDaemon) -> None:
+    """Releases in a batch whose outcome stayed unknown are given back once."""
+    for applied in (False, True):
+        reservation = daemon.ledger.reserve(ALICE, daemon.now)
+        daemon.ledger.release(reservation)
+        daemon.store.fail("write", StoreUnavailable(), applied=applied)
+        daemon.store.fail("connect", StoreUnavailable())
+        daemon.step()
+        daemon.step()
+
+    assert daemon.tables.used() == {}
+
+
+def _question(daemon: SteppedDaemon) -> Question:
+    question = Question(Asked(Request(ALICE, daemon.now)))
+    daemon.ledger.queue.put(question)
+    return question
+
+
+def test_abandoned_question_is_undone(daemon: SteppedDaemon) -> None:
+    """Its callback left while packet 2 was on its way, and books the mail: the charge is reversed."""
+    question = _question(daemon)
+    daemon.store.before["write"] = lambda: setattr(question, "abandoned", True)
+    daemon.step()
+    assert question.answer is None
+    assert daemon.tables.used() == ALICES_MAIL
+
+    daemon.step()
+
+    assert daemon.tables.used() == {}
+
+
+def test_abandoned_question_is_not_asked_again(daemon: SteppedDaemon) -> None:
+    """Its callback left before a conflict was over: the second try leaves it out."""
+    question = _question(daemon)
+    daemon.store.fail("write", StoreConflict())
+    daemon.store.before["write"] = lambda: setattr(question, "abandoned", True)
+    daemon.step()
+
+    assert daemon.tables.used() == {}
+
+
+def test_question_that_finds_the_database_away(daemon: SteppedDaemon) -> None:
+    """Whoever waits when the database goes away is let go at once, with no answer."""
+    daemon.store.away = True
+    questions = daemon.ask_together((ALICE, 0, ()), (BOB, 0, ()))
+
+    assert [question.answer for question in questions] == [None, None]
+    assert all(question.wake.acquire(blocking=False) for question in questions)
+
+
+def test_stuck_ends_with_the_next_batch(daemon: SteppedDaemon) -> None:
+    """A ledger that answers at once because a batch was stuck asks again after it."""
+    daemon.ledger.stuck = True
+    assert daemon.ledger.reserve(ALICE, daemon.now).decision is None
+
+    daemon.step()
+
+    assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
+
+
+def test_limit_that_nobody_knew_yet(daemon: SteppedDaemon) -> None:
+    """A limit per minute set a moment ago is held against the counter it loads, from this mail on."""
+    daemon.looks = False
+    per_minute = key_of("mailbox.messages_per_minute", ALICE.mailbox)
+    daemon.tables.counters[per_minute] = 4
+    daemon.tables.limits = [setting("example.org", "mailbox.messages_per_minute", 5)]
+
+    assert [daemon.send(ALICE), daemon.send(ALICE)] == [True, False]
+    assert daemon.tables.used()[per_minute] == 5
+    assert named("mailbox.messages_per_minute") in daemon.ledger.names
+
+
+def test_boost_ends(daemon: SteppedDaemon) -> None:
+    """R10: the database may still have the row of a boost that has ended; it does not hold."""
+    daemon.tables.limits = [setting("*", DAILY, 5, until=NOON + 60)]
+    assert [daemon.send(ALICE) for _ in range(5)] == [True] * 5
+
+    daemon.now += 60
+
+    assert not daemon.send(ALICE)
+
+
+def test_observe_counts_beyond_the_limit(daemon: SteppedDaemon) -> None:
+    """R12: in observe mode all mails pass and all are counted."""
+    daemon.ledger.adopt(replace(daemon.ledger.terms, observe=True))
+
+    assert [daemon.send(ALICE) for _ in range(5)] == [True] * 5
+    assert daemon.tables.used()[ALICES_DAY] == 5
+
+
+def test_episodes_are_written_with_the_next_batch(daemon: SteppedDaemon) -> None:
+    """R13: repeats of a refusal are merged before and in the table."""
+    for at in (NOON, NOON + 5, NOON + 60):
+        daemon.ledger.record(Episode(ALICES_DAY, 3, at, at, 1, "192.0.2.7", "a@b.org", "alice"))
+        if at > NOON:
+            daemon.step()
+
+    episode = daemon.tables.episodes[ALICES_DAY]
+    assert (episode.first_at, episode.last_at, episode.attempts) == (NOON, NOON + 60, 3)
+
+
+def test_views_are_told(daemon: SteppedDaemon) -> None:
+    """The views' tables get the file's limits, the running day and the next ones, when they change."""
+    published = daemon.tables.published
+    assert published is not None
+    assert list(published.settings) == [LIMIT_OF_3]
+    assert published.days[0] == (DAY_START, DAY_START + 86_400)
+    assert len(published.days) == 8
+
+    daemon.step()
+    assert "publish" not in daemon.store.verbs
+    daemon.now += 86_400
+    daemon.step()
+
+    assert daemon.tables.published is not published
+
+
+def test_conflict_with_another_publisher(daemon: SteppedDaemon) -> None:
+    """Two daemons that tell the views at once: the one that lost tries again later."""
+    daemon.store.fail("publish", StoreConflict())
+    daemon.now += 86_400
+    daemon.step()
+    assert daemon.ledger.up
+
+    daemon.step()
+
+    assert daemon.tables.published is not None
+    assert daemon.tables.published.days[0][0] == DAY_START + 86_400
+
+
+def test_connection_closed_while_idle(daemon: SteppedDaemon) -> None:
+    """A server that closed an idle connection is no outage: the next mail is decided."""
+    daemon.store.fail("names_in_force", StoreUnavailable())
+
+    assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
+    assert daemon.tables.used() == ALICES_MAIL
+    assert daemon.witness.told == []
+
+
+def test_fault_of_our_own(daemon: SteppedDaemon) -> None:
+    """R11: whatever raises in the committer is told; who waits is let go, the next mail is decided."""
+    daemon.store.fail("begin", RuntimeError("broken"))
+
+    assert daemon.ledger.reserve(ALICE, daemon.now).decision is None
+    assert daemon.witness.told == [("fault", "committer")]
+    assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
+
+
+def test_two_daemons_share_the_counters(daemon: SteppedDaemon, tmp_path: Path) -> None:
+    """R4: all daemons on one database together let no more than the limit pass."""
+    other = SteppedDaemon(tmp_path / "other", LIMIT_OF_3, tables=daemon.tables).start()
+
+    assert [daemon.send(ALICE), other.send(ALICE), daemon.send(ALICE), other.send(ALICE)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert len(daemon.tables.batches) == 2

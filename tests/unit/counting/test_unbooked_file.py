@@ -1,0 +1,167 @@
+"""Counts that outlive a stop: rule R11."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sendlimit.counting.unbooked_file import Entry, Journal, PendingWrites, new_id
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import LATCH, Charge
+from support.counting_samples import ALICE, DAY_START, NOON, key_of
+
+_KEY = key_of("mailbox.messages_per_day", ALICE.mailbox)
+_OTHER = key_of("global.messages_per_day", "*")
+
+
+def _episode(at: int = NOON, attempts: int = 1, client: str = "192.0.2.7") -> Episode:
+    return Episode(_KEY, 100, at, at, attempts, client, "a@b.org", ALICE.mailbox)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    """What one stop writes the next start reads: counts, episodes, bookings, doubt."""
+    odd = _KEY._replace(subject="o'dd\"\\%\n😀@x.org")
+    owed = PendingWrites({_KEY: 3, odd: -1, LATCH: 2}, {_KEY: _episode()}, set(), 2)
+    instead = PendingWrites({_OTHER: -2})
+    entries = [
+        Entry("one", owed, ("committer", 7), instead),
+        Entry("two", PendingWrites({_OTHER: 1}, {}, set(), 1)),
+    ]
+
+    Journal(tmp_path).save(entries)
+    one, two = Journal(tmp_path).load()
+
+    assert (one.id, one.unless) == ("one", ("committer", 7))
+    assert one.instead.additions == instead.additions
+    assert (one.owed.additions, one.owed.episodes, one.owed.bookings) == (
+        owed.additions,
+        owed.episodes,
+        2,
+    )
+    assert (two.id, two.unless, two.owed.additions) == ("two", None, {_OTHER: 1})
+
+
+def test_entries_name_themselves(tmp_path: Path) -> None:
+    """What is read carries its id, which goes into er_committer with the booking."""
+    Journal(tmp_path).save([Entry("one", PendingWrites({_KEY: 3}))])
+
+    (entry,) = Journal(tmp_path).load()
+
+    assert entry.owed.journals == {"one"}
+
+
+def test_no_journal_is_nothing_owed(tmp_path: Path) -> None:
+    """A first start finds no file and owes nothing."""
+    assert Journal(tmp_path).load() == []
+
+
+def test_nothing_owed_leaves_no_file(tmp_path: Path) -> None:
+    """Once all is booked the file is gone, so nothing is booked again."""
+    journal = Journal(tmp_path)
+    journal.save([Entry("one", PendingWrites({_KEY: 3}))])
+    journal.save([])
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"entries": [{"id": "one", "addi', id="cut off"),
+        pytest.param(b"\xff\xfe\x00", id="not UTF-8"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"entries": null}', id="no entries"),
+        pytest.param(b'{"entries": ["one"]}', id="entry is a text"),
+        pytest.param(b'{"entries": [{"id": "one"}]}', id="half an entry"),
+        pytest.param(
+            b'{"entries": [{"id": "one", "unless": null, "instead": [], "additions":'
+            b' [[["moon", "*", "messages", "day", 0], 1]], "episodes": [], "bookings": 0}]}',
+            id="unknown scope",
+        ),
+        pytest.param(
+            b'{"entries": [{"id": "one", "unless": null, "instead": [], "additions":'
+            b' [[["global", "*", "messages", "day", 0], "x"]], "episodes": [], "bookings": 0}]}',
+            id="no number",
+        ),
+        pytest.param(
+            b'{"entries": [{"id": "one", "unless": null, "instead": [], "additions": [], "episodes":'
+            b' [{"key": ["global", "*", "messages", "day", 0], "colour": 1}], "bookings": 0}]}',
+            id="odd episode",
+        ),
+    ],
+)
+def test_damaged_journal_is_put_aside(tmp_path: Path, damaged: bytes) -> None:
+    """A damaged file is reported, kept under another name, and does not stop the next start."""
+    (tmp_path / Journal.NAME).write_bytes(damaged)
+
+    with pytest.raises(ValueError, match=r"unbooked\.json"):
+        Journal(tmp_path).load()
+
+    assert (tmp_path / "unbooked.json.damaged").read_bytes() == damaged
+    assert Journal(tmp_path).load() == []
+
+
+def test_half_written_file_is_never_read(tmp_path: Path) -> None:
+    """A stop that is cut off while it writes leaves the journal from before."""
+    journal = Journal(tmp_path)
+    journal.save([Entry("one", PendingWrites({_KEY: 3}))])
+    (tmp_path / "unbooked.new").write_text('{"entries": [')
+
+    assert [entry.id for entry in journal.load()] == ["one"]
+    journal.save([Entry("two", PendingWrites({_KEY: 1}))])
+    assert [entry.id for entry in journal.load()] == ["two"]
+
+
+def test_file_is_json(tmp_path: Path) -> None:
+    """An admin can read the file."""
+    Journal(tmp_path).save([Entry("one", PendingWrites({_KEY: 3}))])
+
+    document = json.loads((tmp_path / Journal.NAME).read_text())
+
+    assert document["entries"][0]["additions"] == [
+        [["mailbox", "alice@example.org", "messages", "day", DAY_START], 3]
+    ]
+
+
+def test_ids_are_unique() -> None:
+    """No two daemon starts have the same id."""
+    assert len({new_id() for _ in range(100)}) == 100
+
+
+def test_charges_that_cancel_out_are_forgotten() -> None:
+    """R8: a reservation and its release need no row."""
+    owed = PendingWrites()
+    owed.add([Charge(_KEY, 1), Charge(_OTHER, 1), Charge(_KEY, -1)])
+
+    assert owed.additions == {_OTHER: 1}
+
+
+def test_owed_knows_whether_there_is_anything() -> None:
+    """Nothing owed makes no batch."""
+    assert not PendingWrites()
+    assert PendingWrites({_KEY: 1})
+    assert PendingWrites(episodes={_KEY: _episode()})
+    assert PendingWrites(journals={"one"})
+
+
+def test_episodes_merge() -> None:
+    """R13: repeats are one episode with first and last time and the last client."""
+    owed = PendingWrites()
+    owed.record(_episode(NOON, 2, "192.0.2.7"))
+    owed.record(_episode(NOON + 60, 3, "192.0.2.8"))
+
+    episode = owed.episodes[_KEY]
+    assert (episode.first_at, episode.last_at) == (NOON, NOON + 60)
+    assert (episode.attempts, episode.last_client_addr) == (5, "192.0.2.8")
+
+
+def test_merge_takes_everything() -> None:
+    """What was kept from an outage and what came since are one."""
+    owed = PendingWrites({_KEY: 1}, {}, {"one"}, 1)
+    owed.merge(PendingWrites({_KEY: 2, _OTHER: 1}, {_KEY: _episode()}, {"two"}, 3))
+
+    assert owed.additions == {_KEY: 3, _OTHER: 1}
+    assert (owed.journals, owed.bookings) == ({"one", "two"}, 4)
+    assert owed.episodes[_KEY].attempts == 1

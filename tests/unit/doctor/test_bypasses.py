@@ -1,0 +1,94 @@
+"""Ways to send without a login are found, and nothing else is taken for one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sendlimit.doctor.bypasses import networks, smtp_user, strangers, webmail
+from sendlimit.postfix.snapshot import Service
+from support.postfix_samples import snapshot_of
+
+TRUSTING = "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"
+
+
+def service(key: str, mynetworks: str, restrictions: str = TRUSTING, options: str = "") -> Service:
+    """An smtpd service that offers AUTH."""
+    effective = {
+        "mynetworks": mynetworks,
+        "receive_override_options": options,
+        "smtpd_relay_restrictions": restrictions,
+        "smtpd_sasl_auth_enable": "yes",
+    }
+    return Service(key=key, is_chrooted=True, overrides={}, effective=effective)
+
+
+@pytest.mark.parametrize(
+    ("mynetworks", "expected"),
+    [
+        ("127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128", []),
+        ("127.0.0.1, [::1]", []),
+        ("", []),
+        ("127.0.0.0/8 192.0.2.0/24", ["192.0.2.0/24"]),
+        ("127.0.0.0/8 !192.0.2.1 192.0.2.0/24", ["192.0.2.0/24"]),
+        ("0.0.0.0/0", ["0.0.0.0/0"]),
+        (
+            "[2001:db8::]/64 hash:/etc/postfix/networks",
+            ["[2001:db8::]/64", "hash:/etc/postfix/networks"],
+        ),
+    ],
+)
+def test_strangers(mynetworks: str, expected: list[str]) -> None:
+    """Loopback in every spelling is this host; networks, and tables that may hold some, are not."""
+    assert strangers(mynetworks) == expected
+
+
+def test_networks() -> None:
+    """Services with the same strangers are one finding; those that trust nobody are none."""
+    snapshot = snapshot_of(
+        service("smtp/inet", "127.0.0.0/8 192.0.2.0/24"),
+        service("submission/inet", "127.0.0.0/8 192.0.2.0/24"),
+        service("smtps/inet", "192.0.2.0/24", "permit_sasl_authenticated, reject"),
+        service("127.0.0.1:10027/inet", "192.0.2.0/24", options="no_milters"),
+    )
+
+    check = networks(replace(snapshot, is_chosen=True))
+
+    (finding,) = check.findings
+    assert finding.subject == "smtp/inet, submission/inet"
+    assert "192.0.2.0/24" in finding.problem
+    assert finding.remedy.endswith("&& postfix -c /etc/postfix reload")
+
+
+def test_no_strangers() -> None:
+    """Debian's default, loopback, is fine."""
+    assert networks(snapshot_of(service("smtp/inet", "127.0.0.0/8"))).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("php", "expected"),
+    [
+        ("<?php\n$config['smtp_user'] = '%u';\n", "%u"),
+        ("<?php\n$config[\"smtp_user\"]='';\n", ""),
+        ("<?php\n// $config['smtp_user'] = '%u';\n# $config['smtp_user'] = '%u';\n", None),
+        ("<?php\n/* $config['smtp_user'] = '%u';\n*/ $config['smtp_pass'] = '%p';", None),
+        ("<?php\n$config['smtp_user'] = '';\n$config['smtp_user'] = '%u';", "%u"),
+        ("<?php\n$rcmail_config['smtp_user'] = \"%u\"; // the login", "%u"),
+    ],
+)
+def test_smtp_user(php: str, expected: str | None) -> None:
+    """The last assignment that is no comment is what Roundcube uses."""
+    assert smtp_user(php) == expected
+
+
+def test_webmail(tmp_path: Path) -> None:
+    """A Roundcube that does not log in is found; its own defaults count; without one all is well."""
+    path = tmp_path / "config.inc.php"
+    assert webmail([path]).message.startswith("no Roundcube")
+
+    path.write_text("<?php\n$config['smtp_host'] = 'localhost:25';\n")
+    (finding,) = webmail([path, tmp_path / "none"]).findings
+    assert (finding.code, finding.subject) == ("webmail-login", str(path))
+
+    (tmp_path / "defaults.inc.php").write_text("<?php\n$config['smtp_user'] = '%u';\n")
+    assert webmail([path]).message == "Roundcube logs in"

@@ -1,0 +1,225 @@
+"""From the daemon's callbacks to the queues, and what is loaded for it."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import tomli_w
+
+from sendlimit.config.reading import load
+from sendlimit.errors import ConfigError, StoreUnavailable
+from sendlimit.notify.notices import OUTAGES_APART_S, Event, Notice
+from sendlimit.notify.notifier import Notifier, routes_of
+from sendlimit.notify.outbox import Outcome
+from sendlimit.rules.policy import UsageChange
+from support.counting_samples import ALICE, NOON, hit_of
+from support.rig.process import wait_for
+
+_DAY = "mailbox.messages_per_day"
+
+
+@dataclass
+class RecordingRoute:
+    """Keeps what it gets."""
+
+    name: str = "mail"
+    notices: list[Notice] = field(default_factory=list)
+    wanted: bool = True
+
+    def takes(self, notice: Notice) -> bool:
+        """Take all, or nothing."""
+        del notice
+        return self.wanted
+
+    def deliver(self, notice: Notice) -> None:
+        """Keep it."""
+        self.notices.append(notice)
+
+    def wait_for(self, *events: Event) -> None:
+        """Wait until these have come."""
+        wait_for(
+            lambda: [notice.event for notice in self.notices] == list(events),
+            20,
+            str(events),
+            lambda: str(self.notices),
+        )
+
+
+@dataclass
+class Stage:
+    """A notifier with a clock."""
+
+    notifier: Notifier
+    outcomes: Counter[tuple[str, Outcome]]
+    now: list[float]
+
+    def pass_warning(self) -> None:
+        """Let Alice's 80th mail pass."""
+        self.notifier.decided(ALICE, [_mark(79, 80)])
+
+    def refuse(self) -> None:
+        """Refuse Alice's 101st mail."""
+        self.notifier.refused(ALICE, hit_of(_DAY, 100, 100))
+
+
+def _mark(before: int, after: int) -> UsageChange:
+    hit = hit_of(_DAY, 100, after)
+    return UsageChange(hit.limit, hit.key, before, after, hit.period)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """A notifier without routes, at noon."""
+    outcomes: Counter[tuple[str, Outcome]] = Counter()
+    now = [float(NOON)]
+    notifier = Notifier(
+        lambda route, outcome: outcomes.update([(route, outcome)]), clock=lambda: now[0]
+    )
+    yield Stage(notifier, outcomes, now)
+    notifier.stop(20)
+
+
+def test_each_once_on_every_route(stage: Stage) -> None:
+    """Warning and limit are told once on each route, however many mails follow."""
+    routes = [RecordingRoute("mail"), RecordingRoute("webhook")]
+    stage.notifier.use(routes, 80, observe=False)
+    for _ in range(3):
+        stage.pass_warning()
+    for _ in range(3):
+        stage.refuse()
+    stage.notifier.stop(20)
+
+    for route in routes:
+        route.wait_for(Event.WARNING, Event.LIMIT_REACHED)
+    assert len({notice.id for notice in routes[0].notices}) == 2
+    assert routes[0].notices == routes[1].notices
+    assert stage.outcomes == {("mail", Outcome.SENT): 2, ("webhook", Outcome.SENT): 2}
+
+
+def test_reload_keeps_the_memory(stage: Stage) -> None:
+    """A changed configuration does not tell again; other routes and thresholds hold at once."""
+    old, new = RecordingRoute(), RecordingRoute()
+    stage.notifier.use([old], 80, observe=False)
+    stage.pass_warning()
+    old.wait_for(Event.WARNING)
+    stage.notifier.use([new], 90, observe=True)
+    stage.pass_warning()
+    stage.notifier.decided(ALICE, [_mark(89, 90)])
+    stage.refuse()
+
+    new.wait_for(Event.LIMIT_REACHED)
+    assert new.notices[0].observe
+    assert len(old.notices) == 1
+
+
+def test_no_route(stage: Stage) -> None:
+    """Without routes, or with none that takes it, nothing is sent and nothing fails."""
+    stage.refuse()
+    deaf = RecordingRoute(wanted=False)
+    stage.notifier.use([deaf], 80, observe=False)
+    stage.notifier.store_down(StoreUnavailable("gone"))
+
+    assert not deaf.notices
+    assert not stage.outcomes
+
+
+def test_dropped_is_told_later(stage: Stage) -> None:
+    """What no queue had room for is not remembered as told."""
+    stage.notifier.use([RecordingRoute()], 80, observe=False)
+    stage.notifier._outboxes[0].close()
+    stage.refuse()
+    assert stage.outcomes[("mail", Outcome.DROPPED)] == 1
+
+    route = RecordingRoute()
+    stage.notifier.use([route], 80, observe=False)
+    stage.refuse()
+    route.wait_for(Event.LIMIT_REACHED)
+
+
+def test_outage(stage: Stage) -> None:
+    """The database's end and return are told; an outage soon after when a mail shows it lasts."""
+    route = RecordingRoute()
+    stage.notifier.use([route], 80, observe=False)
+    stage.notifier.store_down(StoreUnavailable("gone"))
+    stage.notifier.store_back(5)
+    stage.notifier.store_down(StoreUnavailable("again"))
+    stage.notifier.undecided()
+    route.wait_for(Event.STORE_DOWN, Event.STORE_BACK)
+    stage.now[0] += OUTAGES_APART_S
+    stage.notifier.undecided()
+
+    route.wait_for(Event.STORE_DOWN, Event.STORE_BACK, Event.STORE_DOWN)
+    assert [notice.error for notice in route.notices] == ["gone", "", "again"]
+    assert route.notices[1].bookings == 5
+
+
+class TestRoutes:
+    """From the config file to routes."""
+
+    @staticmethod
+    def _names(folder: Path, **notify: object) -> list[str]:
+        file = folder / "sendlimit.toml"
+        file.write_text(tomli_w.dumps({"notify": notify}))
+        config = load(file)
+        assert config.notify is not None
+        routes = routes_of(config, config.notify, file)
+        notice = Notice("1f", Event.STORE_DOWN, NOON)
+        assert all(route.takes(notice) == (route.name != "owner") for route in routes)
+        return [route.name for route in routes]
+
+    def test_each_setting_is_a_route(self, tmp_path: Path) -> None:
+        """Webhook, admins and owners each have a queue of their own."""
+        key = tmp_path / "key"
+        key.write_text("secret\n")
+        key.chmod(0o600)
+        everything = {
+            "webhook_url": "https://example.org/",
+            "webhook_secret_file": str(key),
+            "mail_to": ["postmaster@example.org"],
+            "mail_owner": True,
+        }
+
+        assert self._names(tmp_path, **everything) == ["webhook", "mail", "owner"]
+        assert self._names(tmp_path, mail_to=["postmaster@example.org"]) == ["mail"]
+
+    def test_key_that_everybody_can_read(self, tmp_path: Path) -> None:
+        """A key file that is not protected is refused with the remedy."""
+        key = tmp_path / "key"
+        key.write_text("secret\n")
+        key.chmod(0o644)
+        with pytest.raises(ConfigError, match=r"notify\.webhook_secret_file: every local user can"):
+            self._names(tmp_path, webhook_url="https://e.org/", webhook_secret_file=str(key))
+
+    def test_key_that_is_missing(self, tmp_path: Path) -> None:
+        """A key file that is not there is a problem of the configuration."""
+        with pytest.raises(ConfigError, match=r"can't be read: No such file"):
+            self._names(tmp_path, webhook_url="https://e.org/", webhook_secret_file="/no/key")
+
+
+@pytest.mark.parametrize(
+    ("tables", "loaded"),
+    [
+        ({}, []),
+        ({"metrics": {"listen": "127.0.0.1:9140"}}, ["prometheus_client"]),
+        ({"notify": {"mail_owner": True}}, ["requests", "smtplib"]),
+    ],
+)
+def test_only_what_is_configured_is_imported(
+    tmp_path: Path, tables: dict[str, object], loaded: list[str]
+) -> None:
+    """A daemon without [metrics] and [notify] does not load their libraries."""
+    file = tmp_path / "sendlimit.toml"
+    file.write_text(tomli_w.dumps(tables))
+    code = (
+        "import sys, pathlib; from sendlimit.config.reading import load;"
+        "import sendlimit.daemon.service; from sendlimit.daemon.telemetry import Telemetry;"
+        f"path = pathlib.Path({str(file)!r}); Telemetry(load(path), path);"
+        "print(*sorted({'prometheus_client', 'requests', 'smtplib'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == loaded

@@ -1,0 +1,152 @@
+"""The webhook, posted to a real HTTP server."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sendlimit import __version__
+from sendlimit.notify.notices import Event, Notice
+from sendlimit.notify.outbox import DeliveryError
+from sendlimit.notify.webhook import WebhookRoute, document
+from support.counting_samples import ALICE, NOON, UTC, hit_of, moment
+from support.notice_receivers import WebhookReceiver, webhook_receiver
+from support.rig.process import free_port
+
+_KEY = b"a key of the admin"
+_HIT = hit_of("mailbox.messages_per_day", 100, 80)
+_WARNING = Notice("1f", Event.WARNING, NOON, sender=ALICE, exceeded=_HIT)
+
+
+@pytest.fixture
+def receiver() -> Iterator[WebhookReceiver]:
+    """A receiver that takes everything."""
+    with webhook_receiver() as receiver:
+        yield receiver
+
+
+def _route(receiver: WebhookReceiver, key: bytes | None = _KEY) -> WebhookRoute:
+    return WebhookRoute(receiver.url, key, UTC)
+
+
+def test_document() -> None:
+    """A notice about a limit has everything that a program needs to act on it."""
+    assert document(_WARNING, UTC, "mx1.example.org") == {
+        "format": 1,
+        "id": "1f",
+        "event": "warning",
+        "at": "2026-11-22T12:00:00Z",
+        "host": "mx1.example.org",
+        "mode": "enforce",
+        "text": "alice@example.org is close to the mailbox limit: 80 of 100 messages per day",
+        "mailbox": "alice@example.org",
+        "scope": "mailbox",
+        "subject": "alice@example.org",
+        "unit": "messages",
+        "window": "day",
+        "limit": 100,
+        "used": 80,
+        "period_start": "2026-11-22T00:00:00Z",
+        "period_end": "2026-11-23T00:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("notice", "facts"),
+    [
+        (Notice("1f", Event.STORE_DOWN, NOON, error="gone"), {"error": "gone"}),
+        (Notice("1f", Event.STORE_BACK, NOON, bookings=0), {"bookings": 0}),
+    ],
+)
+def test_document_about_the_database(notice: Notice, facts: dict[str, object]) -> None:
+    """A notice about the database has the error, or how many mails are booked."""
+    common = {"format", "id", "event", "at", "host", "mode", "text"}
+    found = document(notice, UTC, "mx1")
+
+    assert {key: found[key] for key in found.keys() - common} == facts
+
+
+def test_signature(receiver: WebhookReceiver) -> None:
+    """A receiver that has the key can check the body byte by byte."""
+    _route(receiver).deliver(_WARNING)
+
+    (post,) = receiver.posts
+    expected = hmac.new(_KEY, post.body, hashlib.sha256).hexdigest()
+    assert post.headers["X-Sendlimit-Signature"] == f"sha256={expected}"
+    assert post.headers["Content-Type"] == "application/json"
+    assert post.headers["User-Agent"] == f"sendlimit/{__version__}"
+    assert post.document["event"] == "warning"
+
+
+def test_no_key(receiver: WebhookReceiver) -> None:
+    """Without a key there is no signature."""
+    _route(receiver, key=None).deliver(_WARNING)
+
+    assert "X-Sendlimit-Signature" not in receiver.posts[0].headers
+
+
+@pytest.mark.parametrize(
+    ("status", "is_lasting"),
+    [
+        pytest.param(500, False, id="error of the server"),
+        pytest.param(503, False, id="overloaded"),
+        pytest.param(429, False, id="too many"),
+        pytest.param(408, False, id="timeout"),
+        pytest.param(404, True, id="wrong address"),
+        pytest.param(401, True, id="wrong signature"),
+        pytest.param(302, True, id="redirect: not followed, it would lose the document"),
+    ],
+)
+def test_status(receiver: WebhookReceiver, status: int, is_lasting: bool) -> None:  # noqa: FBT001 - a table
+    """Any status but 2xx is a failure; only those that pass are worth another try."""
+    receiver.statuses = [status]
+    with pytest.raises(DeliveryError, match=f"^HTTP status {status}$") as failure:
+        _route(receiver).deliver(_WARNING)
+
+    assert failure.value.is_lasting is is_lasting
+    assert len(receiver.posts) == 1
+
+
+def test_hanging_receiver(receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that never answers is left after the timeout."""
+    monkeypatch.setattr("sendlimit.notify.webhook.TIMEOUT_S", (0.05, 0.05))
+    receiver.hangs.set()
+    with pytest.raises(DeliveryError, match=r"^no answer in time$") as failure:
+        _route(receiver).deliver(_WARNING)
+
+    assert not failure.value.is_lasting
+
+
+def test_nobody_there() -> None:
+    """The error of a receiver that is away does not hold the URL, which may be a secret."""
+    url = f"http://127.0.0.1:{free_port()}/T000/secret-part"
+    with pytest.raises(DeliveryError, match=r"^ConnectionError$") as failure:
+        WebhookRoute(url, None, UTC).deliver(_WARNING)
+
+    assert not failure.value.is_lasting
+
+
+def test_documentation() -> None:
+    """docs/notifications.md shows a document as it is made, and explains each of its keys."""
+    text = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text()
+    example = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    rows = re.findall(r"^\| (`.*?) \| (?:all|limits|`store-\w+`) \|", text, re.MULTILINE)
+    notices = [
+        Notice(example["id"], Event.STORE_DOWN, NOON, error="gone"),
+        Notice(example["id"], Event.STORE_BACK, NOON),
+    ]
+    reached = Notice(
+        example["id"],
+        Event.LIMIT_REACHED,
+        moment("2026-11-22 09:14:03"),
+        sender=ALICE,
+        exceeded=hit_of("mailbox.messages_per_day", 100, 100),
+    )
+    keys = {key for notice in notices for key in document(notice, UTC, "mx1")}
+
+    assert document(reached, UTC, "mx1.example.org") == example
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == keys | example.keys()
