@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sendlimit.errors import SendlimitError
-    from sendlimit.rules.policy import LimitUsage
+    from sendlimit.rules.decision import LimitUsage
 
 logger = logging.getLogger("sendlimit")
 

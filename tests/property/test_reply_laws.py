@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sendlimit.rules.decision import LimitUsage
 from sendlimit.rules.mailbox import sender_of
-from sendlimit.rules.policy import LimitUsage
 from sendlimit.rules.reply import FIXED_TEXT, LINE_MAX, PLACEHOLDERS, Reply, Wording, problem_with
 from support.counting_samples import ALICE, NOON, UTC, hit_of
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sendlimit.rules.decision import LimitUsage
 from sendlimit.rules.limit import (
     EVERYONE,
     LATCH,
@@ -16,7 +17,7 @@ from sendlimit.rules.limit import (
     subject_of,
 )
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.policy import LimitUsage, Rules
+from sendlimit.rules.precedence import Rules
 from sendlimit.rules.window import Calendar
 
 ALICE = Sender("alice@example.org", "example.org")

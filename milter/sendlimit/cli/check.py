@@ -11,7 +11,7 @@ from sendlimit.cli.printing import print_json, print_table
 from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.errors import ConfigError, SendlimitError
 from sendlimit.rules.limit import holding
-from sendlimit.rules.policy import Rules
+from sendlimit.rules.precedence import Rules
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.migrations import schema_version
 from sendlimit.store.overrides import overrides

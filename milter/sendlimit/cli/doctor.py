@@ -20,7 +20,7 @@ from sendlimit.errors import ConfigError, PostfixError, SchemaError, SendlimitEr
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
 from sendlimit.rules.limit import holding
-from sendlimit.rules.policy import Rules
+from sendlimit.rules.precedence import Rules
 from sendlimit.store.migrations import schema_version
 from sendlimit.store.overrides import overrides
 from sendlimit.store.setup import missing_rights

@@ -19,7 +19,7 @@ from sendlimit.onboarding import iredapd, listed, policyd_rate_guard
 from sendlimit.onboarding.plan import Plan, plan
 from sendlimit.rules.limit import MESSAGES_PER_DAY, LimitName, Scope, counted_sender
 from sendlimit.rules.override import Override
-from sendlimit.rules.policy import Rules
+from sendlimit.rules.precedence import Rules
 from sendlimit.store.foreign import read_table
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.overrides import lasting, set_overrides

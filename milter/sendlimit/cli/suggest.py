@@ -20,7 +20,7 @@ from sendlimit.onboarding.proposal import (
     trial,
 )
 from sendlimit.rules.limit import EVERYONE, LimitName, Scope, Unit, counted_sender
-from sendlimit.rules.policy import Rules
+from sendlimit.rules.precedence import Rules
 from sendlimit.rules.window import Window
 from sendlimit.store.history import Span, above, amounts, beginning, busiest, refused_subjects
 from sendlimit.store.overrides import lasting

@@ -7,7 +7,7 @@ import click
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import iso, local, number, print_json, print_table, tell
 from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names, counted_sender, holding
-from sendlimit.rules.policy import Rules
+from sendlimit.rules.precedence import Rules
 from sendlimit.rules.window import Window
 from sendlimit.store.overrides import overrides
 from sendlimit.store.usage import top as most_used

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import EVERYONE, LATCH, Charge, Unit, counted_names
-from sendlimit.rules.policy import Decision, Facts, Request, counter, decide
+from sendlimit.rules.plan import counter
+from sendlimit.rules.policy import Facts, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from sendlimit.rules.counting_settings import CountingSettings
+    from sendlimit.rules.decision import Decision, Request
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
     from sendlimit.rules.window import Calendar
 
@@ -85,7 +87,7 @@ def optimistic_additions(
     """
     hoped: dict[CounterKey, int] = {LATCH: 0}
     for request, _ in asked:
-        plan = facts.rules.plan(request.sender, request.at, facts.names, facts.calendar)
+        plan = facts.plans.plan(request.sender, request.at)
         unit, amount = request.unit, request.recipients or 1
         if unit is Unit.MESSAGES:
             hoped[LATCH] += 1

@@ -188,8 +188,8 @@ class Committer:
         """Send both packets."""
         batch.questions = [question for question in batch.questions if not question.abandoned]
         asked = [question.asked for question in batch.questions]
-        terms, names = self._ledger.terms, self._ledger.names
-        facts = terms.facts(names)
+        terms, names, plans = self._ledger.terms, self._ledger.names, self._ledger.plans
+        facts = terms.facts(plans, {})
         hoped = optimistic_additions(asked, facts, batch.owed.additions)
         loaded = self._store.begin(hoped, subjects_to_load(asked) if asked else ())
         settings = holding(loaded.settings, int(self._clock()))
@@ -199,7 +199,7 @@ class Committer:
             self._store.rollback()
             self._attempt(batch)
             return
-        facts = replace(facts, rules=terms.file.with_rows(settings), usage=loaded.usage)
+        facts = replace(facts, plans=plans.with_rows(settings), usage=loaded.usage)
         batch.answers, wanted = answer_all(asked, facts, batch.owed.additions)
         batch.sent = True
         self._store.write(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from sendlimit.errors import StoreError
+    from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import Decision, LimitUsage
 
 
 class Witness(Protocol):

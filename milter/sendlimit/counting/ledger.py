@@ -16,16 +16,16 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.counting.batch import Asked, counted, names_of, reverse
+from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import Unit
-from sendlimit.rules.policy import Request
 
 if TYPE_CHECKING:
     from sendlimit.counting.batch import Answer
     from sendlimit.rules.counting_settings import CountingSettings
+    from sendlimit.rules.decision import Decision
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.limit import Charge, LimitName
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import Decision
 
 
 class Question:
@@ -105,6 +105,7 @@ class Ledger:
         self.known_names = known_names
         in_force = self.terms.file.names() | known_names
         self.names = names_of(self.terms, known_names)
+        self.plans = self.terms.plans(self.names)
         self.limits_recipients = any(name.unit is Unit.RECIPIENTS for name in in_force)
 
     def reserve(self, sender: Sender, at: int) -> Reservation:

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.ledger import Ledger
     from sendlimit.errors import StoreError
+    from sendlimit.rules.decision import Decision
     from sendlimit.rules.limit import LimitName
-    from sendlimit.rules.policy import Decision
 
 _DECISION_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BATCH_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10)

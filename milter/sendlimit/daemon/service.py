@@ -28,7 +28,7 @@ from sendlimit.errors import ConfigError, ListenError
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import Settings
 from sendlimit.rules.mailbox import sender_of
-from sendlimit.rules.policy import Rules
+from sendlimit.rules.precedence import Rules
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.sqlite import SQLiteStore

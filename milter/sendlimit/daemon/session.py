@@ -28,7 +28,7 @@ from sendlimit.rules.reply import FIXED_TEXT, Reply, one_line
 if TYPE_CHECKING:
     from sendlimit.counting.ledger import Reservation
     from sendlimit.daemon.server_state import ServerState
-    from sendlimit.rules.policy import LimitUsage
+    from sendlimit.rules.decision import LimitUsage
 
 CONTINUE, ACCEPT, TEMPFAIL, NOREPLY = (
     Milter.CONTINUE,

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sendlimit.errors import StoreError
     from sendlimit.notify.notifier import Notifier
     from sendlimit.notify.outbox import Outcome
+    from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import Decision, LimitUsage
 
 _LAST_NOTICES_S = 5.0
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.policy import LimitUsage
+from sendlimit.rules.decision import LimitUsage
 from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from sendlimit.rules.decision import UsageChange
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import UsageChange
 
 WHOLE = 100
 QUIET_S = 3600

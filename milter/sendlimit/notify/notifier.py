@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sendlimit.errors import StoreError
     from sendlimit.notify.notices import Crossing
     from sendlimit.notify.outbox import Outcome, Route
+    from sendlimit.rules.decision import LimitUsage, UsageChange
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import LimitUsage, UsageChange
 
 
 def routes_of(config: Config, section: Notify, path: Path) -> list[Route]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.policy import Facts, Rules
+from sendlimit.rules.plan import Plans
+from sendlimit.rules.policy import Facts
 from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sendlimit.rules.limit import LimitName, Setting
+    from sendlimit.rules.limit import CounterKey, LimitName, Setting
+    from sendlimit.rules.precedence import Rules
     from sendlimit.rules.window import Calendar
 
 _DAYS_AHEAD = 7
@@ -45,9 +47,13 @@ class CountingSettings:
     observe: bool = False
     warn_at_percent: int | None = None
 
-    def facts(self, names: Sequence[LimitName]) -> Facts:
-        """Return what decisions depend on, before the database is asked."""
-        return Facts(self.file, names, {}, self.calendar, self.observe, self.warn_at_percent)
+    def plans(self, names: Sequence[LimitName]) -> Plans:
+        """Return the plans of the file's limits while these names are counted."""
+        return Plans(self.file, names, self.calendar)
+
+    def facts(self, plans: Plans, usage: Mapping[CounterKey, int]) -> Facts:
+        """Return what decisions depend on."""
+        return Facts(plans, usage, self.observe, self.warn_at_percent)
 
     def publication(self, at: int) -> Publication:
         """Return what the views need to know: the file's limits, today and the next days."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from sendlimit.rules.decision import LimitUsage
 from sendlimit.rules.limit import (
     LIMIT_NAMES,
     MESSAGES_PER_DAY,
@@ -19,7 +20,8 @@ from sendlimit.rules.limit import (
     holding,
     subject_of,
 )
-from sendlimit.rules.policy import LimitUsage, Rules, first_to_name
+from sendlimit.rules.policy import first_to_name
+from sendlimit.rules.precedence import Rules
 from sendlimit.rules.window import Period, Window
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, Scope, subject_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sendlimit.rules.decision import LimitUsage
     from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.policy import LimitUsage
     from sendlimit.rules.window import Calendar
 
 LINE_MAX = 980

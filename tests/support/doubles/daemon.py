@@ -9,7 +9,7 @@ from sendlimit.counting.committer import Committer
 from sendlimit.counting.ledger import Ledger, Question
 from sendlimit.counting.unbooked_file import Journal
 from sendlimit.rules.counting_settings import CountingSettings
-from sendlimit.rules.policy import Request
+from sendlimit.rules.decision import Request
 from support.counting_samples import NOON, UTC, file_rules
 from support.doubles.store import ScriptedStore, Tables
 from support.doubles.witness import RecordingWitness

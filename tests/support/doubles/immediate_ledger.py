@@ -1,6 +1,5 @@
 """A ledger that answers in the caller's thread, with the real rules and a dict for a database."""
 
-from dataclasses import replace
 from queue import Empty
 
 from sendlimit.counting.batch import Answer, Asked, answer_all
@@ -33,9 +32,9 @@ class ImmediateLedger(Ledger):
         if not self.up:
             return None
         self.drain()
-        rules = self.terms.file.with_rows(holding(self.rows, asked.request.at))
-        self.learn(rules.names())
-        facts = replace(self.terms.facts(self.names), rules=rules, usage=self.counters)
+        rows = holding(self.rows, asked.request.at)
+        self.learn(self.terms.file.with_rows(rows).names())
+        facts = self.terms.facts(self.plans.with_rows(rows), self.counters)
         (answer,), additions = answer_all([asked], facts, {})
         self._add(additions)
         return answer

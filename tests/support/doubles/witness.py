@@ -1,8 +1,8 @@
 """Who is told: keeps what it was told."""
 
 from sendlimit.errors import StoreError
+from sendlimit.rules.decision import Decision, LimitUsage
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.policy import Decision, LimitUsage
 
 
 class RecordingWitness:

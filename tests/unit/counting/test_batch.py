@@ -11,9 +11,12 @@ from sendlimit.counting.batch import (
     subjects_to_load,
 )
 from sendlimit.rules.counting_settings import CountingSettings
+from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH, Charge, counted_names
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.policy import Facts, Request, Rules
+from sendlimit.rules.plan import Plans
+from sendlimit.rules.policy import Facts
+from sendlimit.rules.precedence import Rules
 from support.counting_samples import (
     ALICE,
     BOB,
@@ -36,10 +39,8 @@ _ALICES_RECIPIENTS = key_of("mailbox.recipients_per_day", ALICE.mailbox)
 
 def _facts(**usage: int) -> Facts:
     return Facts(
-        _RULES,
-        _NAMES,
+        Plans(_RULES, _NAMES, UTC),
         {_ALICES_DAY: usage.get("messages", 0), _ALICES_RECIPIENTS: usage.get("recipients", 0)},
-        UTC,
     )
 
 
@@ -158,7 +159,11 @@ def test_latch_is_locked_first() -> None:
     for asked in ([], [Asked(Request(ALICE, NOON))], [Asked(Request(ALICE, NOON, 4))]):
         assert (
             next(
-                iter(optimistic_additions(asked, Facts(Rules(), _NAMES, {}, UTC), {_ALICES_DAY: 1}))
+                iter(
+                    optimistic_additions(
+                        asked, Facts(Plans(Rules(), _NAMES, UTC), {}), {_ALICES_DAY: 1}
+                    )
+                )
             )
             == LATCH
         )
@@ -167,7 +172,7 @@ def test_latch_is_locked_first() -> None:
 def test_each_counter_is_loaded_once() -> None:
     """Ten mails of one mailbox need its counters once, with ten hoped for."""
     hoped = optimistic_additions(
-        [Asked(Request(ALICE, NOON))] * 10, Facts(Rules(), _NAMES, {}, UTC), {}
+        [Asked(Request(ALICE, NOON))] * 10, Facts(Plans(Rules(), _NAMES, UTC), {}), {}
     )
 
     assert hoped == {
@@ -182,7 +187,7 @@ def test_each_counter_is_loaded_once() -> None:
 def test_end_of_a_mail_needs_recipients_only() -> None:
     """R9: what a message counter holds is no question at the end of a mail."""
     hoped = optimistic_additions(
-        [Asked(Request(ALICE, NOON, 4))], Facts(Rules(), _NAMES, {}, UTC), {}
+        [Asked(Request(ALICE, NOON, 4))], Facts(Plans(Rules(), _NAMES, UTC), {}), {}
     )
 
     assert hoped == {LATCH: 0, _ALICES_RECIPIENTS: 4}
@@ -192,7 +197,7 @@ def test_what_is_owed_rides_along() -> None:
     """R11: bookings are added with the rest; what is given back waits for the corrections."""
     hoped = optimistic_additions(
         [Asked(Request(ALICE, NOON, 4))],
-        Facts(Rules(), _NAMES, {}, UTC),
+        Facts(Plans(Rules(), _NAMES, UTC), {}),
         {_ALICES_RECIPIENTS: -6, _ALICES_DAY: 2},
     )
 
@@ -214,7 +219,7 @@ def test_each_request_has_its_own_period() -> None:
         Asked(Request(ALICE, moment(f"2026-11-{time}"))) for time in ("22 23:59:59", "23 00:00:00")
     ]
 
-    answers, additions = answer_all(asked, Facts(_RULES, _NAMES, {_ALICES_DAY: 3}, UTC), {})
+    answers, additions = answer_all(asked, Facts(Plans(_RULES, _NAMES, UTC), {_ALICES_DAY: 3}), {})
 
     assert [answer.decision.refused for answer in answers] == [True, False]
     assert additions[key_of(_DAY, ALICE.mailbox, asked[1].request.at)] == 1

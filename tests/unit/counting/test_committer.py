@@ -9,8 +9,8 @@ from sendlimit.counting import committer as committer_module
 from sendlimit.counting.batch import Asked
 from sendlimit.counting.ledger import Question
 from sendlimit.errors import StoreConflict, StoreUnavailable
+from sendlimit.rules.decision import Request
 from sendlimit.rules.episode import Episode
-from sendlimit.rules.policy import Request
 from support.counting_samples import (
     ALICE,
     ALICES_DAY,

@@ -5,8 +5,8 @@ import pytest
 from sendlimit.counting.batch import Asked
 from sendlimit.counting.ledger import Question
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
+from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH
-from sendlimit.rules.policy import Request
 from support.counting_samples import ALICE
 from support.doubles.daemon import SteppedDaemon
 

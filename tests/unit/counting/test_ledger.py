@@ -16,8 +16,8 @@ from sendlimit.counting.ledger import Addition, Ledger, Question
 from sendlimit.counting.unbooked_file import Journal
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
+from sendlimit.rules.decision import Decision
 from sendlimit.rules.limit import LATCH
-from sendlimit.rules.policy import Decision
 from support.counting_samples import ALICE, NOON, UTC, file_rules, key_of, named, setting
 from support.doubles.store import ScriptedStore
 from support.doubles.witness import RecordingWitness

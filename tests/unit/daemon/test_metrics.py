@@ -16,8 +16,9 @@ from sendlimit.daemon.metrics import Metrics, MetricsServer
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
 from sendlimit.rules.counting_settings import CountingSettings
+from sendlimit.rules.decision import Decision
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.policy import Decision, Rules
+from sendlimit.rules.precedence import Rules
 from support.counting_samples import NOON, UTC, hit_of
 from support.rig.process import free_port
 

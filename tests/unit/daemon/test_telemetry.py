@@ -14,7 +14,8 @@ from sendlimit.counting.ledger import Ledger
 from sendlimit.daemon.telemetry import Telemetry
 from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
-from sendlimit.rules.policy import Decision, Rules, UsageChange
+from sendlimit.rules.decision import Decision, UsageChange
+from sendlimit.rules.precedence import Rules
 from support.counting_samples import ALICE, UTC, hit_of
 from support.notice_receivers import WebhookReceiver, webhook_receiver
 from support.rig.process import free_port, wait_for

@@ -15,8 +15,8 @@ from sendlimit.notify.notices import (
     reached,
 )
 from sendlimit.notify.texts import admin_letter, owner_letter, sentence
+from sendlimit.rules.decision import LimitUsage, UsageChange
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.policy import LimitUsage, UsageChange
 from support.counting_samples import ALICE, BERLIN, NOON, hit_of, moment
 
 _DAY = "mailbox.messages_per_day"

@@ -15,7 +15,7 @@ from sendlimit.errors import ConfigError, StoreUnavailable
 from sendlimit.notify.notices import OUTAGES_APART_S, Event, Notice
 from sendlimit.notify.notifier import Notifier, routes_of
 from sendlimit.notify.outbox import Outcome
-from sendlimit.rules.policy import UsageChange
+from sendlimit.rules.decision import UsageChange
 from support.counting_samples import ALICE, NOON, hit_of
 from support.rig.process import wait_for
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from sendlimit.rules import policy
+from sendlimit.rules import plan
+from sendlimit.rules.decision import Decision, Request
 from sendlimit.rules.limit import (
     LIMIT_NAMES,
     Charge,
@@ -16,7 +17,9 @@ from sendlimit.rules.limit import (
     subject_of,
 )
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.policy import Decision, Facts, Request, Rules, decide, recipient_beyond
+from sendlimit.rules.plan import Plans
+from sendlimit.rules.policy import Facts, decide, recipient_beyond
+from sendlimit.rules.precedence import Rules
 from support.counting_samples import (
     ALICE,
     BERLIN,
@@ -42,7 +45,7 @@ def _decide(
     observe: bool = False,
 ) -> Decision:
     """Decide a mail at noon, with everything counted that these rules limit."""
-    facts = Facts(rules, counted_names(rules.names()), usage or {}, UTC, observe)
+    facts = Facts(Plans(rules, counted_names(rules.names()), UTC), usage or {}, observe)
     return decide(Request(sender, NOON, recipients), facts)
 
 
@@ -160,7 +163,7 @@ def test_new_period_starts_at_zero() -> None:
 
 def test_day_is_the_calendars() -> None:
     """R5: at 23:30 UTC it is tomorrow in Berlin already."""
-    facts = Facts(Rules(), counted_names([]), {}, BERLIN)
+    facts = Facts(Plans(Rules(), counted_names([]), BERLIN), {})
     decision = decide(Request(ALICE, moment("2026-11-22 23:30")), facts)
 
     assert {charge.key.period_start for charge in decision.charges} == {moment("2026-11-22 23:00")}
@@ -307,7 +310,7 @@ def test_marks_from_a_percentage(percent: int | None, used: int, *, marked: bool
     """Only counters that come as far as somebody wants to be warned are marked."""
     rules = file_rules(setting("*", _DAY, 100))
     facts = Facts(
-        rules, counted_names(rules.names()), _used(mailbox__messages_per_day=used), UTC,
+        Plans(rules, counted_names(rules.names()), UTC), _used(mailbox__messages_per_day=used),
         usage_changes_from_percent=percent,
     )  # fmt: skip
 
@@ -317,38 +320,25 @@ def test_marks_from_a_percentage(percent: int | None, used: int, *, marked: bool
 def test_kept_plans_follow_the_clock() -> None:
     """R5: rules that have decided before midnight decide by the new day's counters after it."""
     rules = file_rules(setting("*", _DAY, 3))
-    names = counted_names(rules.names())
+    plans = Plans(rules, counted_names(rules.names()), UTC)
     midnight = moment("2026-11-23 00:00")
     usage = {key_of(_DAY, ALICE.mailbox): 3}
 
     refused = [
-        decide(Request(ALICE, at), Facts(rules, names, usage, UTC)).refused
+        decide(Request(ALICE, at), Facts(plans, usage)).refused
         for at in (midnight - 1, midnight, midnight - 1)
     ]
 
     assert refused == [True, False, True]
 
 
-def test_kept_plans_follow_what_is_counted() -> None:
-    """R14: rules that have decided before a limit was known count for it afterwards."""
-    rules = file_rules()
-    before, after = counted_names([]), counted_names([named("mailbox.messages_per_minute")])
-
-    counted = [
-        len(decide(Request(ALICE, NOON), Facts(rules, names, {}, UTC)).charges)
-        for names in (before, after, before)
-    ]
-
-    assert counted == [3, 4, 3]
-
-
 def test_kept_plans_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A million mailboxes don't fill the memory with their plans."""
-    monkeypatch.setattr(policy, "_PLANS_MAX", 10)
+    monkeypatch.setattr(plan, "PLANS_MAX", 10)
     rules = file_rules(setting("*", _DAY, 3))
-    names = counted_names(rules.names())
+    plans = Plans(rules, counted_names(rules.names()), UTC)
     for number in range(100):
         sender = Sender(f"user{number}@example.org", "example.org")
-        assert not decide(Request(sender, NOON), Facts(rules, names, {}, UTC)).refused
+        assert not decide(Request(sender, NOON), Facts(plans, {})).refused
 
-    assert len(rules._plans) <= 10
+    assert len(plans) <= 10

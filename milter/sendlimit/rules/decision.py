@@ -1,0 +1,83 @@
+"""What is asked about a mail, and what is decided: values only. Pure.
+
+Rules R3, R6, R7 and R9 of docs/limits.md; `policy` decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.rules.limit import Charge, CounterKey, Limit, Unit
+
+if TYPE_CHECKING:
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.window import Period
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A question to the ledger about one mail.
+
+    Attributes:
+        sender: whose mail.
+        at: the moment of the callback, seconds since 1970.
+        recipients: 0 at MAIL (reserve the message), or the accepted RCPT commands at
+            end-of-message (charge the recipients, R9).
+    """
+
+    sender: Sender
+    at: int
+    recipients: int = 0
+
+    @property
+    def unit(self) -> Unit:
+        """What this request charges."""
+        return Unit.RECIPIENTS if self.recipients else Unit.MESSAGES
+
+
+class LimitUsage(NamedTuple):
+    """A limit that a mail would pass.
+
+    Attributes:
+        limit: the limit.
+        key: its counter in the running period.
+        used: the count before this mail, >= 0.
+        period: the running period; its end is when the counter frees up.
+    """
+
+    limit: Limit
+    key: CounterKey
+    used: int
+    period: Period
+
+
+class UsageChange(NamedTuple):
+    """A counter with a limit, before and after a charge: what warnings are made from."""
+
+    limit: Limit
+    key: CounterKey
+    before: int
+    after: int
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about one mail, and everything that is needed to act on it.
+
+    Attributes:
+        charges: what to add; empty when refused (R6).
+        exceeded: the limit to name in the answer (R7); None when no limit is passed.
+        refused: False with a hit in observe mode.
+        recipient_usage: after a reservation, the limits on recipients and what is used of them.
+        counts_recipients: whether the end of the mail has recipients to charge.
+        usage_changes: counters with a limit that were charged.
+    """
+
+    charges: tuple[Charge, ...] = ()
+    exceeded: LimitUsage | None = None
+    refused: bool = False
+    recipient_usage: tuple[LimitUsage, ...] = ()
+    counts_recipients: bool = False
+    usage_changes: tuple[UsageChange, ...] = ()

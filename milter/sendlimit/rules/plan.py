@@ -1,0 +1,145 @@
+"""What one sender's mail is counted and checked by, and the plans that are kept. Pure.
+
+Rules R4, R5, R10 and R14 of docs/limits.md. A new unit or window comes in here: `make_plan`
+turns the names that are counted into counters, with the limit in force for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.rules.decision import Decision, LimitUsage
+from sendlimit.rules.limit import (
+    RECIPIENTS_PER_MESSAGE,
+    Charge,
+    CounterKey,
+    Limit,
+    LimitName,
+    Unit,
+    subject_of,
+)
+from sendlimit.rules.window import Period, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sendlimit.rules.limit import Setting
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.precedence import Rules
+    from sendlimit.rules.window import Calendar
+
+PLANS_MAX = 5_000
+"""Plans that are kept at once; a plan is some 2 KB."""
+
+
+def counter(
+    name: LimitName, sender: Sender, calendar: Calendar, at: int
+) -> tuple[CounterKey, Period] | None:
+    """Return a sender's counter of a name in the period of the moment, if there is one."""
+    subject = subject_of(name.scope, sender)
+    if subject is None:
+        return None
+    period = calendar.period(name.window, at)
+    return CounterKey(name.scope, subject, name.unit, name.window, period.start), period
+
+
+class LimitedCounter(NamedTuple):
+    """A counter with a limit, in the running period."""
+
+    limit: Limit
+    key: CounterKey
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one sender's mail is counted and checked by; the same for every mail of a period.
+
+    Attributes:
+        since, until: the moments that it holds for, since <= at < until.
+        keys: all counters, those of messages first.
+        messages: counters of messages that have a limit.
+        recipients: counters of recipients that have a limit.
+        per_message: recipients_per_message with nothing used, if it is in force.
+        granted: the decision about a mail at MAIL when no limit is exceeded and nothing is to be told.
+    """
+
+    since: int
+    until: int
+    keys: tuple[CounterKey, ...]
+    messages: tuple[LimitedCounter, ...]
+    recipients: tuple[LimitedCounter, ...]
+    per_message: LimitUsage | None
+    granted: Decision
+
+    def counted(self, unit: Unit) -> tuple[CounterKey, ...]:
+        """Return the counters of a unit."""
+        return tuple(key for key in self.keys if key.unit is unit)
+
+
+def make_plan(
+    sender: Sender, at: int, rules: Rules, names: Sequence[LimitName], calendar: Calendar
+) -> Plan:
+    """Work out what a sender's mail is counted and checked by at the moment."""
+    day = calendar.period(Window.DAY, at)
+    since, until = day
+    keys: dict[Unit, list[CounterKey]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
+    checked: dict[Unit, list[LimitedCounter]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
+    for name in names:
+        found = counter(name, sender, calendar, at)
+        if found is None:
+            continue
+        key, period = found
+        since, until = max(since, period.start), min(until, period.end)
+        keys[name.unit].append(key)
+        limit = rules.limit(name, sender)
+        if limit is not None:
+            checked[name.unit].append(LimitedCounter(limit, key, period))
+    limit = rules.limit(RECIPIENTS_PER_MESSAGE, sender)
+    scope, unit, window = RECIPIENTS_PER_MESSAGE
+    one_mail_key = CounterKey(scope, sender.mailbox, unit, window, day.start)
+    return Plan(
+        since=since,
+        until=until,
+        keys=(*keys[Unit.MESSAGES], *keys[Unit.RECIPIENTS]),
+        messages=tuple(checked[Unit.MESSAGES]),
+        recipients=tuple(checked[Unit.RECIPIENTS]),
+        per_message=None if limit is None else LimitUsage(limit, one_mail_key, 0, day),
+        granted=Decision(
+            charges=tuple(Charge(key, 1) for key in keys[Unit.MESSAGES]),
+            counts_recipients=bool(keys[Unit.RECIPIENTS]),
+        ),
+    )
+
+
+class Plans:
+    """The plans of one set of rules; lives until the rules, the names or the calendar change.
+
+    Almost every mail has the plan of the one before. One thread at a time uses it.
+    """
+
+    def __init__(self, rules: Rules, names: Sequence[LimitName], calendar: Calendar) -> None:
+        self.rules = rules
+        self.names = names
+        self.calendar = calendar
+        self._kept: dict[Sender, Plan] = {}
+
+    def plan(self, sender: Sender, at: int) -> Plan:
+        """Return what a sender's mail is counted and checked by at the moment."""
+        plan = self._kept.get(sender)
+        if plan is None or not plan.since <= at < plan.until:
+            if len(self._kept) >= PLANS_MAX:
+                self._kept.clear()
+            plan = make_plan(sender, at, self.rules, self.names, self.calendar)
+            self._kept[sender] = plan
+        return plan
+
+    def __len__(self) -> int:
+        """Return how many are kept."""
+        return len(self._kept)
+
+    def with_rows(self, rows: Iterable[Setting]) -> Plans:
+        """Return plans of the same file settings with these rows of er_limit, which all hold now."""
+        rules = self.rules.with_rows(rows)
+        return self if rules is self.rules else Plans(rules, self.names, self.calendar)
