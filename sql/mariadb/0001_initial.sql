@@ -1,8 +1,9 @@
 -- sendlimit, schema version 1: limits, counters, episodes, and what keeps them exact.
 -- MariaDB 10.5 and newer. Moments are UTC. `nopad`: a key that ends in a blank is its own key.
+-- MariaDB commits each statement by itself: each can be run again after a stop half way.
 
 -- Overrides of the config file. Subject: '*', a domain or a mailbox, in lower case.
-CREATE TABLE er_limit (
+CREATE TABLE IF NOT EXISTS er_limit (
   id          BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
   subject     VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
   scope       ENUM('global', 'domain', 'mailbox') NOT NULL,
@@ -24,7 +25,7 @@ CREATE TABLE er_limit (
 ) ENGINE = InnoDB;
 
 -- One row a counter and period: the running numbers and the history.
-CREATE TABLE er_counter (
+CREATE TABLE IF NOT EXISTS er_counter (
   scope        ENUM('global', 'domain', 'mailbox') NOT NULL,
   subject      VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
   unit         ENUM('messages', 'recipients') NOT NULL,
@@ -36,11 +37,11 @@ CREATE TABLE er_counter (
 ) ENGINE = InnoDB;
 
 -- The latch: the counter of all mail ever. Every batch locks it first and writes it.
-INSERT INTO er_counter (scope, subject, unit, `window`, period_start, used)
+INSERT IGNORE INTO er_counter (scope, subject, unit, `window`, period_start, used)
 VALUES ('global', '*', 'messages', 'ever', '1970-01-01 00:00:00', 0);
 
 -- Repeats of a refusal, merged: one episode a counter and period.
-CREATE TABLE er_refusal (
+CREATE TABLE IF NOT EXISTS er_refusal (
   scope            ENUM('global', 'domain', 'mailbox') NOT NULL,
   subject          VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
   unit             ENUM('messages', 'recipients') NOT NULL,
@@ -59,7 +60,7 @@ CREATE TABLE er_refusal (
 
 -- The last batch of each daemon start: what makes a lost connection count once.
 -- A journal (counts saved at a stop while the database was away) is a row with batch 1.
-CREATE TABLE er_committer (
+CREATE TABLE IF NOT EXISTS er_committer (
   id      VARCHAR(64) CHARACTER SET ascii NOT NULL,
   batch   BIGINT UNSIGNED NOT NULL,
   fences  BIGINT UNSIGNED NOT NULL DEFAULT 0,
@@ -68,7 +69,7 @@ CREATE TABLE er_committer (
 ) ENGINE = InnoDB;
 
 -- What the daemon tells the views: the limits of its config file, and the days of its calendar.
-CREATE TABLE er_file_limit (
+CREATE TABLE IF NOT EXISTS er_file_limit (
   subject  VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL,
   scope    ENUM('global', 'domain', 'mailbox') NOT NULL,
   unit     ENUM('messages', 'recipients') NOT NULL,
@@ -77,14 +78,14 @@ CREATE TABLE er_file_limit (
   PRIMARY KEY (subject, scope, unit, `window`)
 ) ENGINE = InnoDB;
 
-CREATE TABLE er_day (
+CREATE TABLE IF NOT EXISTS er_day (
   period_start DATETIME NOT NULL COMMENT 'UTC',
   period_end   DATETIME NOT NULL COMMENT 'UTC',
   PRIMARY KEY (period_start)
 ) ENGINE = InnoDB;
 
 -- Messages a day, every setting that holds now; place: a boost before a row before the file.
-CREATE SQL SECURITY INVOKER VIEW er_daily_setting AS
+CREATE SQL SECURITY INVOKER VIEW IF NOT EXISTS er_daily_setting AS
   SELECT subject, scope, max, IF(valid_until IS NULL, 2, 1) AS place
     FROM er_limit
    WHERE unit = 'messages' AND `window` = 'day'
@@ -95,7 +96,7 @@ CREATE SQL SECURITY INVOKER VIEW er_daily_setting AS
    WHERE unit = 'messages' AND `window` = 'day';
 
 -- Messages a day, the running day; limit NULL: unlimited.
-CREATE SQL SECURITY INVOKER VIEW er_daily_usage AS
+CREATE SQL SECURITY INVOKER VIEW IF NOT EXISTS er_daily_usage AS
   SELECT c.scope, c.subject, d.period_start, d.period_end, c.used,
          (SELECT s.max FROM er_daily_setting s
            WHERE s.scope = c.scope
@@ -106,7 +107,7 @@ CREATE SQL SECURITY INVOKER VIEW er_daily_usage AS
    WHERE d.period_start <= UTC_TIMESTAMP() AND d.period_end > UTC_TIMESTAMP();
 
 -- The server today: limit, used, remaining. A row also before the first mail of the day.
-CREATE SQL SECURITY INVOKER VIEW er_global_ratelimit AS
+CREATE SQL SECURITY INVOKER VIEW IF NOT EXISTS er_global_ratelimit AS
   SELECT g.`limit`, g.used, GREATEST(CAST(g.`limit` AS SIGNED) - g.used, 0) AS remaining,
          g.period_start, g.period_end
     FROM (SELECT d.period_start, d.period_end,
@@ -119,17 +120,17 @@ CREATE SQL SECURITY INVOKER VIEW er_global_ratelimit AS
            WHERE d.period_start <= UTC_TIMESTAMP() AND d.period_end > UTC_TIMESTAMP()) g;
 
 -- Every mailbox that sent today: limit, used, remaining.
-CREATE SQL SECURITY INVOKER VIEW er_mail_user_ratelimit AS
+CREATE SQL SECURITY INVOKER VIEW IF NOT EXISTS er_mail_user_ratelimit AS
   SELECT u.subject AS mailbox, u.`limit`, u.used,
          GREATEST(CAST(u.`limit` AS SIGNED) - u.used, 0) AS remaining,
          u.period_start, u.period_end
     FROM er_daily_usage u
    WHERE u.scope = 'mailbox';
 
-CREATE TABLE er_schema_version (
+CREATE TABLE IF NOT EXISTS er_schema_version (
   version    INT UNSIGNED NOT NULL,
   applied_at DATETIME NOT NULL DEFAULT UTC_TIMESTAMP(),
   PRIMARY KEY (version)
 ) ENGINE = InnoDB;
 
-INSERT INTO er_schema_version (version) VALUES (1);
+INSERT IGNORE INTO er_schema_version (version) VALUES (1);

@@ -11,10 +11,8 @@ from sendlimit.store.connection import Connection, open_connection
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.statements import KEEP_LATCH
 from support.command_samples import CONFIG, Commands
-from support.real_stores import new_store, open_tables
+from support.real_stores import TABLES, new_store, open_tables
 from support.rig.mariadb import Database, PrivateMariaDB
-
-TABLES = ("er_limit", "er_counter", "er_refusal", "er_committer", "er_file_limit", "er_day")
 
 
 @pytest.fixture
@@ -53,6 +51,7 @@ def emptied_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     for table in TABLES:
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own tables
     connection.execute(KEEP_LATCH)
+    connection.execute("INSERT INTO er_lease (one) VALUES (1)")
     connection.close()
     return database.url_with_password
 

@@ -10,20 +10,24 @@ import pytest
 
 from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
+from sendlimit.store import SCHEMA_VERSION
 from support.command_samples import ALICE, NOW, Commands, day, episode
 from support.counting_samples import BERLIN
+from support.real_stores import TABLES
 
 
 def test_init_twice(commands: Commands) -> None:
     """'db init' on tables that are there changes nothing and succeeds."""
     assert commands("db", "init") == 0
-    assert "tables of version 1: nothing to do" in commands.stderr
+    assert f"tables of version {SCHEMA_VERSION}: nothing to do" in commands.stderr
 
 
 def test_status(commands: Commands) -> None:
     """'db status' tells the version of the tables."""
     status = commands.json("db", "status")
-    assert (status["version"], status["needed"], status["pending"]) == (1, 1, [])
+    assert (status["version"], status["needed"], status["pending"]) == (
+        SCHEMA_VERSION, SCHEMA_VERSION, [],
+    )  # fmt: skip
     assert commands("db", "upgrade") == 0
 
 
@@ -49,10 +53,9 @@ def test_check(commands: Commands) -> None:
 def test_check_leaves_nothing(commands: Commands) -> None:
     """Trying the rights changes no table."""
     commands.count(day(ALICE), 5)
-    tables = ("er_counter", "er_limit", "er_refusal", "er_committer", "er_file_limit", "er_day")
-    before = [commands.rows(table) for table in tables]
+    before = [commands.rows(table) for table in TABLES]
     commands("check")
-    assert [commands.rows(table) for table in tables] == before
+    assert [commands.rows(table) for table in TABLES] == before
 
 
 def test_show_json(commands: Commands) -> None:

@@ -51,6 +51,16 @@ class Setup:
         rows = self.server.query("SHOW GRANTS FOR %s@%s", (self.name, host))
         return "\n".join(row[0] for row in rows[1:])
 
+    def run_as_admin(self, sql: str) -> None:
+        """Run SQL with the mariadb program, which stops at the first error."""
+        subprocess.run(
+            ["mariadb", "--no-defaults", f"--socket={self.server.socket}", "--user=root"],
+            input=sql,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+
 
 @pytest.fixture
 def setup(mariadb: PrivateMariaDB, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Setup:
@@ -139,17 +149,32 @@ def test_printed_sql(setup: Setup) -> None:
     printed = setup.commands.stdout
     password = re.search(r"IDENTIFIED BY '([\w-]{32})'", printed)
     assert password is not None
-    subprocess.run(
-        ["mariadb", "--no-defaults", f"--socket={setup.server.socket}", "--user=root"],
-        input=printed,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    setup.run_as_admin(printed)
     setup.keep(password[1])
     assert setup.commands("db", "status") == 0
     assert setup.commands("db", "init", "--print") == 0
     assert password[0] in setup.commands.stdout
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("advice", ["--admin-url", "--print"])
+def test_init_that_stopped_half_way(setup: Setup, advice: str) -> None:
+    """A user who may make tables but no views: what 'db init' then advises brings it to its end."""
+    setup.server.query(f"CREATE DATABASE {setup.name}")
+    setup.server.query(f"CREATE USER '{setup.name}'@'localhost' IDENTIFIED BY 'secret'")
+    granted = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER"
+    setup.server.query(f"GRANT {granted} ON `{setup.name}`.* TO '{setup.name}'@'localhost'")
+    setup.keep("secret")
+
+    assert setup.commands("db", "init") == 1
+    assert "CREATE VIEW command denied" in setup.commands.stderr
+    assert advice in setup.commands.stderr
+    if advice == "--admin-url":
+        assert setup.commands("db", "init", *setup.admin) == 0
+    else:
+        assert setup.commands("db", "init", "--print") == 0
+        setup.run_as_admin(setup.commands.stdout)
+    assert setup.commands("db", "status") == 0
 
 
 @pytest.mark.mariadb

@@ -16,7 +16,7 @@ from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
 from sendlimit.store.sqltime import to_sql
 from support.counting_samples import named, setting
-from support.real_stores import add, new_store, open_tables
+from support.real_stores import TABLES, add, new_store, open_tables
 from support.rig.mariadb import Database
 
 _SQLITE = SQLiteLocation("/x.db")
@@ -81,6 +81,26 @@ def test_mariadb_takes_the_files(database: Database) -> None:
 
 
 @pytest.mark.mariadb
+def test_each_statement_can_be_repeated(database: Database) -> None:
+    """MariaDB commits statement by statement: a file that stopped after any of them is run again.
+
+    The rows are kept, those that the files insert are there once.
+    """
+    connection = open_tables(database.url_with_password)
+    _insert(connection, "x.org", "domain", "messages", "day", 5, None)
+    before = [connection.execute(f"SELECT * FROM {table}") for table in TABLES]  # noqa: S608
+    versions = [migration.version for migration in migrations(_MARIADB)]
+    for migration in migrations(_MARIADB):
+        connection.script(migration.text)
+
+    assert [connection.execute(f"SELECT * FROM {table}") for table in TABLES] == before  # noqa: S608
+    assert connection.execute("SELECT version FROM er_schema_version ORDER BY version") == [
+        (version,) for version in versions
+    ]
+    connection.close()
+
+
+@pytest.mark.mariadb
 def test_both_databases_have_the_same_shape(database: Database, tmp_path: Path) -> None:
     """Tables, views and their columns have the same names in the same order."""
     mariadb = open_tables(database.url_with_password)
@@ -98,12 +118,7 @@ def test_both_databases_have_the_same_shape(database: Database, tmp_path: Path) 
         connection.close()
 
     assert in_mariadb == in_sqlite
-    assert {table for table, _ in in_sqlite} >= {
-        "er_limit",
-        "er_counter",
-        "er_refusal",
-        "er_committer",
-    }
+    assert {table for table, _ in in_sqlite} >= {*TABLES}
 
 
 # er_limit takes what makes sense
@@ -145,6 +160,13 @@ def test_one_lasting_row_and_one_boost(tables: Connection) -> None:
     for until in (None, to_sql(60)):
         with pytest.raises(StoreError):
             _insert(tables, "x.org", "domain", "messages", "day", 6, until)
+
+
+def test_one_lease(tables: Connection) -> None:
+    """There is one lease, free at first, and no room for a second."""
+    assert tables.execute("SELECT * FROM er_lease") == [(1, "", 0, 0)]
+    with pytest.raises(StoreError):
+        tables.execute("INSERT INTO er_lease (one) VALUES (2)")
 
 
 # the views

@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from sendlimit.store import Loaded, Store
     from sendlimit.store.connection import Connection
 
+TABLES = (
+    "er_limit",
+    "er_counter",
+    "er_refusal",
+    "er_committer",
+    "er_file_limit",
+    "er_day",
+    "er_lease",
+    "er_daemon",
+    "er_change",
+)
+"""All that daemon and commands write."""
+
 
 def open_tables(url: str) -> Connection:
     """Open a command's connection to a store with its tables made."""

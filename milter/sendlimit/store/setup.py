@@ -46,6 +46,9 @@ _TABLES = {
     "er_file_limit": ("subject", "scope", "unit", "`window`"),
     "er_day": ("period_start", "period_end"),
     "er_limit": ("subject", "scope", "unit", "`window`"),
+    "er_lease": ("one",),
+    "er_daemon": ("id",),
+    "er_change": ("what",),
 }
 
 

@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from sendlimit.errors import StoreError
+from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store import migrations as migrations_module
 from sendlimit.store.connection import SQLiteConnection
 from sendlimit.store.location import SQLiteLocation
 from sendlimit.store.migrations import migrations, pending, schema_version, sql_folder, upgrade
+
+_LATER = SCHEMA_VERSION + 1
+_LATER_FILE = f"{_LATER:04}_colour.sql"
 
 
 @pytest.fixture
@@ -28,14 +32,14 @@ def connection(location: SQLiteLocation) -> Iterator[SQLiteConnection]:
 
 @pytest.fixture
 def later_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The sql/ of a release that has a second file; returns the folder for SQLite."""
+    """The sql/ of a release that has one file more; returns the folder for SQLite."""
     folder = tmp_path / "sql" / "sqlite"
     folder.mkdir(parents=True)
     for path in (sql_folder() / "sqlite").iterdir():
         (folder / path.name).write_text(path.read_text())
-    (folder / "0002_colour.sql").write_text(
+    (folder / _LATER_FILE).write_text(
         "ALTER TABLE er_limit ADD COLUMN colour TEXT;\n"
-        "INSERT INTO er_schema_version (version) VALUES (2);\n"
+        f"INSERT INTO er_schema_version (version) VALUES ({_LATER});\n"
     )
     (folder / "notes.txt").write_text("not SQL")
     monkeypatch.setattr(migrations_module, "sql_folder", lambda: folder.parent)
@@ -49,23 +53,23 @@ def test_empty_file_has_no_version(connection: SQLiteConnection) -> None:
 
 def test_upgrade_of_nothing(connection: SQLiteConnection, location: SQLiteLocation) -> None:
     """All files are run; running them again does nothing."""
-    assert upgrade(connection, location) == 1
-    assert upgrade(connection, location) == 1
-    assert schema_version(connection) == 1
+    assert upgrade(connection, location) == SCHEMA_VERSION
+    assert upgrade(connection, location) == SCHEMA_VERSION
+    assert schema_version(connection) == SCHEMA_VERSION
     assert list(pending(connection, location)) == []
 
 
 @pytest.mark.usefixtures("later_release")
 def test_files_in_order(location: SQLiteLocation) -> None:
     """Only numbered files count, the oldest first."""
-    assert [migration.version for migration in migrations(location)] == [1, 2]
+    assert [migration.version for migration in migrations(location)] == [*range(1, _LATER + 1)]
 
 
 def test_upgrade_runs_what_is_new(
     connection: SQLiteConnection, location: SQLiteLocation, monkeypatch: pytest.MonkeyPatch,
     later_release: Path,
 ) -> None:  # fmt: skip
-    """Tables of version 1 with rows in them become version 2 and keep their rows."""
+    """Tables of this release with rows in them become the next release's and keep their rows."""
     with monkeypatch.context() as earlier:
         earlier.setattr(migrations_module, "sql_folder", sql_folder)
         upgrade(connection, location)
@@ -74,7 +78,7 @@ def test_upgrade_runs_what_is_new(
     )
     assert [migration.path.parent for migration in pending(connection, location)] == [later_release]
 
-    assert upgrade(connection, location) == 2
+    assert upgrade(connection, location) == _LATER
     assert connection.execute("SELECT subject, colour FROM er_limit") == [("x", None)]
 
 
@@ -82,13 +86,13 @@ def test_file_that_fails_changes_nothing(
     connection: SQLiteConnection, location: SQLiteLocation, later_release: Path
 ) -> None:
     """A file of sql/ that breaks in its middle leaves the version before."""
-    (later_release / "0002_colour.sql").write_text(
+    (later_release / _LATER_FILE).write_text(
         "ALTER TABLE er_limit ADD COLUMN colour TEXT; INSERT INTO nowhere VALUES (1);"
     )
     with pytest.raises(StoreError, match="nowhere"):
         upgrade(connection, location)
 
-    assert schema_version(connection) == 1
+    assert schema_version(connection) == SCHEMA_VERSION
     with pytest.raises(StoreError, match="colour"):
         connection.execute("SELECT colour FROM er_limit")
 
