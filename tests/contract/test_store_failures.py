@@ -15,7 +15,7 @@ from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import Store, Writing, connection
 from support.counting_samples import ALICE, NOON, UTC, file_rules, key_of, setting
-from support.doubles.witness import RecordingWitness
+from support.doubles.events import RecordingEvents
 from support.real_stores import add, new_store, open_tables, used
 from support.rig.mariadb import Database, PrivateMariaDB
 from support.rig.process import free_port
@@ -262,7 +262,7 @@ def test_lock_held_by_another(database: Database, monkeypatch: pytest.MonkeyPatc
 def _daemon(url: str, state_dir: Path, limit: int = 100) -> tuple[Ledger, Committer]:
     ledger = Ledger(CountingSettings(file_rules(setting("*", _DAY, limit)), UTC), _DEADLINE_S)
     committer = Committer(
-        ledger, new_store(url), Journal(state_dir), RecordingWitness(), clock=lambda: NOON
+        ledger, new_store(url), Journal(state_dir), RecordingEvents(), clock=lambda: NOON
     )
     committer.start(_DEADLINE_S)
     return ledger, committer

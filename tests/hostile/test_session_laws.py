@@ -96,8 +96,8 @@ def test_any_order_of_events(events: list[tuple[Any, ...]]) -> None:
 
     assert messages(server, Scope.MAILBOX) == sent
     assert sum(messages(server, Scope.GLOBAL).values()) == sent.total()
-    assert server.witness.open == 0
-    assert not [told for told in server.witness.told if isinstance(told, tuple)]
+    assert server.events.open == 0
+    assert not [event for event in server.events.recorded if isinstance(event, tuple)]
     assert all(line.isprintable() for line in lines)
     for connection in connections:
         for code, enhanced_status, text in connection.context.replies:
@@ -127,7 +127,7 @@ def test_macro_that_is_not_text(name: str) -> None:
         answers = [connection.send() for _ in range(LIMIT + 1)]
 
     assert answers == [Milter.CONTINUE] * LIMIT + [Milter.TEMPFAIL]
-    assert not [told for told in server.witness.told if isinstance(told, tuple)]
+    assert not [event for event in server.events.recorded if isinstance(event, tuple)]
 
 
 @given(st.text(max_size=80), st.text(max_size=80))

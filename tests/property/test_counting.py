@@ -64,7 +64,7 @@ class Counting(RuleBasedStateMachine):
         self.desk = ServerState(
             self.daemon.ledger,
             SessionSettings(UTC, Wording()),
-            self.daemon.witness,
+            self.daemon.events,
             clock=lambda: self.now,
         )
         self.daemon.start()
@@ -129,7 +129,7 @@ class Counting(RuleBasedStateMachine):
         self.model.charge("recipients", mail.sender, self.now, mail.recipients)
 
     def _undecided_at_the_end(self) -> bool:
-        return self.daemon.witness.told[-1] == "accepted undecided"
+        return self.daemon.events.recorded[-1] == "accepted undecided"
 
     @precondition(lambda self: self.mails)
     @rule(number=st.integers(0, 20), ending=st.sampled_from(["abort", "close", "both", "mail"]))
@@ -227,14 +227,14 @@ class Counting(RuleBasedStateMachine):
     @invariant()
     def no_faults_of_our_own(self) -> None:
         """Nothing raises but what was made to."""
-        told = [told for told in self.daemon.witness.told if isinstance(told, tuple)]
-        faults = {event for event in told if event[0] == "fault"}
+        recorded = [event for event in self.daemon.events.recorded if isinstance(event, tuple)]
+        faults = {event for event in recorded if event[0] == "fault"}
         assert faults <= ({("fault", "committer")} if self.may_raise else set())
 
     @invariant()
     def reservations_are_known(self) -> None:
         """As many reservations are open as mails have not ended."""
-        assert len(self.mails) == self.daemon.witness.open
+        assert len(self.mails) == self.daemon.events.open
 
     def teardown(self) -> None:
         """Whatever happened, everything recovers."""

@@ -32,7 +32,7 @@ from sendlimit.store import Writing
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sendlimit.counting.events import Observer
+    from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger
     from sendlimit.counting.unbooked_file import Journal
     from sendlimit.rules.counting_settings import Publication
@@ -56,14 +56,14 @@ class Committer:
         ledger: Ledger,
         store: Store,
         journal: Journal,
-        observer: Observer,
+        events: Events,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Take the parts; nothing is opened before start()."""
         self._ledger = ledger
         self._store = store
-        self._backlog = Backlog(journal, ledger, observer)
-        self._observer = observer
+        self._backlog = Backlog(journal, ledger, events)
+        self._events = events
         self._clock = clock
         self._id = new_id()
         self._number = 0
@@ -110,7 +110,7 @@ class Committer:
         try:
             self._serve(questions)
         except Exception:  # noqa: BLE001 - the roof of the thread: mail must go on
-            self._observer.fault("committer")
+            self._events.fault("committer")
             self._lose(questions)
             self._store.close()
             if self._backlog.doubt is not None:
@@ -149,7 +149,7 @@ class Committer:
             self._look_again(started)
             if questions or self._backlog.owed:
                 self._commit(Batch(self._number + 1, questions, self._backlog.take()))
-                self._observer.batch_done(len(questions), time.monotonic() - started)
+                self._events.batch_done(len(questions), time.monotonic() - started)
             self._ledger.stuck = False
         except StoreError as error:
             self._down(error)
@@ -170,13 +170,13 @@ class Committer:
             except StoreConflict as error:
                 self._store.rollback()
                 batch.sent = False
-                self._observer.batch_retried(error)
+                self._events.batch_retried(error)
                 if self._stopping:
                     self._backlog.owed.merge(batch.owed)
                     raise
                 time.sleep(CONFLICT_PAUSE_S)
             except StoreError as error:
-                self._observer.batch_retried(error)
+                self._events.batch_retried(error)
                 if self._recovered(batch, error):
                     break
             except Exception:
@@ -251,7 +251,7 @@ class Committer:
         self._backlog.booked(batch.owed)
         if self._down_said:
             self._down_said = False
-            self._observer.store_back(batch.owed.bookings)
+            self._events.store_back(batch.owed.bookings)
 
     def _hand_out(self, batch: Batch) -> None:
         """Answer those who wait; undo what was decided for those who have left."""
@@ -281,7 +281,7 @@ class Committer:
         self._leave()
         if not self._down_said:
             self._down_said = True
-            self._observer.store_down(error)
+            self._events.store_down(error)
 
     def _leave(self) -> None:
         """Drop the connection; the next one settles what this one left open."""
@@ -302,7 +302,7 @@ class Committer:
                 self._commit(Batch(self._number + 1, [], self._backlog.take()))
             elif self._down_said:
                 self._down_said = False
-                self._observer.store_back(0)
+                self._events.store_back(0)
         except StoreError as error:
             self._down(error)
             return False
@@ -325,7 +325,7 @@ class Committer:
             self._next_look = now + LOOK_S
         except StoreConflict as error:
             self._store.rollback()
-            self._observer.batch_retried(error)
+            self._events.batch_retried(error)
 
     def _look_again(self, now: float) -> None:
         """Look; a connection that was closed while nothing was asked is opened again."""

@@ -1,11 +1,8 @@
-"""What the milter session and the committer tell: log lines, metrics and notices are made of it.
-
-Nobody who is told may wait or raise: it happens on the way of a mail.
-"""
+"""What sessions and the committer report; log lines, metrics and notices are made of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sendlimit.errors import StoreError
@@ -13,23 +10,24 @@ if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
 
 
-class Witness(Protocol):
-    """Is told what became of a mail."""
+class Events:
+    """One method for each event; each does nothing here, a subclass overrides what it needs.
 
-    def decided(self, sender: Sender, decision: Decision, seconds: float) -> None:
-        """A decision was made; seconds: how long the callback waited for it."""
+    Any thread may call any method. A method must not block or raise: it runs inside a milter
+    callback or between two batches.
+    """
+
+    def decided(self, sender: Sender, decision: Decision, seconds: float, /) -> None:
+        """A limit decision was made; the callback waited that many seconds for it."""
 
     def undecided(self, *, accepted: bool, seconds: float) -> None:
-        """No decision could be made in time."""
+        """No decision could be made in time; the callback waited that many seconds."""
 
     def uncounted(self, *, exempt: bool) -> None:
-        """A mail that is not counted: not authenticated, or exempt."""
+        """A mail is not counted, because its login is exempt or because it has none."""
 
-    def refused(self, sender: Sender, hit: LimitUsage) -> None:
-        """A mail or a recipient was refused, or would be in observe mode."""
-
-    def fault(self, where: str) -> None:
-        """A callback raised; called in the except clause."""
+    def refused(self, sender: Sender, exceeded: LimitUsage, /) -> None:
+        """A mail or a recipient was refused, or would be if the mode were "enforce"."""
 
     def opened(self) -> None:
         """A reservation was made."""
@@ -37,24 +35,23 @@ class Witness(Protocol):
     def ended(self) -> None:
         """A reservation became final or was given back."""
 
+    def fault(self, where: str, /) -> None:
+        """An exception was caught that is an error of sendlimit; called in the except clause."""
 
-class Observer(Protocol):
-    """Is told what became of batches and of the database."""
+    def store_down(self, error: StoreError, /) -> None:
+        """The database can't be used; reported once for each outage."""
 
-    def store_down(self, error: StoreError) -> None:
-        """The database is away, or its tables are not right; said once per outage."""
+    def store_back(self, bookings: int, /) -> None:
+        """The outage is over, and that many mails accepted meanwhile are booked."""
 
-    def store_back(self, bookings: int) -> None:
-        """It is back, and this many mails accepted meanwhile are booked."""
+    def batch_done(self, decisions: int, seconds: float, /) -> None:
+        """A transaction was committed that many seconds after its batch was begun."""
 
-    def batch_done(self, questions: int, seconds: float) -> None:
-        """A batch is in."""
+    def batch_retried(self, error: StoreError, /) -> None:
+        """A transaction failed and is done again."""
 
-    def batch_retried(self, error: StoreError) -> None:
-        """A batch is done again."""
+    def journal_unreadable(self, error: ValueError, /) -> None:
+        """The file of an earlier stop is damaged and was put aside."""
 
-    def journal_unreadable(self, error: ValueError) -> None:
-        """The journal of an earlier stop is damaged and was put aside."""
-
-    def fault(self, where: str) -> None:
-        """Something in the committer itself raised; called in the except clause."""
+    def notice_done(self, route: str, outcome: str, /) -> None:
+        """A notice was sent, given up or dropped; outcome is a value of notify.outbox.Outcome."""

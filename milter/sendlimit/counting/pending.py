@@ -14,7 +14,7 @@ from sendlimit.counting.unbooked_file import Entry, PendingWrites, new_id
 
 if TYPE_CHECKING:
     from sendlimit.counting.batch import Answer
-    from sendlimit.counting.events import Observer
+    from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger, Question
     from sendlimit.counting.unbooked_file import Journal
     from sendlimit.store import Store
@@ -49,13 +49,13 @@ class Backlog:
         doubt: a batch that was on its way when the connection was lost.
     """
 
-    def __init__(self, journal: Journal, ledger: Ledger, observer: Observer) -> None:
+    def __init__(self, journal: Journal, ledger: Ledger, events: Events) -> None:
         """Begin with nothing owed."""
         self.owed = PendingWrites()
         self.doubt: Batch | None = None
         self._journal = journal
         self._ledger = ledger
-        self._observer = observer
+        self._events = events
         self._entries: list[Entry] = []
 
     def load(self) -> None:
@@ -63,7 +63,7 @@ class Backlog:
         try:
             self._entries = self._journal.load()
         except ValueError as error:
-            self._observer.journal_unreadable(error)
+            self._events.journal_unreadable(error)
         self._ledger.unbooked = sum(entry.owed.bookings for entry in self._entries)
 
     def take(self) -> PendingWrites:
@@ -153,7 +153,7 @@ class Backlog:
         try:
             self._journal.save(entries)
         except OSError:
-            self._observer.fault("journal")
+            self._events.fault("journal")
 
 
 def _undone(batch: Batch) -> PendingWrites:

@@ -1,20 +1,12 @@
-"""Numbers for Prometheus, and the HTTP server that it asks for them.
+"""The metrics that Prometheus reads; docs/monitoring/README.md explains each name.
 
-No label has a value from the network: there are as many series with a million mailboxes as
-with one. Every name stands in docs/monitoring/README.md with what it means; a test compares.
-
-LIMITS: the server is plain HTTP and asks for no password: metrics.listen is for loopback or a
-network of one's own.
+No label has a value from the network: a million mailboxes make no more series than one.
 """
 
 from __future__ import annotations
 
 import platform
-import socket
-import threading
-from socketserver import TCPServer
 from typing import TYPE_CHECKING
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import prometheus_client
 from prometheus_client import (
@@ -24,11 +16,10 @@ from prometheus_client import (
     Histogram,
     Info,
     ProcessCollector,
-    make_wsgi_app,
 )
-from prometheus_client.exposition import ThreadingWSGIServer
 
 from sendlimit import __version__
+from sendlimit.counting.events import Events
 from sendlimit.errors import SchemaError, StoreConflict, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
 from sendlimit.rules.limit import LIMIT_NAMES
@@ -38,21 +29,23 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.ledger import Ledger
     from sendlimit.errors import StoreError
-    from sendlimit.rules.decision import Decision
-    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.decision import Decision, LimitUsage
+    from sendlimit.rules.mailbox import Sender
 
 _DECISION_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BATCH_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10)
-_QUESTIONS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
-_ROOFS = ("negotiate", "envfrom", "envrcpt", "eom", "abort", "committer")
-_REQUEST_S = 10.0
+_DECISIONS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+_FAULTS = ("negotiate", "envfrom", "envrcpt", "eom", "abort", "committer", "journal")
+"""Where an exception is caught; the notices' routes come with expect_routes()."""
 
 
-class Metrics:
-    """The numbers of one daemon; threads may share it, no method waits or raises."""
+class Metrics(Events):
+    """The metrics of one daemon, from its start to its end.
+
+    Every series exists from the start at zero: a rate would miss the first event otherwise.
+    """
 
     def __init__(self) -> None:
-        """Begin at zero; every series exists from the start, so that rates are right."""
         # A second series for each counter, of no use here; the client has no types for this call.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
@@ -97,10 +90,10 @@ class Metrics:
             "Mails between MAIL and their end.",
             registry=registry,
         )
-        self._batch_questions = Histogram(
+        self._batch_decisions = Histogram(
             "sendlimit_batch_questions",
             "Decisions in one transaction; 0 when it only gave back or booked.",
-            buckets=_QUESTIONS,
+            buckets=_DECISIONS,
             registry=registry,
         )
         self._batch_seconds = Histogram(
@@ -123,7 +116,7 @@ class Metrics:
             ["where"],
             registry=registry,
         )
-        for where in _ROOFS:
+        for where in _FAULTS:
             self._faults.labels(where)
         self._notices = Counter(
             "sendlimit_notices",
@@ -144,13 +137,20 @@ class Metrics:
         )
 
     def watch(self, ledger: Ledger) -> None:
-        """Read these of the ledger whenever Prometheus asks."""
+        """Read the state of the ledger whenever Prometheus asks."""
         self._up.set_function(lambda: ledger.up and not ledger.stuck)
         self._queue.set_function(ledger.queue.qsize)
         self._unbooked.set_function(lambda: ledger.unbooked)
 
-    def decided(self, decision: Decision, seconds: float) -> None:
-        """Count a decision and the time it took."""
+    def expect_routes(self, routes: Iterable[str]) -> None:
+        """Begin the series of these routes of notices at zero."""
+        for route in routes:
+            self._faults.labels(f"notify-{route}")
+            for outcome in Outcome:
+                self._notices.labels(route, outcome)
+
+    def decided(self, _sender: Sender, decision: Decision, seconds: float, /) -> None:
+        """Count a decision and the time that it took."""
         if decision.exceeded is None:
             self._accepted.inc()
         elif decision.refused:
@@ -165,47 +165,41 @@ class Metrics:
         self._seconds.observe(seconds)
 
     def uncounted(self, *, exempt: bool) -> None:
-        """Count a mail that is not counted."""
+        """Count a mail that no limit applies to."""
         (self._exempt if exempt else self._unauthenticated).inc()
 
-    def refused(self, name: LimitName) -> None:
-        """Count a refusal, or in observe mode what would have been one."""
-        self._refusals[name].inc()
+    def refused(self, _sender: Sender, exceeded: LimitUsage, /) -> None:
+        """Count a refusal by its limit."""
+        self._refusals[exceeded.limit.name].inc()
 
     def opened(self) -> None:
-        """One more reservation is open."""
+        """Count an open reservation."""
         self._open.inc()
 
     def ended(self) -> None:
-        """One less is open."""
+        """Count one open reservation less."""
         self._open.dec()
 
-    def batch_done(self, questions: int, seconds: float) -> None:
-        """Take the size and the time of a batch."""
-        self._batch_questions.observe(questions)
-        self._batch_seconds.observe(seconds)
+    def fault(self, where: str, /) -> None:
+        """Count an error of sendlimit."""
+        self._faults.labels(where).inc()
 
-    def batch_retried(self, error: StoreError) -> None:
-        """Count a retry."""
-        self._retries.labels(_reason(error)).inc()
-
-    def store_down(self, error: StoreError) -> None:
+    def store_down(self, error: StoreError, /) -> None:
         """Count an outage."""
         self._failures.labels(_reason(error)).inc()
 
-    def fault(self, where: str) -> None:
-        """Count an error of our own."""
-        self._faults.labels(where).inc()
+    def batch_done(self, decisions: int, seconds: float, /) -> None:
+        """Take the size of a batch and the time that it took."""
+        self._batch_decisions.observe(decisions)
+        self._batch_seconds.observe(seconds)
 
-    def noticed(self, route: str, outcome: Outcome) -> None:
-        """Count a notice that was sent, failed or dropped."""
+    def batch_retried(self, error: StoreError, /) -> None:
+        """Count a retry."""
+        self._retries.labels(_reason(error)).inc()
+
+    def notice_done(self, route: str, outcome: str, /) -> None:
+        """Count a notice by its route and outcome."""
         self._notices.labels(route, outcome).inc()
-
-    def expect_notices(self, routes: Iterable[str]) -> None:
-        """Begin the series of these routes at zero."""
-        for route in routes:
-            for outcome in Outcome:
-                self._notices.labels(route, outcome)
 
 
 _REASONS = ((StoreUnavailable, "connection"), (StoreConflict, "conflict"), (SchemaError, "schema"))
@@ -222,54 +216,3 @@ def _by_error(name: str, meaning: str, registry: CollectorRegistry) -> Counter:
     for word in (*(word for _, word in _REASONS), "statement"):
         counter.labels(word)
     return counter
-
-
-class _Request(WSGIRequestHandler):
-    """One request, without a line in the log."""
-
-    timeout = _REQUEST_S  # else who connects and says nothing would keep a thread for ever
-
-    def log_message(self, *_: object) -> None:
-        """Write nothing."""
-
-
-class _Server(ThreadingWSGIServer):
-    """Listens without asking DNS for its own name, which could hold up the start."""
-
-    def server_bind(self) -> None:
-        """Bind."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
-        self.setup_environ()
-
-
-class _ServerIPv6(_Server):
-    address_family = socket.AF_INET6
-
-
-class MetricsServer:
-    """The HTTP server on metrics.listen and its thread."""
-
-    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
-        """Listen and answer.
-
-        Raises:
-            OSError: the address can't be listened on.
-        """
-        self._server = make_server(
-            host,
-            port,
-            make_wsgi_app(metrics.registry),
-            _ServerIPv6 if ":" in host else _Server,
-            _Request,
-        )
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="metrics", daemon=True
-        )
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sendlimit.counting.events import Witness
+    from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger
     from sendlimit.rules.reply import Wording
     from sendlimit.rules.window import Calendar
@@ -45,12 +45,12 @@ class ServerState:
         self,
         ledger: Ledger,
         conduct: SessionSettings,
-        witness: Witness,
+        events: Events,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Take the parts."""
         self.ledger = ledger
         self.conduct = conduct
-        self.witness = witness
+        self.events = events
         self.clock = clock
         self.busy: set[object] = set()

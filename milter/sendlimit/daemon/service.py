@@ -95,13 +95,13 @@ class Service:
         store = make_store(self._config, path)
         self._listener = Listener(self._config.milter, path)
         self._log = LogWriter()
-        self._witnesses = Telemetry(self._config, path)
+        self._telemetry = Telemetry(self._config, path)
         self._ledger = Ledger(
             counting_settings(self._config), self._config.store.decision_timeout_s
         )
         state_dir = _state_dir(self._config, path)
-        self._committer = Committer(self._ledger, store, Journal(state_dir), self._witnesses)
-        self._desk = ServerState(self._ledger, session_settings(self._config), self._witnesses)
+        self._committer = Committer(self._ledger, store, Journal(state_dir), self._telemetry)
+        self._desk = ServerState(self._ledger, session_settings(self._config), self._telemetry)
         self._signals: SimpleQueue[int] = SimpleQueue()
 
     def serve(self) -> None:
@@ -122,7 +122,7 @@ class Service:
         self._say_loaded()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, _frame: self._signals.put(number))
-        self._witnesses.start(self._ledger)
+        self._telemetry.start(self._ledger)
         self._committer.start(_FIRST_LOOK_S)
         self._listener.start(lambda: Session(self._desk))
         maillog.started(__version__, self._config.milter.socket, parse_url(self._config.store.url))
@@ -154,7 +154,7 @@ class Service:
             config = load(self._path)
             _state_dir(config, self._path)
             terms, conduct = counting_settings(config), session_settings(config)
-            self._witnesses.reload(config)
+            self._telemetry.reload(config)
         except ConfigError as error:
             maillog.config_rejected(error.problems)
             return
@@ -182,7 +182,7 @@ class Service:
         while in_flight & self._desk.busy and time.monotonic() < deadline:
             time.sleep(0.01)  # callbacks tell nobody when they end: that would cost each mail
         booked = self._committer.stop(_STOP_S)
-        self._witnesses.stop()
+        self._telemetry.stop()
         self._listener.remove()
         maillog.stopped(booked=booked)
         self._log.stop()

@@ -141,11 +141,11 @@ class Session(Milter.Base):
             maillog.accepted_on_failure("?", "the login is not UTF-8")
             return ACCEPT
         if not login:
-            desk.witness.uncounted(exempt=False)
+            desk.events.uncounted(exempt=False)
             return ACCEPT
         sender = sender_of(login, conduct.default_domain)
         if sender.mailbox in conduct.exempt:
-            desk.witness.uncounted(exempt=True)
+            desk.events.uncounted(exempt=True)
             return ACCEPT
         self._reverse_path = reverse_path
         started = time.monotonic()
@@ -153,7 +153,7 @@ class Session(Milter.Base):
         decision = reservation.decision
         if decision is None:
             return self._undecided(reservation, time.monotonic() - started)
-        desk.witness.decided(sender, decision, time.monotonic() - started)
+        desk.events.decided(sender, decision, time.monotonic() - started)
         if decision.exceeded is not None:
             self._note(decision.exceeded, sender, refused=decision.refused)
             if decision.refused:
@@ -164,7 +164,7 @@ class Session(Milter.Base):
     def _undecided(self, reservation: Reservation, seconds: float) -> int:
         """Accept or refuse at MAIL what the ledger could not decide."""
         conduct = self._desk.conduct
-        self._desk.witness.undecided(accepted=not conduct.tempfail, seconds=seconds)
+        self._desk.events.undecided(accepted=not conduct.tempfail, seconds=seconds)
         if conduct.tempfail:
             maillog.refused_on_failure(reservation.sender.mailbox, "store")
             return self._refuse(conduct.wording.unavailable())
@@ -174,7 +174,7 @@ class Session(Milter.Base):
 
     def _reserved(self, reservation: Reservation) -> None:
         self._reservation = reservation
-        self._desk.witness.opened()
+        self._desk.events.opened()
 
     def _envrcpt(self) -> int:
         reservation = self._reservation
@@ -218,7 +218,7 @@ class Session(Milter.Base):
             started = time.monotonic()
             decision = desk.ledger.settle(reservation, recipients, at)
             if decision is None:
-                desk.witness.undecided(
+                desk.events.undecided(
                     accepted=not desk.conduct.tempfail, seconds=time.monotonic() - started
                 )
                 if desk.conduct.tempfail:
@@ -228,7 +228,7 @@ class Session(Milter.Base):
                 desk.ledger.book(reservation, recipients, at)
                 maillog.accepted_on_failure(sender.mailbox, "store")
             else:
-                desk.witness.decided(sender, decision, time.monotonic() - started)
+                desk.events.decided(sender, decision, time.monotonic() - started)
                 if decision.exceeded is not None:
                     self._note(decision.exceeded, sender, refused=decision.refused)
                     if decision.refused:
@@ -275,7 +275,7 @@ class Session(Milter.Base):
         self._held = None
         self._recipients = 0
         self._noted = False
-        self._desk.witness.ended()
+        self._desk.events.ended()
 
     def _refuse(self, reply: Reply) -> int:
         """Refuse now, or hold the refusal until end-of-message."""
@@ -315,7 +315,7 @@ class Session(Milter.Base):
                 sender.mailbox,
             )
         )
-        desk.witness.refused(sender, hit)
+        desk.events.refused(sender, hit)
 
     def _client_addr(self) -> str:
         """Return the client's address: {client_addr} where Postfix sends it, else out of `_`."""
@@ -339,5 +339,5 @@ class Session(Milter.Base):
 
     def _fault(self, where: str) -> int:
         """Tell what raised, go on (R11)."""
-        self._desk.witness.fault(where)
+        self._desk.events.fault(where)
         return CONTINUE

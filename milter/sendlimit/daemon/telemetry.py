@@ -1,7 +1,6 @@
-"""Who is told what happens: the log, and where configured the metrics and the notices.
+"""The receivers of events: the log, and where configured the metrics and the notices.
 
-Nothing here may wait or raise: it is called from the callbacks and from the committer. What
-is not configured costs a comparison with None, and its modules are not imported.
+A receiver that is not configured is not imported, and no event calls it.
 """
 
 from __future__ import annotations
@@ -9,54 +8,63 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit import maillog
+from sendlimit.counting.events import Events
+from sendlimit.daemon.event_log import EventLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from sendlimit.config import Config
     from sendlimit.counting.ledger import Ledger
-    from sendlimit.daemon.metrics import Metrics, MetricsServer
-    from sendlimit.errors import StoreError
+    from sendlimit.daemon.metrics import Metrics
+    from sendlimit.daemon.metrics_server import MetricsServer
     from sendlimit.notify.notifier import Notifier
-    from sendlimit.notify.outbox import Outcome
-    from sendlimit.rules.decision import Decision, LimitUsage
-    from sendlimit.rules.mailbox import Sender
 
-_LAST_NOTICES_S = 5.0
+EVENTS = tuple(name for name in vars(Events) if not name.startswith("_"))
+NOTICES_AT_STOP_S = 5.0
+"""How long a stop waits for the notices that are queued."""
 
 
-class Telemetry:
-    """What session and committer tell, passed on; lives as long as the daemon."""
+class Telemetry(Events):
+    """Calls each receiver for the events that it overrides; lives as long as the daemon.
+
+    The main thread changes the list of receivers, any thread may report an event.
+
+    Args:
+        config: the configuration at the start.
+        path: its file, for error messages.
+
+    Raises:
+        ConfigError: a file that [notify] names can't be used.
+    """
 
     def __init__(self, config: Config, path: Path) -> None:
-        """Take the configuration and its file.
-
-        Raises:
-            ConfigError: a file that [notify] names can't be used.
-        """
         self._path = path
         self._section = config.metrics
+        self._log = EventLog()
         self._metrics: Metrics | None = None
         self._server: MetricsServer | None = None
         self._notifier: Notifier | None = None
         if self._section is not None:
-            from sendlimit.daemon.metrics import Metrics  # noqa: PLC0415 - 2 MB for those who want it
+            from sendlimit.daemon.metrics import Metrics  # noqa: PLC0415 - 2 MB, if configured
 
             self._metrics = Metrics()
         self.reload(config)
 
     def start(self, ledger: Ledger) -> None:
-        """Begin to answer Prometheus; an address that is taken is no reason not to limit mail."""
+        """Begin to answer Prometheus; an address in use is logged, and mail is limited as ever."""
         if self._metrics is None or self._section is None:
             return
-        from sendlimit.daemon.metrics import MetricsServer  # noqa: PLC0415 - as above
+        from sendlimit.daemon.metrics_server import MetricsServer  # noqa: PLC0415 - as above
 
         self._metrics.watch(ledger)
         try:
-            self._server = MetricsServer(self._metrics, *self._section.address)
+            self._server = MetricsServer(self._metrics.registry, *self._section.address)
         except OSError as error:
-            self._metrics = None
             maillog.metrics_unavailable(self._section.listen, error)
+            self._metrics = None
+            self._connect()
 
     def reload(self, config: Config) -> None:
         """Send notices as the configuration says from now on.
@@ -65,98 +73,47 @@ class Telemetry:
             ConfigError: a file that [notify] names can't be used; nothing is changed.
         """
         section = config.notify
-        if section is None:
-            if self._notifier is not None:
-                self._notifier.use([], 0, observe=False)
-            return
-        from sendlimit.notify.notifier import Notifier, routes_of  # noqa: PLC0415 - 6 MB, as above
+        if section is not None:
+            from sendlimit.notify.notifier import (  # noqa: PLC0415 - 6 MB, if configured
+                Notifier,
+                routes_of,
+            )
 
-        routes = routes_of(config, section, self._path)
-        if self._notifier is None:
-            self._notifier = Notifier(self._noticed)
-        if self._metrics is not None:
-            self._metrics.expect_notices(route.name for route in routes)
-        self._notifier.use(routes, section.warn_at_percent, observe=config.mode == "observe")
+            routes = routes_of(config, section, self._path)
+            if self._notifier is None:
+                self._notifier = Notifier(self)
+            if self._metrics is not None:
+                self._metrics.expect_routes(route.name for route in routes)
+            self._notifier.use(routes, section.warn_at_percent, observe=config.mode == "observe")
+        elif self._notifier is not None:
+            self._notifier.use([], 0, observe=False)
+        self._connect()
 
     def stop(self) -> None:
-        """End; notices that wait get a last try."""
+        """Deliver the notices that are queued, as far as the time allows; stop the server."""
         if self._notifier is not None:
-            self._notifier.stop(_LAST_NOTICES_S)
+            self._notifier.stop(NOTICES_AT_STOP_S)
         if self._server is not None:
             self._server.stop()
 
-    def decided(self, sender: Sender, decision: Decision, seconds: float) -> None:
-        """A decision was made."""
-        if self._metrics is not None:
-            self._metrics.decided(decision, seconds)
-        if self._notifier is not None:
-            self._notifier.decided(sender, decision.usage_changes)
+    def _connect(self) -> None:
+        """Replace the method of each event by calls of the receivers that override it."""
+        receivers = [self._log, self._metrics, self._notifier]
+        for name in EVENTS:
+            nothing = getattr(Events, name)
+            calls = [
+                getattr(receiver, name)
+                for receiver in receivers
+                if receiver is not None and getattr(type(receiver), name) is not nothing
+            ]
+            setattr(self, name, calls[0] if len(calls) == 1 else _in_turn(calls))
 
-    def undecided(self, *, accepted: bool, seconds: float) -> None:
-        """No decision could be made in time."""
-        if self._metrics is not None:
-            self._metrics.undecided(accepted=accepted, seconds=seconds)
-        if self._notifier is not None:
-            self._notifier.undecided()
 
-    def uncounted(self, *, exempt: bool) -> None:
-        """A mail that is not counted."""
-        if self._metrics is not None:
-            self._metrics.uncounted(exempt=exempt)
+def _in_turn(calls: Sequence[Callable[..., None]]) -> Callable[..., None]:
+    """Return a function that passes its arguments to each of these."""
 
-    def refused(self, sender: Sender, hit: LimitUsage) -> None:
-        """A mail or recipient was refused."""
-        if self._metrics is not None:
-            self._metrics.refused(hit.limit.name)
-        if self._notifier is not None:
-            self._notifier.refused(sender, hit)
+    def call(*values: object, **named: object) -> None:
+        for each in calls:
+            each(*values, **named)
 
-    def opened(self) -> None:
-        """A reservation was made."""
-        if self._metrics is not None:
-            self._metrics.opened()
-
-    def ended(self) -> None:
-        """A reservation ended."""
-        if self._metrics is not None:
-            self._metrics.ended()
-
-    def fault(self, where: str) -> None:
-        """A callback or the committer raised."""
-        maillog.fault(where)
-        if self._metrics is not None:
-            self._metrics.fault(where)
-
-    def store_down(self, error: StoreError) -> None:
-        """The database is away."""
-        maillog.store_down(error)
-        if self._metrics is not None:
-            self._metrics.store_down(error)
-        if self._notifier is not None:
-            self._notifier.store_down(error)
-
-    def store_back(self, bookings: int) -> None:
-        """The database is back."""
-        maillog.store_back(bookings)
-        if self._notifier is not None:
-            self._notifier.store_back(bookings)
-
-    def batch_done(self, questions: int, seconds: float) -> None:
-        """A batch is in."""
-        if self._metrics is not None:
-            self._metrics.batch_done(questions, seconds)
-
-    def batch_retried(self, error: StoreError) -> None:
-        """A batch is done again."""
-        maillog.batch_retried(error)
-        if self._metrics is not None:
-            self._metrics.batch_retried(error)
-
-    def journal_unreadable(self, error: ValueError) -> None:
-        """The journal is damaged."""
-        maillog.journal_unreadable(error)
-
-    def _noticed(self, route: str, outcome: Outcome) -> None:
-        """A notice was sent, given up or dropped."""
-        if self._metrics is not None:
-            self._metrics.noticed(route, outcome)
+    return call

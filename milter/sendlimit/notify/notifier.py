@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sendlimit.config.reading import secret
+from sendlimit.counting.events import Events
 from sendlimit.notify.mail import AdminRoute, OwnerRoute, Post
 from sendlimit.notify.notices import Event, Memory, Notice, Outages, crossings, reached
 from sendlimit.notify.outbox import Outbox
 from sendlimit.notify.webhook import WebhookRoute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from sendlimit.config import Config
     from sendlimit.config.notices import Notify
     from sendlimit.errors import StoreError
     from sendlimit.notify.notices import Crossing
-    from sendlimit.notify.outbox import Outcome, Route
-    from sendlimit.rules.decision import LimitUsage, UsageChange
+    from sendlimit.notify.outbox import Route
+    from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
 
 
@@ -51,24 +52,16 @@ def routes_of(config: Config, section: Notify, path: Path) -> list[Route]:
     return routes
 
 
-class Notifier:
-    """Decides what is news and puts it on the queues; threads may share it.
+class Notifier(Events):
+    """Decides which events make a notice and queues it; lives until the daemon ends.
 
-    Lives until the daemon ends, through every change of the configuration.
+    Args:
+        events: told what became of each notice.
+        clock: time.time, or another in tests.
     """
 
-    def __init__(
-        self,
-        count: Callable[[str, Outcome], None],
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        """Begin without routes.
-
-        Args:
-            count: told the route's name and the outcome of each notice.
-            clock: time.time, or another in tests.
-        """
-        self._count = count
+    def __init__(self, events: Events, clock: Callable[[], float] = time.time) -> None:
+        self._events = events
         self._clock = clock
         self._mutex = threading.Lock()
         self._memory = Memory()
@@ -79,7 +72,7 @@ class Notifier:
 
     def use(self, routes: Sequence[Route], warn_at_percent: int, *, observe: bool) -> None:
         """Send by these routes from now on; what waits on the old ones is tried once more."""
-        outboxes = [Outbox(route, self._count) for route in routes]
+        outboxes = [Outbox(route, self._events) for route in routes]
         with self._mutex:
             old, self._outboxes = self._outboxes, outboxes
             self._warn_at_percent, self._observe = warn_at_percent, observe
@@ -94,33 +87,34 @@ class Notifier:
         for outbox in self._outboxes:
             outbox.join(max(0.0, deadline - time.monotonic()))
 
-    def decided(self, sender: Sender, usage_changes: Iterable[UsageChange]) -> None:
-        """Tell which thresholds a mail has passed."""
-        for crossing in crossings(usage_changes, self._warn_at_percent):
+    def decided(self, sender: Sender, decision: Decision, _seconds: float, /) -> None:
+        """Queue a notice for each threshold that the mail has passed."""
+        for crossing in crossings(decision.usage_changes, self._warn_at_percent):
             self._tell_crossing(sender, crossing)
 
-    def refused(self, sender: Sender, hit: LimitUsage) -> None:
-        """Tell that a limit is reached, the first time in its period."""
-        crossing = reached(hit)
-        if crossing is not None:
-            self._tell_crossing(sender, crossing)
-
-    def undecided(self) -> None:
-        """Tell of an outage that has lasted, if it was not told at its beginning."""
+    def undecided(self, *, accepted: bool, seconds: float) -> None:
+        """Queue the notice of an outage that lasts, unless its beginning made one."""
+        del accepted, seconds
         with self._mutex:
             error = self._outages.due(int(self._clock()))
         if error is not None:
             self._tell(Event.STORE_DOWN, error=error)
 
-    def store_down(self, error: StoreError) -> None:
-        """Tell that the database is away."""
+    def refused(self, sender: Sender, exceeded: LimitUsage, /) -> None:
+        """Queue the notice that a limit is reached, the first time in its period."""
+        crossing = reached(exceeded)
+        if crossing is not None:
+            self._tell_crossing(sender, crossing)
+
+    def store_down(self, error: StoreError, /) -> None:
+        """Queue the notice of an outage."""
         with self._mutex:
             text = self._outages.began(str(error), int(self._clock()))
         if text is not None:
             self._tell(Event.STORE_DOWN, error=text)
 
-    def store_back(self, bookings: int) -> None:
-        """Tell that it is back."""
+    def store_back(self, bookings: int, /) -> None:
+        """Queue the notice that an outage is over."""
         with self._mutex:
             is_news = self._outages.ended()
         if is_news:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 from sendlimit import maillog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from sendlimit.counting.events import Events
     from sendlimit.notify.notices import Notice
 
 WAITING_MAX = 1000
@@ -66,7 +67,7 @@ class Outbox:
     def __init__(
         self,
         route: Route,
-        count: Callable[[str, Outcome], None],
+        events: Events,
         *,
         waiting_max: int = WAITING_MAX,
         pauses_s: Sequence[float] = PAUSES_S,
@@ -75,12 +76,12 @@ class Outbox:
 
         Args:
             route: where notices go.
-            count: told the route's name and the outcome of each notice.
+            events: told what became of each notice.
             waiting_max: notices in the queue; further ones are dropped.
             pauses_s: between tries.
         """
         self.route = route
-        self._count = count
+        self._events = events
         self._waiting_max = waiting_max
         self._pauses_s = pauses_s
         self._waiting: deque[Notice] = deque()
@@ -100,7 +101,7 @@ class Outbox:
             else:
                 self._dropped += 1
         if not has_room:
-            self._count(self.route.name, Outcome.DROPPED)
+            self._events.notice_done(self.route.name, Outcome.DROPPED)
         return has_room
 
     def close(self) -> None:
@@ -116,7 +117,7 @@ class Outbox:
             lost = len(self._waiting)
             self._waiting.clear()
         for _ in range(lost):
-            self._count(self.route.name, Outcome.DROPPED)
+            self._events.notice_done(self.route.name, Outcome.DROPPED)
         if lost:
             maillog.notices_dropped(self.route.name, lost)
 
@@ -124,10 +125,10 @@ class Outbox:
         while (notice := self._take()) is not None:
             try:
                 outcome = self._deliver(notice)
-            except Exception:  # noqa: BLE001 - the roof of the thread: the next notice must go out
-                maillog.fault(f"notify-{self.route.name}")
+            except Exception:  # noqa: BLE001 - the next notice must go out
+                self._events.fault(f"notify-{self.route.name}")
                 outcome = Outcome.FAILED
-            self._count(self.route.name, outcome)
+            self._events.notice_done(self.route.name, outcome)
             self._tell_dropped()
 
     def _take(self) -> Notice | None:

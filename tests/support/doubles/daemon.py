@@ -11,8 +11,8 @@ from sendlimit.counting.unbooked_file import Journal
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Request
 from support.counting_samples import NOON, UTC, file_rules
+from support.doubles.events import RecordingEvents
 from support.doubles.store import ScriptedStore, Tables
-from support.doubles.witness import RecordingWitness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ class SteppedDaemon:
         """Begin as after a start, before the database was tried."""
         self.now = NOON
         self.looks = True
-        self.witness = RecordingWitness()
+        self.events = RecordingEvents()
         self.store = ScriptedStore(tables)
         self.tables = self.store.tables
         self.ledger = SteppedLedger(
@@ -65,7 +65,7 @@ class SteppedDaemon:
         self.ledger.daemon = self
         self.journal = Journal(state_dir)
         self.committer = Committer(
-            self.ledger, self.store, self.journal, self.witness, clock=lambda: self.now
+            self.ledger, self.store, self.journal, self.events, clock=lambda: self.now
         )
         self.committer._backlog.load()
 

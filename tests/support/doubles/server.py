@@ -11,9 +11,9 @@ from sendlimit.daemon.session import Session
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.reply import Wording
 from support.counting_samples import ALICE, NOON, UTC, file_rules, key_of
+from support.doubles.events import RecordingEvents
 from support.doubles.immediate_ledger import ImmediateLedger
 from support.doubles.milter_context import MilterContext
-from support.doubles.witness import RecordingWitness
 
 if TYPE_CHECKING:
     from sendlimit.rules.limit import Setting
@@ -30,10 +30,10 @@ class Server:
     ) -> None:
         """Begin with these limits in the config file."""
         self.now = NOON
-        self.witness = RecordingWitness()
+        self.events = RecordingEvents()
         self.ledger = ImmediateLedger(CountingSettings(file_rules(*limits), UTC, observe))
         conduct = conduct or SessionSettings(UTC, Wording())
-        self.desk = ServerState(self.ledger, conduct, self.witness, clock=lambda: self.now)
+        self.desk = ServerState(self.ledger, conduct, self.events, clock=lambda: self.now)
 
     def connect(
         self, login: str | bytes | None = ALICE.mailbox, offered: int = _ALL_OFFERED

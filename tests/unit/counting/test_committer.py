@@ -83,7 +83,7 @@ def test_conflict_is_done_again(daemon: SteppedDaemon, verb: str) -> None:
 
     assert daemon.send(ALICE)
     assert daemon.tables.used() == ALICES_MAIL
-    assert daemon.witness.told == [("retried", "StoreConflict")] * 2
+    assert daemon.events.recorded == [("retried", "StoreConflict")] * 2
 
 
 def test_lost_before_packet_2(daemon: SteppedDaemon) -> None:
@@ -130,7 +130,7 @@ def test_outcome_that_stays_unknown(daemon: SteppedDaemon, verb: str, *, applied
 
     assert daemon.ledger.up
     assert daemon.tables.used() == ALICES_MAIL
-    assert daemon.witness.told[-1] == ("back", 1)
+    assert daemon.events.recorded[-1] == ("back", 1)
 
 
 def test_unknown_outcome_of_what_was_owed(daemon: SteppedDaemon) -> None:
@@ -270,7 +270,7 @@ def test_connection_closed_while_idle(daemon: SteppedDaemon) -> None:
 
     assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
     assert daemon.tables.used() == ALICES_MAIL
-    assert daemon.witness.told == []
+    assert daemon.events.recorded == []
 
 
 def test_fault_of_our_own(daemon: SteppedDaemon) -> None:
@@ -278,7 +278,7 @@ def test_fault_of_our_own(daemon: SteppedDaemon) -> None:
     daemon.store.fail("begin", RuntimeError("broken"))
 
     assert daemon.ledger.reserve(ALICE, daemon.now).decision is None
-    assert daemon.witness.told == [("fault", "committer")]
+    assert daemon.events.recorded == [("fault", "committer")]
     assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
 
 

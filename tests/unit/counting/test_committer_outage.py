@@ -26,7 +26,7 @@ def test_outage(daemon: SteppedDaemon) -> None:
     assert daemon.tables.used()[ALICES_DAY] == 7
     assert daemon.tables.used()[LATCH] == 7
     assert daemon.ledger.unbooked == 0
-    assert [told for told in daemon.witness.told if told[0] != "retried"] == [  # type: ignore[index]
+    assert [event for event in daemon.events.recorded if event[0] != "retried"] == [  # type: ignore[index]
         ("down", "StoreUnavailable"),
         ("back", 7),
     ]
@@ -39,7 +39,7 @@ def test_outage_is_said_once(daemon: SteppedDaemon) -> None:
     for _ in range(5):
         daemon.step()
 
-    assert daemon.witness.told.count(("down", "StoreUnavailable")) == 1
+    assert daemon.events.recorded.count(("down", "StoreUnavailable")) == 1
 
 
 def test_mail_of_yesterday_is_booked_to_yesterday(daemon: SteppedDaemon) -> None:
@@ -81,7 +81,7 @@ def test_statement_that_fails(daemon: SteppedDaemon, verb: str) -> None:
 
     assert daemon.ledger.up
     assert daemon.tables.used() == ALICES_MAIL
-    assert ("down", "StoreError") in daemon.witness.told
+    assert ("down", "StoreError") in daemon.events.recorded
 
 
 def test_wrong_schema_at_the_start(tmp_path: Path) -> None:
@@ -91,11 +91,11 @@ def test_wrong_schema_at_the_start(tmp_path: Path) -> None:
     daemon.start()
     assert daemon.send(ALICE)
     daemon.step()
-    assert daemon.witness.told == [("down", "SchemaError")]
+    assert daemon.events.recorded == [("down", "SchemaError")]
 
     daemon.step()
 
-    assert daemon.witness.told[-1] == ("back", 1)
+    assert daemon.events.recorded[-1] == ("back", 1)
     assert not daemon.send(ALICE)
 
 
@@ -126,7 +126,7 @@ def test_fault_of_our_own_loses_no_count(
     daemon.step()
     daemon.step()
 
-    assert ("fault", "committer") in daemon.witness.told
+    assert ("fault", "committer") in daemon.events.recorded
     assert daemon.tables.used() == ALICES_MAIL
     assert daemon.ledger.unbooked == 0
 
@@ -143,5 +143,5 @@ def test_fault_while_it_recovers_loses_no_count(
     daemon.step()
     daemon.step()
 
-    assert ("fault", "committer") in daemon.witness.told
+    assert ("fault", "committer") in daemon.events.recorded
     assert daemon.tables.used() == {}

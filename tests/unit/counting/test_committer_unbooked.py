@@ -145,7 +145,7 @@ def test_damaged_journal(tmp_path: Path) -> None:
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
 
     assert daemon.ledger.up
-    assert [told[0] for told in daemon.witness.told] == ["journal"]  # type: ignore[index]
+    assert [event[0] for event in daemon.events.recorded] == ["journal"]  # type: ignore[index]
 
 
 def test_journal_that_cannot_be_read(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_journal_that_cannot_be_read(tmp_path: Path) -> None:
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
 
     assert daemon.ledger.up
-    assert [told[0] for told in daemon.witness.told] == ["journal"]  # type: ignore[index]
+    assert [event[0] for event in daemon.events.recorded] == ["journal"]  # type: ignore[index]
 
 
 def test_state_dir_that_cannot_be_written(daemon: SteppedDaemon, tmp_path: Path) -> None:
@@ -162,4 +162,4 @@ def test_state_dir_that_cannot_be_written(daemon: SteppedDaemon, tmp_path: Path)
     tmp_path.rmdir()
     daemon.stop()
 
-    assert daemon.witness.told[-1] == ("fault", "journal")
+    assert daemon.events.recorded[-1] == ("fault", "journal")

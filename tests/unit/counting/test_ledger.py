@@ -19,8 +19,8 @@ from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.limit import LATCH
 from support.counting_samples import ALICE, NOON, UTC, file_rules, key_of, named, setting
+from support.doubles.events import RecordingEvents
 from support.doubles.store import ScriptedStore
-from support.doubles.witness import RecordingWitness
 
 _DAY = "mailbox.messages_per_day"
 _ALICES_DAY = key_of(_DAY, ALICE.mailbox)
@@ -147,10 +147,10 @@ class RunningDaemon:
     def __init__(self, state_dir: Path, limit: int, timeout_s: float) -> None:
         """Start; the database answers."""
         self.store = ScriptedStore()
-        self.witness = RecordingWitness()
+        self.events = RecordingEvents()
         self.ledger = _ledger(timeout_s, limit)
         self.committer = Committer(
-            self.ledger, self.store, Journal(state_dir), self.witness, clock=lambda: NOON
+            self.ledger, self.store, Journal(state_dir), self.events, clock=lambda: NOON
         )
         self.committer.start(_DEADLINE_S)
 

@@ -3,24 +3,21 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import requests
 
 from sendlimit.counting.ledger import Ledger, Reservation
-from sendlimit.daemon.metrics import Metrics, MetricsServer
+from sendlimit.daemon.metrics import Metrics
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.precedence import Rules
-from support.counting_samples import NOON, UTC, hit_of
-from support.rig.process import free_port
+from support.counting_samples import ALICE, NOON, UTC, hit_of
 
 _MONITORING = Path(__file__).parents[3] / "docs" / "monitoring"
 _HIT = hit_of("mailbox.messages_per_day", 3, 3)
@@ -30,7 +27,7 @@ _HIT = hit_of("mailbox.messages_per_day", 3, 3)
 def metrics() -> Metrics:
     """Numbers of a daemon that has just started, with all that can be configured."""
     metrics = Metrics()
-    metrics.expect_notices(["webhook", "mail", "owner"])
+    metrics.expect_routes(["webhook", "mail", "owner"])
     return metrics
 
 
@@ -58,15 +55,15 @@ def _histograms(metrics: Metrics) -> set[str]:
 @pytest.mark.parametrize(
     ("event", "series"),
     [
-        (lambda m: m.decided(Decision(), 0.1), "sendlimit_decisions_total[('outcome', 'accepted')]"),
-        (lambda m: m.decided(Decision(exceeded=_HIT, refused=True), 0.1), "sendlimit_decisions_total[('outcome', 'refused')]"),
-        (lambda m: m.decided(Decision(exceeded=_HIT), 0.1), "sendlimit_decisions_total[('outcome', 'would-refuse')]"),
+        (lambda m: m.decided(ALICE, Decision(), 0.1), "sendlimit_decisions_total[('outcome', 'accepted')]"),
+        (lambda m: m.decided(ALICE, Decision(exceeded=_HIT, refused=True), 0.1), "sendlimit_decisions_total[('outcome', 'refused')]"),
+        (lambda m: m.decided(ALICE, Decision(exceeded=_HIT), 0.1), "sendlimit_decisions_total[('outcome', 'would-refuse')]"),
         (lambda m: m.undecided(accepted=True, seconds=2), "sendlimit_decisions_total[('outcome', 'undecided-accepted')]"),
         (lambda m: m.undecided(accepted=False, seconds=2), "sendlimit_decisions_total[('outcome', 'undecided-refused')]"),
-        (lambda m: m.decided(Decision(), 0.1), "sendlimit_decision_seconds_bucket[('le', '0.1')]"),
+        (lambda m: m.decided(ALICE, Decision(), 0.1), "sendlimit_decision_seconds_bucket[('le', '0.1')]"),
         (lambda m: m.uncounted(exempt=True), "sendlimit_uncounted_mails_total[('reason', 'exempt')]"),
         (lambda m: m.uncounted(exempt=False), "sendlimit_uncounted_mails_total[('reason', 'unauthenticated')]"),
-        (lambda m: m.refused(_HIT.limit.name), "sendlimit_refusals_total[('scope', 'mailbox'), ('unit', 'messages'), ('window', 'day')]"),
+        (lambda m: m.refused(ALICE, _HIT), "sendlimit_refusals_total[('scope', 'mailbox'), ('unit', 'messages'), ('window', 'day')]"),
         (lambda m: m.opened(), "sendlimit_reservations_open"),
         (lambda m: m.batch_done(7, 0.1), "sendlimit_batch_questions_bucket[('le', '10.0')]"),
         (lambda m: m.batch_done(7, 0.1), "sendlimit_store_batch_seconds_count"),
@@ -75,7 +72,8 @@ def _histograms(metrics: Metrics) -> set[str]:
         (lambda m: m.store_down(SchemaError()), "sendlimit_store_failures_total[('reason', 'schema')]"),
         (lambda m: m.store_down(StoreError()), "sendlimit_store_failures_total[('reason', 'statement')]"),
         (lambda m: m.fault("eom"), "sendlimit_faults_total[('where', 'eom')]"),
-        (lambda m: m.noticed("mail", Outcome.DROPPED), "sendlimit_notices_total[('outcome', 'dropped'), ('route', 'mail')]"),
+        (lambda m: m.fault("notify-mail"), "sendlimit_faults_total[('where', 'notify-mail')]"),
+        (lambda m: m.notice_done("mail", Outcome.DROPPED), "sendlimit_notices_total[('outcome', 'dropped'), ('route', 'mail')]"),
     ],
 )  # fmt: skip
 def test_event_is_counted(metrics: Metrics, event: Callable[[Metrics], None], series: str) -> None:
@@ -119,8 +117,8 @@ def test_no_series_by_mailbox(metrics: Metrics) -> None:
     for number in range(100):
         sender = Sender(f"m{number}@d{number}.example", f"d{number}.example")
         hit = hit_of("mailbox.messages_per_day", 3, 3, sender)
-        metrics.decided(Decision(exceeded=hit, refused=True), 0.001)
-        metrics.refused(hit.limit.name)
+        metrics.decided(sender, Decision(exceeded=hit, refused=True), 0.001)
+        metrics.refused(sender, hit)
 
     assert set(_samples(metrics)) == before
 
@@ -202,39 +200,3 @@ def test_prometheus_takes_alerts_and_queries(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_server_answers_until_it_is_stopped(metrics: Metrics, host: str) -> None:
-    """Prometheus gets text in its own format, by IPv4 and IPv6; after stop() the port is free."""
-    port = free_port()
-    server = MetricsServer(metrics, host, port)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics"
-    answer = requests.get(url, timeout=10)
-    server.stop()
-
-    assert answer.headers["Content-Type"].startswith("text/plain; version=")
-    assert 'sendlimit_decisions_total{outcome="accepted"} 0.0' in answer.text
-    assert "_created" not in answer.text
-    with pytest.raises(requests.ConnectionError):
-        requests.get(url, timeout=10)
-
-
-def test_silent_client_is_hung_up_on(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who connects and asks nothing does not keep a thread, and others are answered meanwhile."""
-    monkeypatch.setattr("sendlimit.daemon.metrics._Request.timeout", 0.05)
-    port = free_port()
-    server = MetricsServer(metrics, "127.0.0.1", port)
-    with socket.create_connection(("127.0.0.1", port), 20) as silent:
-        assert requests.get(f"http://127.0.0.1:{port}/metrics", timeout=10).ok
-        assert silent.recv(1) == b""
-    server.stop()
-
-
-def test_taken_address(metrics: Metrics) -> None:
-    """An address that somebody listens on is an OSError."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(OSError, match="in use"),
-    ):
-        MetricsServer(metrics, "127.0.0.1", taken.getsockname()[1])

@@ -40,7 +40,7 @@ def test_refused_mail_costs_nothing() -> None:
     assert server.used() == 3
     assert server.used("global.messages_per_day", "*") == 3
     assert server.ledger.counters[LATCH] == 3
-    assert server.witness.open == 0
+    assert server.events.open == 0
 
 
 def test_new_day_sends_again() -> None:
@@ -75,7 +75,7 @@ def test_unauthenticated_mail_is_accepted_and_not_counted(login: str | None) -> 
 
     assert server.connect(login).mail() == Milter.ACCEPT
     assert server.ledger.drain() == {}
-    assert server.witness.told == ["not authenticated"]
+    assert server.events.recorded == ["not authenticated"]
 
 
 def test_login_that_appears_later_counts() -> None:
@@ -130,7 +130,7 @@ def test_exempt_login_is_not_counted() -> None:
 
     assert server.connect("Alice@example.org").mail() == Milter.ACCEPT
     assert server.ledger.drain() == {}
-    assert server.witness.told == ["exempt"]
+    assert server.events.recorded == ["exempt"]
 
 
 def _end_of_message(connection: Connection) -> None:
@@ -190,7 +190,7 @@ def test_ending(ending: Callable[[Connection], None], counted: int, recipients: 
     ending(connection)
 
     assert counted == server.used()
-    assert server.witness.open == 0
+    assert server.events.open == 0
 
 
 def test_abort_without_a_mail() -> None:
@@ -201,7 +201,7 @@ def test_abort_without_a_mail() -> None:
     connection.session.close()
 
     assert server.ledger.drain() == {}
-    assert not [told for told in server.witness.told if isinstance(told, tuple)]
+    assert not [event for event in server.events.recorded if isinstance(event, tuple)]
 
 
 def test_new_mail_gives_the_old_one_back() -> None:
@@ -212,7 +212,7 @@ def test_new_mail_gives_the_old_one_back() -> None:
     connection.mail()
 
     assert server.used() == 1
-    assert server.witness.open == 1
+    assert server.events.open == 1
 
 
 def test_unauthenticated_mail_after_a_reservation_gives_it_back() -> None:

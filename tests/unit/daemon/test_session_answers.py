@@ -43,7 +43,7 @@ def test_refused_recipient_is_held_to_the_end() -> None:
     assert connection.rcpt(4) == [Milter.CONTINUE] * 4
     assert connection.session.eom() == Milter.TEMPFAIL
     assert server.used() == 0
-    assert server.witness.open == 0
+    assert server.events.open == 0
 
 
 @pytest.mark.parametrize("ending", ["abort", "close", "eom"])
@@ -183,7 +183,7 @@ def test_undecided_mail_that_ends_otherwise_is_not_booked(ending: str) -> None:
     getattr(connection.session, ending)()
 
     assert server.ledger.drain() == {}
-    assert server.witness.open == 0
+    assert server.events.open == 0
 
 
 def test_database_away_at_the_end() -> None:
@@ -220,7 +220,7 @@ def test_tempfail_on_failure() -> None:
 
     assert connection.mail() == Milter.TEMPFAIL
     assert connection.context.replies == [("451", "4.3.0", UNAVAILABLE_TEXT)]
-    assert server.witness.told == ["refused undecided"]
+    assert server.events.recorded == ["refused undecided"]
 
 
 def test_tempfail_at_the_end() -> None:
@@ -307,7 +307,9 @@ def test_a_fault_never_stops_mail(
     monkeypatch.setattr(type(server.ledger), broken, _break)
 
     assert callback(connection) == Milter.CONTINUE
-    assert [told for told in server.witness.told if isinstance(told, tuple)] == [("fault", where)]
+    assert [event for event in server.events.recorded if isinstance(event, tuple)] == [
+        ("fault", where)
+    ]
 
 
 def test_a_fault_at_rcpt_never_stops_mail(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,7 +320,7 @@ def test_a_fault_at_rcpt_never_stops_mail(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(type(connection.session), "_beyond", _break)
 
     assert connection.rcpt(2) == [Milter.CONTINUE] * 2
-    assert server.witness.told[-1] == ("fault", "envrcpt")
+    assert server.events.recorded[-1] == ("fault", "envrcpt")
 
 
 def test_a_fault_at_negotiation_never_stops_mail(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,7 +329,7 @@ def test_a_fault_at_negotiation_never_stops_mail(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(server.desk, "conduct", None)
 
     assert server.connect().options[1] == 0x1FFFFF
-    assert server.witness.told == [("fault", "negotiate")]
+    assert server.events.recorded == [("fault", "negotiate")]
 
 
 def test_callbacks_in_flight_are_known(monkeypatch: pytest.MonkeyPatch) -> None:

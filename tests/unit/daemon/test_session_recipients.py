@@ -45,7 +45,7 @@ def test_what_others_took_meanwhile_is_refused_at_the_end() -> None:
     assert [one.session.eom(), other.session.eom()] == [Milter.CONTINUE, Milter.TEMPFAIL]
     assert server.used(_PER_DAY) == 6
     assert server.used() == 1
-    assert server.witness.open == 0
+    assert server.events.open == 0
 
 
 def test_abort_after_a_refused_end_changes_nothing() -> None:
@@ -132,7 +132,7 @@ def test_observe_lets_recipients_through_and_notes_once() -> None:
 
     assert server.connect().send(5) == Milter.CONTINUE
     assert server.used(_PER_DAY) == 5
-    assert server.witness.told.count(_PER_MESSAGE) == 1
+    assert server.events.recorded.count(_PER_MESSAGE) == 1
 
 
 def test_rcpt_is_answered_while_recipients_are_limited() -> None:
@@ -180,7 +180,7 @@ def test_limit_set_while_a_connection_is_open(name: str, refused_with: str) -> N
     assert connection.last_text.startswith(refused_with)
     assert connection.send(3) == Milter.CONTINUE
     assert server.used() == 2
-    assert server.witness.open == 0
+    assert server.events.open == 0
 
 
 @pytest.mark.parametrize("data_callback", [True, False])
@@ -212,7 +212,7 @@ def test_observe_lets_an_unanswered_recipient_through() -> None:
     server.ledger.rows = [setting("*", _PER_MESSAGE, 1)]
 
     assert connection.send(3) == Milter.CONTINUE
-    assert server.witness.told[-1] == _PER_MESSAGE
+    assert server.events.recorded[-1] == _PER_MESSAGE
     assert server.used() == 1
 
 
@@ -226,4 +226,4 @@ def test_observe_lets_recipients_beyond_the_day_through() -> None:
 
     assert [one.session.eom(), other.session.eom()] == [Milter.CONTINUE] * 2
     assert server.used(_PER_DAY) == 4
-    assert server.witness.told[-1] == _PER_DAY
+    assert server.events.recorded[-1] == _PER_DAY

@@ -1,4 +1,4 @@
-"""What session and committer tell reaches the log, the metrics and the notices."""
+"""Events reach the log, the metrics and the notices."""
 
 import logging
 import socket
@@ -11,7 +11,7 @@ import requests
 
 from sendlimit.config import Config
 from sendlimit.counting.ledger import Ledger
-from sendlimit.daemon.telemetry import Telemetry
+from sendlimit.daemon.telemetry import EVENTS, Telemetry
 from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision, UsageChange
@@ -31,24 +31,30 @@ def receiver() -> Iterator[WebhookReceiver]:
         yield receiver
 
 
-def _witnesses(**tables: Any) -> Telemetry:  # noqa: ANN401 - TOML
+def _telemetry_of(**tables: Any) -> Telemetry:  # noqa: ANN401 - TOML
     return Telemetry(Config.model_validate(tables), Path("sendlimit.toml"))
 
 
 _EVENTS: dict[str, Callable[[Telemetry], None]] = {
-    "decided": lambda w: w.decided(ALICE, _PASSED_80, 0.1),
-    "undecided": lambda w: w.undecided(accepted=True, seconds=2),
-    "uncounted": lambda w: w.uncounted(exempt=False),
-    "refused": lambda w: w.refused(ALICE, _HIT),
-    "opened": lambda w: w.opened(),
-    "ended": lambda w: w.ended(),
-    "fault": lambda w: w.fault("eom"),
-    "store_down": lambda w: w.store_down(StoreUnavailable("gone")),
-    "store_back": lambda w: w.store_back(3),
-    "batch_done": lambda w: w.batch_done(7, 0.1),
-    "batch_retried": lambda w: w.batch_retried(StoreConflict("again")),
-    "journal_unreadable": lambda w: w.journal_unreadable(ValueError("bad")),
+    "decided": lambda t: t.decided(ALICE, _PASSED_80, 0.1),
+    "undecided": lambda t: t.undecided(accepted=True, seconds=2),
+    "uncounted": lambda t: t.uncounted(exempt=False),
+    "refused": lambda t: t.refused(ALICE, _HIT),
+    "opened": lambda t: t.opened(),
+    "ended": lambda t: t.ended(),
+    "fault": lambda t: t.fault("eom"),
+    "store_down": lambda t: t.store_down(StoreUnavailable("gone")),
+    "store_back": lambda t: t.store_back(3),
+    "batch_done": lambda t: t.batch_done(7, 0.1),
+    "batch_retried": lambda t: t.batch_retried(StoreConflict("again")),
+    "journal_unreadable": lambda t: t.journal_unreadable(ValueError("bad")),
+    "notice_done": lambda t: t.notice_done("mail", "sent"),
 }
+
+
+def test_no_event_is_forgotten() -> None:
+    """The table above has every event that there is."""
+    assert sorted(_EVENTS) == sorted(EVENTS)
 
 
 @pytest.mark.parametrize(
@@ -64,21 +70,22 @@ _EVENTS: dict[str, Callable[[Telemetry], None]] = {
         ("store_down", 'store_failures_total{reason="connection"} 1.0', ["store-down"]),
         ("batch_done", "batch_questions_count 1.0", []),
         ("batch_retried", 'store_retries_total{reason="conflict"} 1.0', []),
+        ("notice_done", 'notices_total{outcome="sent",route="mail"} 1.0', []),
     ],
 )  # fmt: skip
-def test_everybody_is_told(
+def test_event_reaches_metrics_and_notices(
     receiver: WebhookReceiver, event: str, series: str, notices: list[str]
 ) -> None:
-    """Each event changes its number and makes its notice."""
+    """Each event changes its metric and makes its notice."""
     port = free_port()
-    witnesses = _witnesses(
+    telemetry = _telemetry_of(
         metrics={"listen": f"127.0.0.1:{port}"}, notify={"webhook_url": receiver.url}
     )
-    witnesses.start(Ledger(CountingSettings(Rules(), UTC), 1))
-    _EVENTS[event](witnesses)
+    telemetry.start(Ledger(CountingSettings(Rules(), UTC), 1))
+    _EVENTS[event](telemetry)
     receiver.wait_for(len(notices))
     text = requests.get(f"http://127.0.0.1:{port}/", timeout=10).text
-    witnesses.stop()
+    telemetry.stop()
 
     assert f"sendlimit_{series}" in text
     assert receiver.events() == notices
@@ -86,35 +93,50 @@ def test_everybody_is_told(
 
 @pytest.mark.parametrize("event", _EVENTS)
 def test_nothing_configured(event: str) -> None:
-    """Without [metrics] and [notify] every event is taken all the same."""
-    witnesses = _witnesses()
-    witnesses.start(Ledger(CountingSettings(Rules(), UTC), 1))
-    _EVENTS[event](witnesses)
-    witnesses.reload(Config())
-    witnesses.stop()
+    """Without [metrics] and [notify] every event is harmless."""
+    telemetry = _telemetry_of()
+    telemetry.start(Ledger(CountingSettings(Rules(), UTC), 1))
+    _EVENTS[event](telemetry)
+    telemetry.reload(Config())
+    telemetry.stop()
 
 
 def test_store_back(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
-    """Outage and return are logged and told."""
+    """An outage and its end are logged, and make a notice each."""
     caplog.set_level(logging.INFO, logger="sendlimit")
-    witnesses = _witnesses(notify={"webhook_url": receiver.url})
-    witnesses.store_down(StoreUnavailable("gone"))
-    witnesses.undecided(accepted=True, seconds=2)
-    witnesses.store_back(3)
+    telemetry = _telemetry_of(notify={"webhook_url": receiver.url})
+    telemetry.store_down(StoreUnavailable("gone"))
+    telemetry.undecided(accepted=True, seconds=2)
+    telemetry.store_back(3)
     receiver.wait_for(2)
-    witnesses.stop()
+    telemetry.stop()
 
     assert caplog.messages == ["store-down error=gone", "store-back bookings=3"]
     assert receiver.events() == ["store-down", "store-back"]
 
 
+def test_reload(receiver: WebhookReceiver) -> None:
+    """A reload switches the notices on, and off again."""
+    telemetry = _telemetry_of()
+    telemetry.store_down(StoreUnavailable("first"))
+    notify = Config.model_validate({"notify": {"webhook_url": receiver.url}})
+    telemetry.reload(notify)
+    telemetry.store_down(StoreUnavailable("second"))
+    receiver.wait_for(1)
+    telemetry.reload(Config())
+    telemetry.store_back(0)
+    telemetry.stop()
+
+    assert [post.document["error"] for post in receiver.posts] == ["second"]
+
+
 def test_notices_are_counted(receiver: WebhookReceiver) -> None:
-    """The numbers have what became of notices, by route, zero from the start."""
+    """The metrics show what became of notices, by route, from zero on."""
     port = free_port()
-    witnesses = _witnesses(
+    telemetry = _telemetry_of(
         metrics={"listen": f"127.0.0.1:{port}"}, notify={"webhook_url": receiver.url}
     )
-    witnesses.start(Ledger(CountingSettings(Rules(), UTC), 1))
+    telemetry.start(Ledger(CountingSettings(Rules(), UTC), 1))
     receiver.statuses = [404]
 
     def shown(value: int) -> bool:
@@ -123,19 +145,19 @@ def test_notices_are_counted(receiver: WebhookReceiver) -> None:
         return f"{series} {value}.0" in text
 
     assert shown(0)
-    witnesses.refused(ALICE, _HIT)
+    telemetry.refused(ALICE, _HIT)
     wait_for(lambda: shown(1), 20, "one notice failed")
-    witnesses.stop()
+    telemetry.stop()
 
 
-def test_taken_address(caplog: pytest.LogCaptureFixture) -> None:
-    """When metrics.listen is taken, a line says so and the daemon goes on without numbers."""
+def test_address_in_use(caplog: pytest.LogCaptureFixture) -> None:
+    """When metrics.listen is in use, a line says so and the daemon goes on without metrics."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        witnesses = _witnesses(metrics={"listen": listen})
-        witnesses.start(Ledger(CountingSettings(Rules(), UTC), 1))
-    witnesses.opened()
-    witnesses.stop()
+        telemetry = _telemetry_of(metrics={"listen": listen})
+        telemetry.start(Ledger(CountingSettings(Rules(), UTC), 1))
+    telemetry.opened()
+    telemetry.stop()
 
     assert caplog.messages == [
         f'metrics-unavailable address={listen} error="Address already in use"'

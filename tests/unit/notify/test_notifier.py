@@ -14,9 +14,9 @@ from sendlimit.config.reading import load
 from sendlimit.errors import ConfigError, StoreUnavailable
 from sendlimit.notify.notices import OUTAGES_APART_S, Event, Notice
 from sendlimit.notify.notifier import Notifier, routes_of
-from sendlimit.notify.outbox import Outcome
-from sendlimit.rules.decision import UsageChange
+from sendlimit.rules.decision import Decision, UsageChange
 from support.counting_samples import ALICE, NOON, hit_of
+from support.doubles.events import RecordingEvents
 from support.rig.process import wait_for
 
 _DAY = "mailbox.messages_per_day"
@@ -54,32 +54,31 @@ class Stage:
     """A notifier with a clock."""
 
     notifier: Notifier
-    outcomes: Counter[tuple[str, Outcome]]
+    events: RecordingEvents
     now: list[float]
 
     def pass_warning(self) -> None:
         """Let Alice's 80th mail pass."""
-        self.notifier.decided(ALICE, [_mark(79, 80)])
+        self.notifier.decided(ALICE, _decision(79, 80), 0.1)
 
     def refuse(self) -> None:
         """Refuse Alice's 101st mail."""
         self.notifier.refused(ALICE, hit_of(_DAY, 100, 100))
 
 
-def _mark(before: int, after: int) -> UsageChange:
-    hit = hit_of(_DAY, 100, after)
-    return UsageChange(hit.limit, hit.key, before, after, hit.period)
+def _decision(before: int, after: int) -> Decision:
+    exceeded = hit_of(_DAY, 100, after)
+    change = UsageChange(exceeded.limit, exceeded.key, before, after, exceeded.period)
+    return Decision(usage_changes=(change,))
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     """A notifier without routes, at noon."""
-    outcomes: Counter[tuple[str, Outcome]] = Counter()
+    events = RecordingEvents()
     now = [float(NOON)]
-    notifier = Notifier(
-        lambda route, outcome: outcomes.update([(route, outcome)]), clock=lambda: now[0]
-    )
-    yield Stage(notifier, outcomes, now)
+    notifier = Notifier(events, clock=lambda: now[0])
+    yield Stage(notifier, events, now)
     notifier.stop(20)
 
 
@@ -97,7 +96,7 @@ def test_each_once_on_every_route(stage: Stage) -> None:
         route.wait_for(Event.WARNING, Event.LIMIT_REACHED)
     assert len({notice.id for notice in routes[0].notices}) == 2
     assert routes[0].notices == routes[1].notices
-    assert stage.outcomes == {("mail", Outcome.SENT): 2, ("webhook", Outcome.SENT): 2}
+    assert Counter(stage.events.recorded) == {("mail", "sent"): 2, ("webhook", "sent"): 2}
 
 
 def test_reload_keeps_the_memory(stage: Stage) -> None:
@@ -108,7 +107,7 @@ def test_reload_keeps_the_memory(stage: Stage) -> None:
     old.wait_for(Event.WARNING)
     stage.notifier.use([new], 90, observe=True)
     stage.pass_warning()
-    stage.notifier.decided(ALICE, [_mark(89, 90)])
+    stage.notifier.decided(ALICE, _decision(89, 90), 0.1)
     stage.refuse()
 
     new.wait_for(Event.LIMIT_REACHED)
@@ -124,7 +123,7 @@ def test_no_route(stage: Stage) -> None:
     stage.notifier.store_down(StoreUnavailable("gone"))
 
     assert not deaf.notices
-    assert not stage.outcomes
+    assert not stage.events.recorded
 
 
 def test_dropped_is_told_later(stage: Stage) -> None:
@@ -132,7 +131,7 @@ def test_dropped_is_told_later(stage: Stage) -> None:
     stage.notifier.use([RecordingRoute()], 80, observe=False)
     stage.notifier._outboxes[0].close()
     stage.refuse()
-    assert stage.outcomes[("mail", Outcome.DROPPED)] == 1
+    assert stage.events.recorded == [("mail", "dropped")]
 
     route = RecordingRoute()
     stage.notifier.use([route], 80, observe=False)
@@ -147,10 +146,10 @@ def test_outage(stage: Stage) -> None:
     stage.notifier.store_down(StoreUnavailable("gone"))
     stage.notifier.store_back(5)
     stage.notifier.store_down(StoreUnavailable("again"))
-    stage.notifier.undecided()
+    stage.notifier.undecided(accepted=True, seconds=2)
     route.wait_for(Event.STORE_DOWN, Event.STORE_BACK)
     stage.now[0] += OUTAGES_APART_S
-    stage.notifier.undecided()
+    stage.notifier.undecided(accepted=True, seconds=2)
 
     route.wait_for(Event.STORE_DOWN, Event.STORE_BACK, Event.STORE_DOWN)
     assert [notice.error for notice in route.notices] == ["gone", "", "again"]

@@ -1,0 +1,73 @@
+"""A receiver of events that records them."""
+
+from sendlimit.counting.events import Events
+from sendlimit.errors import StoreError
+from sendlimit.rules.decision import Decision, LimitUsage
+from sendlimit.rules.mailbox import Sender
+
+
+class RecordingEvents(Events):
+    """Stands in for log, metrics and notices.
+
+    Attributes:
+        recorded: one word or tuple for each event, in order.
+        open: reservations that were made and have not ended.
+    """
+
+    def __init__(self) -> None:
+        self.recorded: list[object] = []
+        self.open = 0
+
+    def decided(self, _sender: Sender, decision: Decision, _seconds: float, /) -> None:
+        """Record whether the mail passed."""
+        self.recorded.append("refused" if decision.refused else "passed")
+
+    def undecided(self, *, accepted: bool, seconds: float) -> None:
+        """Record what was answered."""
+        assert seconds >= 0
+        self.recorded.append("accepted undecided" if accepted else "refused undecided")
+
+    def uncounted(self, *, exempt: bool) -> None:
+        """Record why."""
+        self.recorded.append("exempt" if exempt else "not authenticated")
+
+    def refused(self, _sender: Sender, exceeded: LimitUsage, /) -> None:
+        """Record the name of the limit."""
+        self.recorded.append(str(exceeded.limit.name))
+
+    def opened(self) -> None:
+        """Count the reservation."""
+        self.open += 1
+
+    def ended(self) -> None:
+        """Count one less."""
+        self.open -= 1
+
+    def fault(self, where: str, /) -> None:
+        """Record where."""
+        self.recorded.append(("fault", where))
+
+    def store_down(self, error: StoreError, /) -> None:
+        """Record the kind of the error."""
+        self.recorded.append(("down", type(error).__name__))
+
+    def store_back(self, bookings: int, /) -> None:
+        """Record the number of bookings."""
+        self.recorded.append(("back", bookings))
+
+    def batch_done(self, decisions: int, seconds: float, /) -> None:
+        """Record nothing: tests would depend on how work falls into batches."""
+        assert decisions >= 0
+        assert seconds >= 0
+
+    def batch_retried(self, error: StoreError, /) -> None:
+        """Record the kind of the error."""
+        self.recorded.append(("retried", type(error).__name__))
+
+    def journal_unreadable(self, error: ValueError, /) -> None:
+        """Record what is damaged."""
+        self.recorded.append(("journal", str(error)))
+
+    def notice_done(self, route: str, outcome: str, /) -> None:
+        """Record route and outcome."""
+        self.recorded.append((route, outcome))
