@@ -1,26 +1,13 @@
-"""Measure everything in one run: `script/bench [--quick]`; or try to break it: --fuzz, --soak."""
+"""Measure everything in one run: `script/bench [--quick]`."""
 
 import argparse
 import contextlib
-import secrets
 import signal
 import sys
 import time
 from pathlib import Path
 
-from bench import (
-    bare,
-    comparison,
-    endtoend,
-    fuzz,
-    growth,
-    honest,
-    machine,
-    own,
-    peers,
-    sessions,
-    soak,
-)
+from bench import bare, comparison, endtoend, growth, machine, own, peers, sessions
 from bench.plan import QUICK, WHOLE, Plan
 from bench.report import render
 from bench.results import Results
@@ -90,26 +77,11 @@ def _words() -> argparse.Namespace:
         prog="script/bench",
         description="Measure sendlimit next to an empty milter and to what people use today.",
     )
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
+    parser.add_argument(
         "--quick",
         action="store_true",
         help="one short round in under 3 minutes; docs/benchmarks.md stays as it is",
     )
-    what.add_argument(
-        "--fuzz",
-        action="store_true",
-        help="play hostile conversations instead, beside well-formed ones",
-    )
-    what.add_argument(
-        "--soak",
-        action="store_true",
-        help="send steady mail instead and look for what is left over",
-    )
-    parser.add_argument(
-        "--seconds", type=float, help="how long (--fuzz: 60, --soak: 180)", metavar="N"
-    )
-    parser.add_argument("--seed", type=int, help="of --fuzz, to play a run again", metavar="N")
     return parser.parse_args()
 
 
@@ -118,16 +90,7 @@ def main() -> None:
     words = _words()
     # Turned into an exception, so that every server is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    try:
-        if words.fuzz:
-            seed = secrets.randbelow(10**9) if words.seed is None else words.seed
-            fuzz.fuzz(seconds=words.seconds or 60, seed=seed)
-        elif words.soak:
-            soak.on_mariadb(seconds=words.seconds or 180)
-        else:
-            _report(quick=words.quick)
-    except (honest.FuzzError, soak.SoakError) as error:
-        sys.exit(str(error))
+    _report(quick=words.quick)
 
 
 def _report(*, quick: bool) -> None:

@@ -1,11 +1,11 @@
-"""Hostile conversations with the real daemon: a short run of `script/bench --fuzz`."""
+"""Hostile conversations with the real daemon: a short run of `script/fuzz`."""
 
 from pathlib import Path
 
 import pytest
-from bench.fuzz import AT_ONCE, fuzzing
 
 from hostile.conversations import conversation
+from stress.fuzz import AT_ONCE, fuzzing
 
 ROUNDS = 14
 
@@ -18,7 +18,7 @@ def test_hostile_conversations(folder: Path, seed: int) -> None:
             fuzzer.round()
 
     assert fuzzer.conversations == ROUNDS * AT_ONCE
-    assert fuzzer.honest.sent.total() > ROUNDS
+    assert fuzzer.well_formed.sent.total() > ROUNDS
 
 
 def test_same_seed() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from support.rig.milter_client import MilterClient
 
 MAILBOXES = ("clean0@honest.example", "clean1@honest.example", "clean2@honest.example")
-"""Theirs; without a limit."""
+"""What they log in as; without a limit."""
 
 
 class FuzzError(Exception):
@@ -15,7 +15,7 @@ class FuzzError(Exception):
 
 
 @dataclass
-class Honest:
+class WellFormedClients:
     """Clients that send well, and what they must be counted for.
 
     Attributes:

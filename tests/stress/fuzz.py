@@ -1,18 +1,21 @@
-"""Hostile conversations against a real daemon, beside well-formed ones: `script/bench --fuzz`.
+"""Hostile conversations against a real daemon, beside well-formed ones: `script/fuzz`.
 
 Each round plays some conversations of tests/hostile/conversations.py at once, in an order that
-comes from the seed, while honest clients send their mails in between. After each round the daemon
-must live, hold no descriptor, thread or reservation more, have written nothing but clean log
-lines, and its counters must be what was accepted.
+comes from the seed, while well-formed clients send their mails in between. After each round the
+daemon must live, hold no descriptor, thread or reservation more, have written nothing but clean
+log lines, and its counters must be what was accepted.
 """
 
+import argparse
 import contextlib
 import functools
 import itertools
 import random
-import re
+import secrets
 import select
+import signal
 import socket
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,9 +23,11 @@ from concurrent import futures
 from pathlib import Path
 
 from bench.footprint import Footprint, footprint
-from bench.honest import MAILBOXES, FuzzError, Honest, demand
 from bench.sampling import progress
+
 from hostile.conversations import Conversation, conversation
+from stress.daemon_log import DaemonLog
+from stress.well_formed import MAILBOXES, FuzzError, WellFormedClients, demand
 from support.rig.configuration import configuration
 from support.rig.counters import in_sqlite
 from support.rig.daemon import Sendlimit
@@ -35,7 +40,7 @@ RECIPIENTS_MAX = 5
 """Recipients of one mail."""
 
 _ENDINGS = ("end", "abort", "close")
-_HONEST_MAILS = 3
+_MAILS_A_ROUND = 3
 _WRITE_S = 0.3  # a deaf client's write waits for answers that it never reads
 _READ_S = 0.02
 _SETTLES_S = 30
@@ -44,119 +49,112 @@ _TELL_S = 10
 _WORKERS_SPARE = 12  # libmilter keeps up to 10 idle workers; they end when they are more
 # glibc fills memory with rubbish, so that reading too far shows; Python says where it crashed.
 _ENVIRONMENT = {"MALLOC_PERTURB_": "165", "PYTHONFAULTHANDLER": "1"}
-_LINE = re.compile(r"(?:DEBUG|INFO|WARNING) [a-z-]+ [a-z_]+=")
-_BAD = re.compile(r"^ERROR|fault|lines-dropped|accepted-on-failure .*reason=store")
 _ROWS = "SELECT scope, subject, unit, `window`, used FROM er_counter WHERE used <> 0"
 
 
 class Fuzzer:
-    """One daemon on SQLite, its honest clients and its enemies.
+    """One daemon on SQLite, its well-formed clients and its hostile ones.
 
     Attributes:
+        seed: of the whole run.
         daemon: is started by the caller.
-        asking: the honest clients' thread, ended by the caller.
-        honest: what the honest clients have sent.
-        rounds: that were played.
-        held_up: honest mails that had to wait until the hostile clients hung up.
-        conversations: hostile ones that were played.
+        asking: the well-formed clients' thread, ended by the caller.
+        well_formed: what the well-formed clients have sent.
+        rounds: how many were played.
+        held_up: well-formed mails that waited until the hostile clients hung up.
+        conversations: how many hostile ones were played.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
-        """Describe the daemon; nothing is started.
-
-        Args:
-            folder: for its files; need not exist.
-            seed: of the whole run.
-        """
         self.seed = seed
         self._store = in_sqlite(folder / "sendlimit.db")
         self._socket = folder / "milter.sock"
-        self.honest = Honest(self._socket)
+        self.well_formed = WellFormedClients(self._socket)
         self.asking = futures.ThreadPoolExecutor(1)
         self.rounds = 0
         self.held_up = 0
         self.conversations = 0
-        honest = {login: {"mailbox": {"messages_per_day": "unlimited"}} for login in MAILBOXES}
+        unlimited = {login: {"mailbox": {"messages_per_day": "unlimited"}} for login in MAILBOXES}
         settings = configuration(
             folder,
             self._socket,
             self._store.settings,
             limits={
                 "mailbox": {"messages_per_day": LIMIT, "recipients_per_message": RECIPIENTS_MAX},
-                "for": honest,
+                "for": unlimited,
             },
         )
         self.daemon = Sendlimit(folder, settings, _ENVIRONMENT)
-        self._log = _Log(self.daemon.process.log)
+        self._log = DaemonLog(self.daemon.process.log)
         self._before = Footprint(0, 0, 0)
 
     def warm_up(self) -> None:
         """Let the daemon get what it keeps for good, then remember its size."""
-        clients = [self.honest.begun(MAILBOXES[0]) for _ in range(AT_ONCE)]
+        clients = [self.well_formed.begun(MAILBOXES[0]) for _ in range(AT_ONCE)]
         for client in clients:
             client.close()
-        self.honest.mail(MAILBOXES[0], "end")
+        self.well_formed.mail(MAILBOXES[0], "end")
         self._store.wait_until_used(MAILBOXES[0], 1)
         self._before = footprint(self.daemon.process.pid)
 
     def round(self) -> None:
-        """Play one round and look at the daemon.
+        """Play one round and check the daemon.
 
         Raises:
             FuzzError: it broke a promise; the message has the conversations.
         """
-        enemies = self.enemies()
+        conversations = self.hostile()
         try:
-            self._play(enemies)
-            self._look()
+            self._play(conversations)
+            self._check()
         except (FuzzError, OSError) as error:
-            shown = "\n".join(map(str, enemies))
+            shown = "\n".join(map(str, conversations))
             if not self.daemon.process.is_running:
                 shown += f"\nthe daemon has ended:\n{self.daemon.process.log_tail()}"
             raise FuzzError(f"{shown}\nseed {self.seed}, round {self.rounds}: {error}") from error
         self.rounds += 1
-        self.conversations += len(enemies)
+        self.conversations += len(conversations)
 
-    def enemies(self) -> list[Conversation]:
+    def hostile(self) -> list[Conversation]:
         """Return the hostile conversations of the next round."""
         return [conversation(f"{self.seed}/{self.rounds}/{number}") for number in range(AT_ONCE)]
 
-    def only(self, enemy: Conversation) -> None:
-        """Play one conversation alone and look at the daemon.
+    def only(self, hostile: Conversation) -> None:
+        """Play one conversation alone and check the daemon.
 
         Raises:
             FuzzError: it broke a promise.
         """
-        self._play([enemy])
-        self._look()
+        self._play([hostile])
+        self._check()
 
-    def _play(self, enemies: Sequence[Conversation]) -> None:
-        """Write the conversations, interleaved, with honest mails in between and one around it all."""
-        order = random.Random(enemies[0].seed)  # noqa: S311 - the same order from the same seed
-        turns = [number for number, enemy in enumerate(enemies) for _ in enemy.writes]
+    def _play(self, conversations: Sequence[Conversation]) -> None:
+        """Write the conversations, interleaved, with well-formed mails in between and one around it all."""
+        order = random.Random(conversations[0].seed)  # noqa: S311 - the same order from the same seed
+        turns = [number for number, hostile in enumerate(conversations) for _ in hostile.writes]
         order.shuffle(turns)
-        honest_before = {order.randrange(len(turns) or 1) for _ in range(_HONEST_MAILS)}
-        writes = [iter(enemy.writes) for enemy in enemies]
-        with self.honest.begun(MAILBOXES[1]) as around, contextlib.ExitStack() as stack:
-            clients = [stack.enter_context(_connected(self._socket)) for _ in enemies]
+        mail_before = {order.randrange(len(turns) or 1) for _ in range(_MAILS_A_ROUND)}
+        writes = [iter(hostile.writes) for hostile in conversations]
+        with self.well_formed.begun(MAILBOXES[1]) as around, contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(_connected(self._socket)) for _ in conversations]
             for turn, number in enumerate(turns):
-                if turn in honest_before:
+                if turn in mail_before:
                     mail = (order.choice(MAILBOXES), order.choice(_ENDINGS))
-                    self._answered(functools.partial(self.honest.mail, *mail), clients)
+                    self._answered(functools.partial(self.well_formed.mail, *mail), clients)
                 if not _wrote(clients[number], next(writes[number])):
                     writes[number] = itertools.repeat(b"")
-                if not enemies[number].deaf:
+                if not conversations[number].deaf:
                     _drain(clients[number], 0)
-            for client, enemy in zip(clients, enemies, strict=True):
-                if not enemy.deaf and order.randrange(2):
+            for client, hostile in zip(clients, conversations, strict=True):
+                if not hostile.deaf and order.randrange(2):
                     _drain(client, _READ_S)
-            self._answered(lambda: self.honest.end(around, MAILBOXES[1]), clients)
+            self._answered(lambda: self.well_formed.end(around, MAILBOXES[1]), clients)
 
     def _answered(self, ask: Callable[[], None], clients: Iterable[socket.socket]) -> None:
-        """Do something honest; if it has to wait too long, let the hostile clients hang up.
+        """Send something well-formed; if it waits too long, let the hostile clients hang up.
 
-        libmilter lends a client that stops in the middle of a packet one of its few workers, and
-        may then not start another for those who wait (docs/known-issues.md).
+        libmilter gives a client that stops in the middle of a packet one of its few workers, and
+        may then not start another for those that wait (docs/known-issues.md).
         """
         asking = self.asking.submit(ask)
         if not futures.wait([asking], _PATIENCE_S).done:
@@ -166,7 +164,7 @@ class Fuzzer:
                     client.shutdown(socket.SHUT_RDWR)
         asking.result()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """Prove the promises.
 
         Raises:
@@ -175,7 +173,7 @@ class Fuzzer:
         """
         process = self.daemon.process
         demand(process.is_running, f"the daemon died\n{process.log_tail()}")
-        self.honest.mail(MAILBOXES[0], "end")
+        self.well_formed.mail(MAILBOXES[0], "end")
         wait_for(lambda: not self._excess(), _SETTLES_S, "the daemon's old size", self._excess)
         wait_for(lambda: not self._miscounted(), _SETTLES_S, "right counters", self._miscounted)
         self._log.restart()
@@ -197,10 +195,10 @@ class Fuzzer:
             if window == "day":
                 used[scope, unit][subject] += number
         mailboxes = used["mailbox", "messages"]
-        honest = Counter({login: mailboxes[login] for login in MAILBOXES})
+        well_formed = Counter({login: mailboxes[login] for login in MAILBOXES})
         in_domains = sum(used for name, used in mailboxes.items() if "@" in name and name != "@")
         equal = {
-            "honest mailboxes, sent": (honest, self.honest.sent),
+            "well-formed mailboxes, sent": (well_formed, self.well_formed.sent),
             "mailboxes, server": (mailboxes.total(), used["global", "messages"].total()),
             "mailboxes in domains, domains": (in_domains, used["domain", "messages"].total()),
             "mailboxes, accepted in the log": (mailboxes.total(), self._log.accepted),
@@ -208,44 +206,8 @@ class Fuzzer:
         for what, (one, other) in equal.items():
             if one != other:
                 return f"{what}: {one}, {other}"
-        over = {name: used for name, used in (mailboxes - honest).items() if used > LIMIT}
+        over = {name: used for name, used in (mailboxes - well_formed).items() if used > LIMIT}
         return f"over the limit: {over}" if over else ""
-
-
-class _Log:
-    """Reads the daemon's log as it grows.
-
-    Attributes:
-        accepted: mails that were accepted according to it.
-    """
-
-    def __init__(self, file: Path) -> None:
-        """Begin at its beginning."""
-        self._file = file
-        self._at = 0
-        self.accepted = 0
-
-    def read(self) -> None:
-        """Look at what is new.
-
-        Raises:
-            FuzzError: a line is not one of the daemon's, or one that must not be.
-        """
-        with self._file.open("rb") as file:
-            file.seek(self._at)
-            octets = file.read()
-        whole = octets.rpartition(b"\n")[0]
-        self._at += len(whole) + 1 if whole else 0
-        for line in whole.decode("utf-8", "backslashreplace").split("\n") if whole else []:
-            demand(_LINE.match(line) and line.isprintable(), f"not a log line: {line[:500]!r}")
-            demand(not _BAD.search(line), f"in the log: {line[:500]}")
-            self.accepted += line.startswith("DEBUG accepted ")
-
-    def restart(self) -> None:
-        """Empty the file; called while the daemon has nothing to say."""
-        self.read()
-        self._file.write_bytes(b"")
-        self._at = 0
 
 
 @contextlib.contextmanager
@@ -276,19 +238,19 @@ def fuzz(*, seconds: float, seed: int) -> None:
                 progress(f"{fuzzer.conversations} conversations in {fuzzer.rounds} rounds")
     print(
         f"seed {seed}: {fuzzer.conversations} hostile conversations in {fuzzer.rounds} rounds, "
-        f"{fuzzer.honest.sent.total()} honest mails beside them "
+        f"{fuzzer.well_formed.sent.total()} well-formed mails beside them "
         f"({fuzzer.held_up} held up): all counters right"
     )
 
 
 def _narrowed(folder: Path, error: FuzzError, failed: Fuzzer) -> FuzzError:
     """Look for one conversation that breaks a daemon of its own."""
-    for enemy in failed.enemies():
+    for hostile in failed.hostile():
         try:
-            with fuzzing(folder / enemy.seed.replace("/", "-"), failed.seed) as fuzzer:
-                fuzzer.only(enemy)
+            with fuzzing(folder / hostile.seed.replace("/", "-"), failed.seed) as fuzzer:
+                fuzzer.only(hostile)
         except (FuzzError, OSError) as alone:
-            return FuzzError(f"{error}\n\nalone it is enough:\n{enemy}\n{alone}")
+            return FuzzError(f"{error}\n\nalone it is enough:\n{hostile}\n{alone}")
     return FuzzError(f"{error}\n\nnone of them is enough alone")
 
 
@@ -313,3 +275,25 @@ def _drain(client: socket.socket, wait_s: float) -> None:
     with contextlib.suppress(OSError):
         while select.select([client], [], [], wait_s)[0] and client.recv(65_536):
             pass
+
+
+def main() -> None:
+    """Do what the command line says."""
+    parser = argparse.ArgumentParser(
+        prog="script/fuzz",
+        description="Play hostile conversations with a private daemon, beside well-formed mails.",
+    )
+    parser.add_argument("--seconds", type=float, default=60, metavar="N", help="how long (60)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of an earlier run, to repeat it")
+    words = parser.parse_args()
+    seed = secrets.randbelow(10**9) if words.seed is None else words.seed
+    # Turned into an exception, so that the daemon is ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        fuzz(seconds=words.seconds, seed=seed)
+    except FuzzError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
