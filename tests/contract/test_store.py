@@ -129,7 +129,7 @@ def test_closed_store_says_so(store: Store) -> None:
         lambda: store.begin({LATCH: 0}, ()),
         lambda: store.write(Writing("one", 1)),
         lambda: store.fence("one"),
-        lambda: store.booked_journals(["x"]),
+        lambda: store.booked_entries(["x"]),
         lambda: store.names_in_force(NOON),
         lambda: store.publish(Publication((), ())),
     ):
@@ -241,7 +241,7 @@ def test_similar_subjects_are_different(store: Store, one: str, other: str) -> N
     }
 
 
-# episodes, batches, journals
+# episodes, batches, entries of an unbooked file
 
 
 def test_episodes_merge(store: Store, tables: Connection) -> None:
@@ -293,14 +293,14 @@ def test_fence_after_a_lost_connection(store: Store) -> None:
     assert used(store, [_KEY]) == {_KEY: 1}
 
 
-def test_journals_are_booked_with_their_batch(store: Store) -> None:
+def test_entries_are_booked_with_their_batch(store: Store) -> None:
     """R11: the ids of a journal's entries are in er_committer once their counts are."""
-    assert store.booked_journals(["a", "b"]) == set()
-    add(store, {_KEY: 1}, journals=["a", "b"])
+    assert store.booked_entries(["a", "b"]) == set()
+    add(store, {_KEY: 1}, unbooked=["a", "b"])
 
-    assert store.booked_journals(["a", "b", "c"]) == {"a", "b"}
-    add(store, {_KEY: 1}, batch=2, journals=["a"])
-    assert store.booked_journals(["a"]) == {"a"}
+    assert store.booked_entries(["a", "b", "c"]) == {"a", "b"}
+    add(store, {_KEY: 1}, batch=2, unbooked=["a"])
+    assert store.booked_entries(["a"]) == {"a"}
 
 
 def test_publish_replaces(store: Store, tables: Connection) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting.committer import Committer
+from sendlimit.counting.committer import Committer, CommitterThread
 from sendlimit.counting.ledger import Ledger
-from sendlimit.counting.unbooked_file import Journal
+from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import LATCH
@@ -259,13 +259,14 @@ def test_lock_held_by_another(database: Database, monkeypatch: pytest.MonkeyPatc
 # several at once
 
 
-def _daemon(url: str, state_dir: Path, limit: int = 100) -> tuple[Ledger, Committer]:
+def _daemon(url: str, state_dir: Path, limit: int = 100) -> tuple[Ledger, CommitterThread]:
     ledger = Ledger(CountingSettings(file_rules(setting("*", _DAY, limit)), UTC), _DEADLINE_S)
     committer = Committer(
-        ledger, new_store(url), Journal(state_dir), RecordingEvents(), clock=lambda: NOON
+        ledger, new_store(url), UnbookedFile(state_dir), RecordingEvents(), clock=lambda: NOON
     )
-    committer.start(_DEADLINE_S)
-    return ledger, committer
+    thread = CommitterThread(committer, ledger)
+    thread.start(_DEADLINE_S)
+    return ledger, thread
 
 
 @pytest.mark.parametrize("daemons", [1, 3])

@@ -25,7 +25,7 @@ from support.doubles.server import Connection
 from support.doubles.store import Tables
 
 _FILE = [setting("*", name, limit) for name, limit in LIMITS.items()]
-_VERBS = ("connect", "begin", "write", "fence", "names_in_force", "publish", "booked_journals")
+_VERBS = ("connect", "begin", "write", "fence", "names_in_force", "publish", "booked_entries")
 _CONFLICTS = ("begin", "write", "publish", "names_in_force")
 _SENDERS = st.sampled_from([ALICE, BOB, CAROL, Sender("root", None)])
 
@@ -53,14 +53,14 @@ class Counting(RuleBasedStateMachine):
         self.model = Model()
         self.mails: list[Mail] = []
         self.may_raise = False
-        self.promises = False
+        self.sends_first = False
         self.now = 1_795_305_600
         self._start()
 
     def _start(self) -> None:
         self.daemon = SteppedDaemon(Path(self.state_dir.name), *_FILE, tables=self.tables)
         self.daemon.now = self.now
-        self.daemon.store.promises = self.promises
+        self.daemon.store.sends_first = self.sends_first
         self.desk = ServerState(
             self.daemon.ledger,
             SessionSettings(UTC, Wording()),
@@ -72,10 +72,10 @@ class Counting(RuleBasedStateMachine):
     def _any(self, number: int) -> Mail:
         return self.mails[number % len(self.mails)]
 
-    @rule(promises=st.booleans())
-    def server(self, *, promises: bool) -> None:
-        """The database is a single server, which promises its commits, or a Galera node."""
-        self.promises = self.daemon.store.promises = promises
+    @rule(sends_first=st.booleans())
+    def server(self, *, sends_first: bool) -> None:
+        """The database is a single server, which commits what it has been sent, or a Galera node."""
+        self.sends_first = self.daemon.store.sends_first = sends_first
 
     @rule(sender=_SENDERS)
     def mail(self, sender: Sender) -> None:
@@ -222,7 +222,7 @@ class Counting(RuleBasedStateMachine):
         assert self.daemon.ledger.up
         assert self.model.used() == {tuple(key): used for key, used in self.tables.used().items()}
         assert self.daemon.ledger.unbooked == 0
-        assert not self.daemon.journal.path.exists()
+        assert not self.daemon.file.path.exists()
 
     @invariant()
     def no_faults_of_our_own(self) -> None:

@@ -57,13 +57,13 @@ def add(  # noqa: PLR0913 - what a batch consists of
     *,
     corrections: Mapping[CounterKey, int] | None = None,
     episodes: Sequence[Episode] = (),
-    journals: Sequence[str] = (),
+    unbooked: Sequence[str] = (),
     batch: int = 1,
     committer: str = "one",
 ) -> Loaded:
     """Do one batch; return what it loaded."""
     loaded = store.begin({LATCH: 0} | dict(amounts), ())
-    store.write(Writing(committer, batch, corrections or {}, episodes, journals))
+    store.write(Writing(committer, batch, corrections or {}, episodes, unbooked))
     return loaded
 
 

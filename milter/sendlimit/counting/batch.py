@@ -25,13 +25,6 @@ if TYPE_CHECKING:
 _LATCHED = Charge(LATCH, 1)
 
 
-class Asked(NamedTuple):
-    """A request, and what its mail has reserved: given back when the answer is no (R9)."""
-
-    request: Request
-    reserved: tuple[Charge, ...] = ()
-
-
 class Answer(NamedTuple):
     """A decision, and all that it does to the counters."""
 
@@ -58,7 +51,7 @@ def reverse(charges: Iterable[Charge]) -> tuple[Charge, ...]:
     return tuple(Charge(key, -amount) for key, amount in charges)
 
 
-def counted(request: Request, names: Sequence[LimitName], calendar: Calendar) -> list[Charge]:
+def charges_of(request: Request, names: Sequence[LimitName], calendar: Calendar) -> list[Charge]:
     """Return the charges of a mail that was accepted without a decision (R11).
 
     Args:
@@ -78,41 +71,41 @@ def counted(request: Request, names: Sequence[LimitName], calendar: Calendar) ->
 
 
 def optimistic_additions(
-    asked: Iterable[Asked], facts: Facts, owed: Mapping[CounterKey, int]
+    requests: Iterable[Request], facts: Facts, pending: Mapping[CounterKey, int]
 ) -> dict[CounterKey, int]:
-    """Return what is added if every request is granted, and what is owed; never negative.
+    """Return what is added if every request is granted, and what is pending; never negative.
 
-    The latch comes first. Counters that are only looked at are in it with 0. What is owed
+    The latch comes first. Counters that are only looked at are in it with 0. What is pending
     below 0 is given back with the corrections.
     """
-    hoped: dict[CounterKey, int] = {LATCH: 0}
-    for request, _ in asked:
+    additions: dict[CounterKey, int] = {LATCH: 0}
+    for request in requests:
         plan = facts.plans.plan(request.sender, request.at)
         unit, amount = request.unit, request.recipients or 1
         if unit is Unit.MESSAGES:
-            hoped[LATCH] += 1
+            additions[LATCH] += 1
         for key in plan.keys if unit is Unit.MESSAGES else plan.counted(unit):
-            hoped[key] = hoped.get(key, 0) + (amount if key.unit is unit else 0)
-    for key, amount in owed.items():
-        hoped[key] = max(0, hoped.get(key, 0) + amount)
-    return hoped
+            additions[key] = additions.get(key, 0) + (amount if key.unit is unit else 0)
+    for key, amount in pending.items():
+        additions[key] = max(0, additions.get(key, 0) + amount)
+    return additions
 
 
 def corrections(
-    added: Mapping[CounterKey, int], wanted: Mapping[CounterKey, int]
+    added: Mapping[CounterKey, int], due: Mapping[CounterKey, int]
 ) -> dict[CounterKey, int]:
     """Return what is still to be added to each counter, negative where too much was."""
     return {
         key: difference
-        for key in {**added, **wanted}
-        if (difference := wanted.get(key, 0) - added.get(key, 0))
+        for key in {**added, **due}
+        if (difference := due.get(key, 0) - added.get(key, 0))
     }
 
 
-def subjects_to_load(asked: Iterable[Asked]) -> dict[str, None]:
+def subjects_to_load(requests: Iterable[Request]) -> dict[str, None]:
     """Return the subjects whose overrides bear on the requests, each once."""
     subjects: dict[str, None] = {EVERYONE: None}
-    for request, _ in asked:
+    for request in requests:
         subjects[request.sender.mailbox] = None
         if request.sender.domain:
             subjects[request.sender.domain] = None
@@ -120,14 +113,14 @@ def subjects_to_load(asked: Iterable[Asked]) -> dict[str, None]:
 
 
 def answer_all(
-    asked: Sequence[Asked], facts: Facts, owed: Mapping[CounterKey, int]
+    requests: Sequence[Request], facts: Facts, pending: Mapping[CounterKey, int]
 ) -> tuple[list[Answer], dict[CounterKey, int]]:
     """Decide a batch.
 
     Args:
-        asked: in the order in which they came.
+        requests: in the order in which they came.
         facts: rules and usage as loaded.
-        owed: unconditional additions (releases, bookings) that ride along.
+        pending: additions without a question (releases, bookings).
 
     Returns:
         An answer per request, and everything to add to the counters.
@@ -135,14 +128,15 @@ def answer_all(
     tally = Tally(dict(facts.usage))
     # What was reset while mail was in flight has nothing left to give back.
     tally.add(
-        Charge(key, max(amount, -max(0, facts.usage.get(key, 0)))) for key, amount in owed.items()
+        Charge(key, max(amount, -max(0, facts.usage.get(key, 0))))
+        for key, amount in pending.items()
     )
     facts = replace(facts, usage=tally.usage)
     answers = []
-    for request, reserved in asked:
+    for request in requests:
         decision = decide(request, facts)
         if decision.refused:
-            effects = reverse(reserved)
+            effects = reverse(request.reserved)
         elif request.unit is Unit.MESSAGES:
             effects = (*decision.charges, _LATCHED)
         else:
@@ -152,10 +146,10 @@ def answer_all(
     return answers, tally.additions
 
 
-def names_of(
-    terms: CountingSettings, known: frozenset[LimitName], rows: Iterable[Setting] = ()
+def counted_now(
+    settings: CountingSettings, known: frozenset[LimitName], rows: Iterable[Setting] = ()
 ) -> tuple[LimitName, ...]:
     """Return what is counted now: by the file, by what the database was last seen to limit, by these rows."""
     return counted_names(
-        terms.file.names() | known | {row.name for row in rows if row.max is not None}
+        settings.file.names() | known | {row.name for row in rows if row.max is not None}
     )

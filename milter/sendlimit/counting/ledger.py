@@ -1,8 +1,8 @@
 """The ledger: what the milter's callbacks ask, answered by one thread in batches.
 
-A callback puts a question on the queue and waits for the answer, at most decision_timeout_s;
-it never talks to the database. While the database is known to be away or stuck, the callback
-is told so at once, and what was accepted meanwhile is booked when it is back (R11).
+A callback puts a request on the queue and waits for the answer, at most decision_timeout_s; it
+never talks to the database. While the database is known to be away or stuck, the callback is
+told so at once, and what was accepted meanwhile is booked when it is back (R11).
 
 FAILURE: every method returns; none raises for a fault of the database.
 """
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.counting.batch import Asked, counted, names_of, reverse
+from sendlimit.counting.batch import charges_of, counted_now, reverse
+from sendlimit.counting.waiter import Waiter
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import Unit
 
@@ -28,32 +29,14 @@ if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
 
 
-class Question:
-    """One request on its way through the ledger.
-
-    Lives from the callback's asking to its answer, or to the end of its batch when the
-    callback has left before. The ledger's mutex guards `answer` against `abandoned`.
-    """
-
-    __slots__ = ("abandoned", "answer", "asked", "wake")
-
-    def __init__(self, asked: Asked) -> None:
-        """Take what is asked; `wake` is held until there is an answer or none to come."""
-        self.asked = asked
-        self.answer: Answer | None = None
-        self.abandoned = False
-        self.wake = threading.Lock()
-        self.wake.acquire()
-
-
 class Addition(NamedTuple):
-    """Charges that nobody waits for: releases, and bookings of mail accepted in an outage."""
+    """Charges without a question: releases, and bookings of mail accepted in an outage."""
 
     charges: tuple[Charge, ...]
     bookings: int = 0
 
 
-Work = Question | Addition | None
+Work = Waiter | Addition | None
 """What is on the queue, besides episodes; None only wakes the committer."""
 
 
@@ -78,15 +61,20 @@ class Ledger:
     """The callbacks' side; threads may share it. The committer works off its queue.
 
     Attributes:
-        names: what is counted, as far as it is known between batches.
-        limits_recipients: whether a limit on recipients is known to be in force for anybody.
-        unbooked: mails accepted without the database and not yet in it; guarded by mutex.
+        settings: of the config file; written by the main thread at a reload.
+        known_names: what the database is known to limit anywhere; written by the committer.
+        names, plans: what is counted, and the plans for it; written with the two above.
+        limits_recipients: whether a limit on recipients is known to be in force anywhere.
+        queue: from the callbacks to the committer.
+        up: the database answers; written by the committer, read by callbacks, no lock.
+        stuck: a callback has waited in vain; set by callbacks, cleared by the committer, no lock.
+        working_since: start of the running batch, monotonic; written by the committer, no lock.
+        unbooked: mails accepted without the database and not yet in it; under mutex.
     """
 
-    def __init__(self, terms: CountingSettings, decision_timeout_s: float) -> None:
-        """Start with the terms of the config file, the database not yet seen."""
+    def __init__(self, settings: CountingSettings, decision_timeout_s: float) -> None:
         self.known_names: frozenset[LimitName] = frozenset()
-        self.adopt(terms)
+        self.use(settings)
         self.queue: SimpleQueue[Work | Episode] = SimpleQueue()
         self.mutex = threading.Lock()
         self.up = False
@@ -95,17 +83,17 @@ class Ledger:
         self.unbooked = 0
         self._timeout_s = decision_timeout_s
 
-    def adopt(self, terms: CountingSettings) -> None:
-        """Take the terms of a config file that was loaded."""
-        self.terms = terms
+    def use(self, settings: CountingSettings) -> None:
+        """Take the settings of a config file that was loaded."""
+        self.settings = settings
         self.learn(self.known_names)
 
     def learn(self, known_names: frozenset[LimitName]) -> None:
         """Take what the database is known to limit for anybody."""
         self.known_names = known_names
-        in_force = self.terms.file.names() | known_names
-        self.names = names_of(self.terms, known_names)
-        self.plans = self.terms.plans(self.names)
+        in_force = self.settings.file.names() | known_names
+        self.names = counted_now(self.settings, known_names)
+        self.plans = self.settings.plans(self.names)
         self.limits_recipients = any(name.unit is Unit.RECIPIENTS for name in in_force)
 
     def reserve(self, sender: Sender, at: int) -> Reservation:
@@ -114,7 +102,7 @@ class Ledger:
         Returns:
             A reservation; its decision is None when nothing could be decided in time.
         """
-        answer = self._ask(Asked(Request(sender, at)))
+        answer = self.ask(Request(sender, at))
         if answer is None:
             return Reservation(sender, at, None)
         return Reservation(sender, at, answer.decision, answer.effects)
@@ -131,17 +119,17 @@ class Ledger:
             A decision; one that refuses has given the reservation back. None when nothing
             could be decided in time: then book() or release() is the caller's choice.
         """
-        answer = self._ask(Asked(Request(reservation.sender, at, recipients), reservation.charges))
+        answer = self.ask(Request(reservation.sender, at, recipients, reservation.charges))
         return None if answer is None else answer.decision
 
     def book(self, reservation: Reservation, recipients: int, at: int) -> None:
         """Count a mail that was accepted undecided: what is not reserved, and its recipients."""
-        names, calendar = self.names, self.terms.calendar
+        names, calendar = self.names, self.settings.calendar
         charges: list[Charge] = []
         if reservation.decision is None:
-            charges += counted(Request(reservation.sender, reservation.at), names, calendar)
+            charges += charges_of(Request(reservation.sender, reservation.at), names, calendar)
         if recipients:
-            charges += counted(Request(reservation.sender, at, recipients), names, calendar)
+            charges += charges_of(Request(reservation.sender, at, recipients), names, calendar)
         with self.mutex:
             self.unbooked += 1
         self.queue.put(Addition(tuple(charges), bookings=1))
@@ -155,24 +143,21 @@ class Ledger:
         """Record a refusal (R13); written with the next batch."""
         self.queue.put(episode)
 
-    def _ask(self, asked: Asked) -> Answer | None:
-        """Wait for an answer; None: there is none in time."""
+    def ask(self, request: Request) -> Answer | None:
+        """Put a request on the queue and wait; None: there is no answer in time."""
         if not self.up or self.stuck:
             return None
-        question = Question(asked)
-        self.queue.put(question)
-        if not question.wake.acquire(timeout=self._patience_s()):
-            with self.mutex:
-                if question.answer is None:
-                    question.abandoned = True
-                    self.stuck = True
-        return question.answer
+        waiter = Waiter(request)
+        self.queue.put(waiter)
+        if not waiter.wait(self._patience_s()) and waiter.abandon():
+            self.stuck = True
+        return waiter.result
 
     def _patience_s(self) -> float:
-        """Return how long a question may wait: less when the running batch has lasted already.
+        """Return how long a request may wait: less when the running batch has lasted already.
 
-        So all who wait on one stuck batch leave together, and nobody who is served after
-        them by the same few worker threads waits a second time.
+        All who wait on one stuck batch leave together, so libmilter's few worker threads don't
+        wait a second time for the next callbacks.
         """
         since = self.working_since
         if since is None:

@@ -13,60 +13,12 @@ import uuid
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sendlimit.counting.pending import PendingWrites
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import LATCH, LIMIT_NAMES, CounterKey, LimitName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
-
-    from sendlimit.rules.limit import Charge
-
-
-@dataclass(slots=True)
-class PendingWrites:
-    """Unconditional additions and episodes that wait for the next batch.
-
-    Attributes:
-        additions: per counter; releases are negative.
-        episodes: by counter key, merged.
-        journals: entries of an earlier stop that are in additions.
-        bookings: how many mails in additions were accepted without the database.
-    """
-
-    additions: dict[CounterKey, int] = field(default_factory=dict)
-    episodes: dict[CounterKey, Episode] = field(default_factory=dict)
-    journals: set[str] = field(default_factory=set)
-    bookings: int = 0
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything to write."""
-        return bool(self.additions or self.episodes or self.journals or self.bookings)
-
-    def add(self, charges: Iterable[Charge]) -> None:
-        """Add charges; what sums up to nothing is forgotten."""
-        for key, amount in charges:
-            total = self.additions.get(key, 0) + amount
-            if total:
-                self.additions[key] = total
-            else:
-                self.additions.pop(key, None)
-
-    def record(self, episode: Episode) -> None:
-        """Merge an episode."""
-        known = self.episodes.get(episode.key)
-        if known is None:
-            self.episodes[episode.key] = episode
-        else:
-            known.merge(episode)
-
-    def merge(self, other: PendingWrites) -> None:
-        """Take in all of another."""
-        self.add(other.additions.items())  # type: ignore[arg-type]
-        for episode in other.episodes.values():
-            self.record(episode)
-        self.journals |= other.journals
-        self.bookings += other.bookings
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +27,13 @@ class Entry:
 
     Attributes:
         id: unique; a row in er_committer says that it is booked.
-        owed: what to book.
-        unless: (committer, batch): a batch whose outcome was unknown; if it is in, owed is void.
-        instead: what to book then: what the batch decided for callbacks that had left is undone.
+        pending: what to book.
+        unless: (committer, batch): a batch whose outcome was unknown; if it was committed, `instead` is booked.
+        instead: what undoes that batch's answers to callbacks that had left.
     """
 
     id: str
-    owed: PendingWrites
+    pending: PendingWrites
     unless: tuple[str, int] | None = None
     instead: PendingWrites = field(default_factory=PendingWrites)
 
@@ -91,8 +43,8 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-class Journal:
-    """The file of unbooked counts."""
+class UnbookedFile:
+    """The file of unbooked counts in state_dir; the committer's thread alone uses it."""
 
     NAME = "unbooked.json"
 
@@ -121,12 +73,12 @@ class Journal:
             raise ValueError(f"{self.path}: not as written by sendlimit: {error!r}") from error
 
     def save(self, entries: list[Entry]) -> None:
-        """Write the file anew, or remove it when nothing is owed."""
+        """Write the file anew, or remove it when there is nothing to keep."""
         if not entries:
             self.path.unlink(missing_ok=True)
             return
         fresh = self.path.with_suffix(".new")
-        # Who sent how much is nobody else's: not left to the umask.
+        # Who sent how much is private, whatever the umask says.
         number = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(number, "w", encoding="utf-8") as file:
             json.dump({"entries": [_item(entry) for entry in entries]}, file)
@@ -150,17 +102,18 @@ def _item(entry: Entry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "unless": entry.unless,
-        "additions": _amounts(entry.owed),
+        "additions": _amounts(entry.pending),
         "instead": _amounts(entry.instead),
         "episodes": [
-            asdict(episode) | {"key": list(episode.key)} for episode in entry.owed.episodes.values()
+            asdict(episode) | {"key": list(episode.key)}
+            for episode in entry.pending.episodes.values()
         ],
-        "bookings": entry.owed.bookings,
+        "bookings": entry.pending.bookings,
     }
 
 
-def _amounts(owed: PendingWrites) -> list[Any]:
-    return [[list(key), amount] for key, amount in owed.additions.items()]
+def _amounts(pending: PendingWrites) -> list[Any]:
+    return [[list(key), amount] for key, amount in pending.additions.items()]
 
 
 def _additions(amounts: list[Any]) -> dict[CounterKey, int]:
@@ -174,19 +127,19 @@ def _key(item: list[Any]) -> CounterKey:
 
 
 def _entry(item: dict[str, Any]) -> Entry:
-    journals = {str(item["id"])}
-    owed = PendingWrites(
+    ids = {str(item["id"])}
+    pending = PendingWrites(
         additions=_additions(item["additions"]),
         episodes={
             (key := _key(raw["key"])): Episode(**(raw | {"key": key})) for raw in item["episodes"]
         },
-        journals=journals,
+        unbooked=ids,
         bookings=int(item["bookings"]),
     )
     unless = item["unless"]
     return Entry(
         str(item["id"]),
-        owed,
+        pending,
         (str(unless[0]), int(unless[1])) if unless else None,
-        PendingWrites(_additions(item["instead"]), journals=set(journals)),
+        PendingWrites(_additions(item["instead"]), unbooked=set(ids)),
     )

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from sendlimit import __version__, maillog
 from sendlimit.config.reading import load, read_password
-from sendlimit.counting.committer import Committer
+from sendlimit.counting.committer import Committer, CommitterThread
 from sendlimit.counting.ledger import Ledger
-from sendlimit.counting.unbooked_file import Journal
+from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.daemon.listener import Listener
 from sendlimit.daemon.logsetup import LogWriter
 from sendlimit.daemon.sdnotify import notify, watchdog_s
@@ -100,7 +100,8 @@ class Service:
             counting_settings(self._config), self._config.store.decision_timeout_s
         )
         state_dir = _state_dir(self._config, path)
-        self._committer = Committer(self._ledger, store, Journal(state_dir), self._telemetry)
+        committer = Committer(self._ledger, store, UnbookedFile(state_dir), self._telemetry)
+        self._committer = CommitterThread(committer, self._ledger)
         self._desk = ServerState(self._ledger, session_settings(self._config), self._telemetry)
         self._signals: SimpleQueue[int] = SimpleQueue()
 
@@ -153,7 +154,7 @@ class Service:
         try:
             config = load(self._path)
             _state_dir(config, self._path)
-            terms, conduct = counting_settings(config), session_settings(config)
+            settings, conduct = counting_settings(config), session_settings(config)
             self._telemetry.reload(config)
         except ConfigError as error:
             maillog.config_rejected(error.problems)
@@ -162,7 +163,7 @@ class Service:
             if getattr(config, key) != getattr(self._config, key):
                 maillog.restart_needed(key)
         self._config = config
-        self._ledger.adopt(terms)
+        self._ledger.use(settings)
         self._desk.conduct = conduct
         self._log.set_level(config.log.level)
         self._say_loaded()

@@ -182,7 +182,7 @@ class Session(Milter.Base):
             return self._after_rcpt
         hit = self._beyond(reservation, self._recipients + 1)
         if hit is not None and self._after_rcpt != NOREPLY:
-            observe = self._desk.ledger.terms.observe
+            observe = self._desk.ledger.settings.observe
             if not (observe and self._noted):
                 self._note(hit, reservation.sender, refused=not observe)
                 self._noted = True
@@ -201,7 +201,7 @@ class Session(Milter.Base):
         self._forget()
         hit = self._unanswered(reservation, recipients)
         if hit is not None:
-            observe = self._desk.ledger.terms.observe
+            observe = self._desk.ledger.settings.observe
             self._note(hit, reservation.sender, refused=not observe)
             if not observe:
                 self._desk.ledger.release(reservation)

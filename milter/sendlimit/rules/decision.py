@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A question to the ledger about one mail.
+    """A request to the ledger about one mail.
 
     Attributes:
         sender: whose mail.
         at: the moment of the callback, seconds since 1970.
         recipients: 0 at MAIL (reserve the message), or the accepted RCPT commands at
             end-of-message (charge the recipients, R9).
+        reserved: what the mail has reserved; given back when the answer is no (R9).
     """
 
     sender: Sender
     at: int
     recipients: int = 0
+    reserved: tuple[Charge, ...] = ()
 
     @property
     def unit(self) -> Unit:

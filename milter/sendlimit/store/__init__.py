@@ -43,14 +43,14 @@ class Writing:
         corrections: per counter, what packet 1 added too much or too little; a negative one
             never takes a counter below 0 and never makes a row.
         episodes: refusals to merge into er_refusal.
-        journals: ids of journals (counts saved at an earlier stop) that are in additions.
+        unbooked: ids of entries of an unbooked file that are in the additions.
     """
 
     committer: str
     batch: int
     corrections: Mapping[CounterKey, int] = field(default_factory=dict)
     episodes: Sequence[Episode] = ()
-    journals: Sequence[str] = ()
+    unbooked: Sequence[str] = ()
 
 
 class Store(Protocol):
@@ -77,12 +77,12 @@ class Store(Protocol):
             subjects: whose rows of er_limit to load.
         """
 
-    def write(self, writing: Writing, promise: Callable[[], None] = lambda: None) -> None:
+    def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:
         """Write and commit the transaction that begin() began (packet 2).
 
         Args:
             writing: what is written.
-            promise: called when the commit is on its way, if from then on only a failure of
+            on_sent: called when the commit is on its way, if from then on only a failure of
                 the database can undo it: the way to its disk need not be waited for. A store
                 that can't say so never calls it.
         """
@@ -98,8 +98,8 @@ class Store(Protocol):
         that a Galera node refuses what another node still had on its way.
         """
 
-    def booked_journals(self, journals: Collection[str]) -> set[str]:
-        """Return which of these journals have been booked already."""
+    def booked_entries(self, entries: Collection[str]) -> set[str]:
+        """Return which of these entries of an unbooked file have been booked."""
 
     def names_in_force(self, now: int) -> frozenset[LimitName]:
         """Return the names that any row of er_limit limits at the moment."""

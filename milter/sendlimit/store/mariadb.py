@@ -134,7 +134,7 @@ class MariaDBStore:
         settings = before[0] if subjects else ()
         return rows.loaded(additions, after, settings)
 
-    def write(self, writing: Writing, promise: Callable[[], None] = lambda: None) -> None:
+    def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:
         """Write and commit: one packet, and one statement for the reason that begin() gives.
 
         A single server does it to the end once it has the packet, whatever becomes of us, and
@@ -155,20 +155,20 @@ class MariaDBStore:
             statements.append(sql.MariaDB.EPISODES.format(rows=values))
             for episode in writing.episodes:
                 params.extend(rows.episode_params(episode))
-        for journal in writing.journals:
+        for entry in writing.unbooked:
             statements.append(sql.MariaDB.BATCH)
-            params.extend((journal, 1))
+            params.extend((entry, 1))
         statements.extend((sql.MariaDB.BATCH, "COMMIT"))
         params.extend((writing.committer, writing.batch))
         with mariadb_errors(self._location):
-            self._send(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params, promise)
+            self._send(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params, on_sent)
 
-    def _send(self, statement: str, params: Iterable[object], promise: Callable[[], None]) -> None:
+    def _send(self, statement: str, params: Iterable[object], on_sent: Callable[[], None]) -> None:
         """Send one packet, promise if this server decides alone, then wait for the answer."""
         connection = self._opened()
         connection.send_query(_filled(connection, statement, params))
         if not self._is_node:
-            promise()
+            on_sent()
         connection.read_query_result()
         _results(connection)
 
@@ -190,11 +190,11 @@ class MariaDBStore:
             self._run("COMMIT")
         return int(batch)
 
-    def booked_journals(self, journals: Collection[str]) -> set[str]:
+    def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which of these have a row in er_committer."""
         with mariadb_errors(self._location):
-            statement = sql.BOOKED_JOURNALS.format(ids=rows.placeholders([*journals]))
-            return {row[0] for row in self._rows(statement, [*journals])}
+            statement = sql.BOOKED_ENTRIES.format(ids=rows.placeholders([*entries]))
+            return {row[0] for row in self._rows(statement, [*entries])}
 
     def names_in_force(self, now: int) -> frozenset[LimitName]:
         """Return the names that any row limits at the moment."""

@@ -80,7 +80,7 @@ class SQLiteStore:
             settings = connection.execute(statement, [*subjects])
         return rows.loaded(additions, after, settings)
 
-    def write(self, writing: Writing, promise: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
+    def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
         """Write and commit; promises nothing: the commit is this process's own work."""
         connection = self._open()
         more, back = rows.split(writing.corrections)
@@ -90,8 +90,8 @@ class SQLiteStore:
             connection.execute(sql.SQLite.GIVE_BACK, (amount, *rows.key_params(key)))
         for episode in writing.episodes:
             connection.execute(sql.SQLite.EPISODES, rows.episode_params(episode))
-        for journal in writing.journals:
-            connection.execute(sql.SQLite.BATCH, (journal, 1))
+        for entry in writing.unbooked:
+            connection.execute(sql.SQLite.BATCH, (entry, 1))
         connection.execute(sql.SQLite.BATCH, (writing.committer, writing.batch))
         connection.commit()
 
@@ -111,10 +111,10 @@ class SQLiteStore:
         connection.commit()
         return int(batch)
 
-    def booked_journals(self, journals: Collection[str]) -> set[str]:
+    def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which of these have a row in er_committer."""
-        statement = sql.BOOKED_JOURNALS.format(ids=rows.placeholders([*journals]))
-        return {row[0] for row in self._open().execute(statement, [*journals])}
+        statement = sql.BOOKED_ENTRIES.format(ids=rows.placeholders([*entries]))
+        return {row[0] for row in self._open().execute(statement, [*entries])}
 
     def names_in_force(self, now: int) -> frozenset[LimitName]:
         """Return the names that any row limits at the moment."""

@@ -32,7 +32,7 @@ SELECT DISTINCT scope, unit, `window` FROM er_limit
 VERSION = "SELECT MAX(version) FROM er_schema_version"
 
 OWN_BATCH = "SELECT batch FROM er_committer WHERE id = %s"
-BOOKED_JOURNALS = "SELECT id FROM er_committer WHERE id IN ({ids})"
+BOOKED_ENTRIES = "SELECT id FROM er_committer WHERE id IN ({ids})"
 
 PUBLISHED_LIMITS = "SELECT subject, scope, unit, `window`, max FROM er_file_limit"
 FORGET_LIMITS = "DELETE FROM er_file_limit"

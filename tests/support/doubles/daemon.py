@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.counting.batch import Answer, Asked
-from sendlimit.counting.committer import Committer
-from sendlimit.counting.ledger import Ledger, Question
-from sendlimit.counting.unbooked_file import Journal
+from sendlimit.counting.committer import RECONNECT_S, REFRESH_S, Committer
+from sendlimit.counting.ledger import Ledger
+from sendlimit.counting.unbooked_file import UnbookedFile
+from sendlimit.counting.waiter import Waiter
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Request
 from support.counting_samples import NOON, UTC, file_rules
@@ -17,6 +17,7 @@ from support.doubles.store import ScriptedStore, Tables
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sendlimit.counting.batch import Answer
     from sendlimit.rules.limit import Charge, Setting
     from sendlimit.rules.mailbox import Sender
 
@@ -31,17 +32,18 @@ class SteppedLedger(Ledger):
     daemon: SteppedDaemon
     leaves = False
 
-    def _ask(self, asked: Asked) -> Answer | None:
+    def ask(self, request: Request) -> Answer | None:
+        """Ask, and take one step."""
         if not self.up or self.stuck:
             return None
-        question = Question(asked)
+        waiter = Waiter(request)
         if self.leaves:
             self.leaves = False
-            self.daemon.store.before["write"] = lambda: setattr(question, "abandoned", True)
-        self.queue.put(question)
+            self.daemon.store.before["write"] = waiter.abandon
+        self.queue.put(waiter)
         self.daemon.step()
         self.daemon.store.before.pop("write", None)
-        return question.answer
+        return waiter.result
 
 
 class SteppedDaemon:
@@ -49,13 +51,14 @@ class SteppedDaemon:
 
     Attributes:
         now: what the daemon's clock shows.
-        looks: whether it looks before each step which limits are in force anywhere.
+        refreshes: whether it learns at each step which limits are in force anywhere; without it,
+            at every second one.
     """
 
     def __init__(self, state_dir: Path, *limits: Setting, tables: Tables | None = None) -> None:
         """Begin as after a start, before the database was tried."""
         self.now = NOON
-        self.looks = True
+        self.refreshes = True
         self.events = RecordingEvents()
         self.store = ScriptedStore(tables)
         self.tables = self.store.tables
@@ -63,11 +66,17 @@ class SteppedDaemon:
             CountingSettings(file_rules(*limits), UTC), decision_timeout_s=0
         )
         self.ledger.daemon = self
-        self.journal = Journal(state_dir)
+        self.file = UnbookedFile(state_dir)
+        self._uptime = 0.0
         self.committer = Committer(
-            self.ledger, self.store, self.journal, self.events, clock=lambda: self.now
+            self.ledger,
+            self.store,
+            self.file,
+            self.events,
+            clock=lambda: self.now,
+            monotonic=lambda: self._uptime,
         )
-        self.committer._backlog.load()
+        self.committer.load()
 
     def start(self) -> SteppedDaemon:
         """Let the committer try the database once."""
@@ -76,11 +85,9 @@ class SteppedDaemon:
 
     def step(self) -> None:
         """Let the committer work off what is on the queue, without its pauses."""
-        self.committer._next_try = 0
-        if self.looks:
-            self.committer._next_look = 0
+        self._uptime += REFRESH_S if self.refreshes else RECONNECT_S
         self.ledger.queue.put(None)
-        self.committer._step(self.committer._take())
+        self.committer.step(self.committer.take())
 
     def send(self, sender: Sender, recipients: int = 1) -> bool:
         """Send one mail as the session does; return whether it passed."""
@@ -96,20 +103,19 @@ class SteppedDaemon:
             self.ledger.book(reservation, recipients, self.now)
         return settled is None or not settled.refused
 
-    def ask_together(self, *requests: tuple[Sender, int, tuple[Charge, ...]]) -> list[Question]:
-        """Put questions on the queue for one batch, as (sender, recipients, reserved); step."""
-        questions = [
-            Question(Asked(Request(sender, self.now, recipients), reserved))
+    def ask_together(self, *requests: tuple[Sender, int, tuple[Charge, ...]]) -> list[Waiter]:
+        """Put requests on the queue for one batch, as (sender, recipients, reserved); step."""
+        waiters = [
+            Waiter(Request(sender, self.now, recipients, reserved))
             for sender, recipients, reserved in requests
         ]
-        for question in questions:
-            self.ledger.queue.put(question)
+        for waiter in waiters:
+            self.ledger.queue.put(waiter)
         self.step()
-        return questions
+        return waiters
 
     def stop(self) -> None:
-        """Stop as on SIGTERM: what is owed is booked or written to the journal."""
-        self.committer._stopping = True
+        """Stop as on SIGTERM: what is pending is booked or written to the unbooked file."""
+        self.committer.stopping()
         self.step()
-        self.committer._backlog.save(self.committer._id)
-        self.store.close()
+        self.committer.finish()

@@ -2,9 +2,10 @@
 
 from queue import Empty
 
-from sendlimit.counting.batch import Answer, Asked, answer_all
+from sendlimit.counting.batch import Answer, answer_all
 from sendlimit.counting.ledger import Addition, Ledger
 from sendlimit.rules.counting_settings import CountingSettings
+from sendlimit.rules.decision import Request
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import CounterKey, Setting, holding
 
@@ -19,23 +20,24 @@ class ImmediateLedger(Ledger):
         answering: set to False in the middle of a mail, it is a database that went away.
     """
 
-    def __init__(self, terms: CountingSettings) -> None:
+    def __init__(self, settings: CountingSettings) -> None:
         """Begin with empty tables."""
-        super().__init__(terms, decision_timeout_s=0)
+        super().__init__(settings, decision_timeout_s=0)
         self.counters: dict[CounterKey, int] = {}
         self.rows: list[Setting] = []
         self.episodes: list[Episode] = []
         self.bookings = 0
         self.up = True
 
-    def _ask(self, asked: Asked) -> Answer | None:
+    def ask(self, request: Request) -> Answer | None:
+        """Decide at once."""
         if not self.up:
             return None
         self.drain()
-        rows = holding(self.rows, asked.request.at)
-        self.learn(self.terms.file.with_rows(rows).names())
-        facts = self.terms.facts(self.plans.with_rows(rows), self.counters)
-        (answer,), additions = answer_all([asked], facts, {})
+        rows = holding(self.rows, request.at)
+        self.learn(self.settings.file.with_rows(rows).names())
+        facts = self.settings.facts(self.plans.with_rows(rows), self.counters)
+        (answer,), additions = answer_all([request], facts, {})
         self._add(additions)
         return answer
 

@@ -49,8 +49,8 @@ class ScriptedStore:
     Attributes:
         verbs: what was called, in order.
         away: nobody answers.
-        promises: a write says that its commit is on its way, as a single MariaDB server does.
-        before: what to do first when a verb is called; "promise" and "promised" are around a promise.
+        sends_first: a write says that its commit is on its way, as a single MariaDB server does.
+        before: what to do first when a verb is called; "on_sent" and "after on_sent" are around that call.
     """
 
     def __init__(self, tables: Tables | None = None) -> None:
@@ -58,8 +58,8 @@ class ScriptedStore:
         self.tables = tables or Tables()
         self.verbs: list[str] = []
         self.away = False
-        self.promises = False
-        self.before: dict[str, Callable[[], None]] = {}
+        self.sends_first = False
+        self.before: dict[str, Callable[[], object]] = {}
         self._faults: dict[str, list[tuple[BaseException, bool]]] = defaultdict(list)
         self._open = False
         self._began: dict[CounterKey, int] | None = None
@@ -92,12 +92,12 @@ class ScriptedStore:
         usage = {key: self.tables.counters.get(key, 0) for key in additions}
         return Loaded(usage, [row for row in self.tables.limits if row.subject in subjects])
 
-    def write(self, writing: Writing, promise: Callable[[], None] = _nothing) -> None:
+    def write(self, writing: Writing, on_sent: Callable[[], None] = _nothing) -> None:
         """Write and commit."""
-        if self.promises:
-            self.before.get("promise", _nothing)()
-            promise()
-            self.before.get("promised", _nothing)()
+        if self.sends_first:
+            self.before.get("on_sent", _nothing)()
+            on_sent()
+            self.before.get("after on_sent", _nothing)()
         late = self._called("write")
         assert self._began is not None, "nothing was begun"
         self.tables.add(self._began)
@@ -106,7 +106,7 @@ class ScriptedStore:
             known = self.tables.episodes.setdefault(episode.key, episode)
             if known is not episode:
                 known.merge(episode)
-        self.tables.batches |= dict.fromkeys(writing.journals, 1)
+        self.tables.batches |= dict.fromkeys(writing.unbooked, 1)
         self.tables.batches[writing.committer] = writing.batch
         self._began = None
         if late is not None:
@@ -122,10 +122,10 @@ class ScriptedStore:
         self._called("fence")
         return self.tables.batches.setdefault(committer, 0)
 
-    def booked_journals(self, journals: Collection[str]) -> set[str]:
+    def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which are booked."""
-        self._called("booked_journals")
-        return {journal for journal in journals if journal in self.tables.batches}
+        self._called("booked_entries")
+        return {entry for entry in entries if entry in self.tables.batches}
 
     def names_in_force(self, now: int) -> frozenset[LimitName]:
         """Return the names that any row limits."""

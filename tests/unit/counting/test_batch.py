@@ -1,11 +1,10 @@
 """One batch: what is loaded, decided and written (R6, R8, R9, R11)."""
 
 from sendlimit.counting.batch import (
-    Asked,
     answer_all,
+    charges_of,
     corrections,
-    counted,
-    names_of,
+    counted_now,
     optimistic_additions,
     reverse,
     subjects_to_load,
@@ -46,7 +45,7 @@ def _facts(**usage: int) -> Facts:
 
 def test_batch_counts_what_it_grants() -> None:
     """R6: five mails in one batch against a limit of 3 with 1 used: two pass, in the order they came."""
-    asked = [Asked(Request(ALICE, NOON))] * 5
+    asked = [Request(ALICE, NOON)] * 5
 
     answers, additions = answer_all(asked, _facts(messages=1), {})
 
@@ -57,16 +56,14 @@ def test_batch_counts_what_it_grants() -> None:
 
 def test_batch_keeps_mailboxes_apart() -> None:
     """R4: what Alice used is not held against Bob."""
-    answers, _ = answer_all(
-        [Asked(Request(ALICE, NOON)), Asked(Request(BOB, NOON))], _facts(messages=3), {}
-    )
+    answers, _ = answer_all([Request(ALICE, NOON), Request(BOB, NOON)], _facts(messages=3), {})
 
     assert [answer.decision.refused for answer in answers] == [True, False]
 
 
 def test_refused_request_adds_nothing() -> None:
     """R6: a batch that only refuses has nothing to add."""
-    answers, additions = answer_all([Asked(Request(ALICE, NOON))], _facts(messages=3), {})
+    answers, additions = answer_all([Request(ALICE, NOON)], _facts(messages=3), {})
 
     assert additions == {}
     assert answers[0].effects == ()
@@ -77,7 +74,7 @@ def test_refused_recipients_give_the_message_back() -> None:
     reserved = (Charge(_ALICES_DAY, 1), Charge(LATCH, 1))
 
     answers, additions = answer_all(
-        [Asked(Request(ALICE, NOON, 11), reserved)], _facts(messages=1), {}
+        [Request(ALICE, NOON, 11, reserved=reserved)], _facts(messages=1), {}
     )
 
     assert answers[0].decision.refused
@@ -87,7 +84,7 @@ def test_refused_recipients_give_the_message_back() -> None:
 def test_what_is_given_back_is_free_in_the_same_batch() -> None:
     """R9: the message of a mail refused at its end can be had by the next mail in line."""
     reserved = (Charge(_ALICES_DAY, 1),)
-    asked = [Asked(Request(ALICE, NOON, 11), reserved), Asked(Request(ALICE, NOON))]
+    asked = [Request(ALICE, NOON, 11, reserved=reserved), Request(ALICE, NOON)]
 
     answers, _ = answer_all(asked, _facts(messages=3), {})
 
@@ -96,9 +93,7 @@ def test_what_is_given_back_is_free_in_the_same_batch() -> None:
 
 def test_release_is_free_before_the_questions() -> None:
     """R8: a release that rides along counts for the mails in the same batch."""
-    answers, additions = answer_all(
-        [Asked(Request(ALICE, NOON))], _facts(messages=3), {_ALICES_DAY: -1}
-    )
+    answers, additions = answer_all([Request(ALICE, NOON)], _facts(messages=3), {_ALICES_DAY: -1})
 
     assert not answers[0].decision.refused
     assert additions[_ALICES_DAY] == 0
@@ -106,7 +101,7 @@ def test_release_is_free_before_the_questions() -> None:
 
 def test_release_after_a_reset_is_no_credit() -> None:
     """R8: a counter that was reset while mail was in flight lets no more pass than the limit."""
-    asked = [Asked(Request(ALICE, NOON))] * 5
+    asked = [Request(ALICE, NOON)] * 5
 
     answers, additions = answer_all(asked, _facts(messages=1), {_ALICES_DAY: -2})
 
@@ -116,9 +111,7 @@ def test_release_after_a_reset_is_no_credit() -> None:
 
 def test_booking_counts_before_the_questions() -> None:
     """R11: what was accepted in an outage is counted first."""
-    answers, additions = answer_all(
-        [Asked(Request(ALICE, NOON))], _facts(messages=2), {_ALICES_DAY: 5}
-    )
+    answers, additions = answer_all([Request(ALICE, NOON)], _facts(messages=2), {_ALICES_DAY: 5})
 
     assert answers[0].decision.refused
     assert additions == {_ALICES_DAY: 5}
@@ -127,7 +120,7 @@ def test_booking_counts_before_the_questions() -> None:
 def test_loaded_usage_is_not_changed() -> None:
     """A batch that has to be done again starts from what was loaded."""
     facts = _facts(messages=1)
-    answer_all([Asked(Request(ALICE, NOON))], facts, {})
+    answer_all([Request(ALICE, NOON)], facts, {})
 
     assert facts.usage[_ALICES_DAY] == 1
 
@@ -142,7 +135,7 @@ def test_reverse_undoes() -> None:
 
 def test_message_accepted_undecided() -> None:
     """R11: a mail accepted without the database counts one message in each scope, and for the latch."""
-    charges = counted(Request(ALICE, NOON), _NAMES, UTC)
+    charges = charges_of(Request(ALICE, NOON), _NAMES, UTC)
 
     assert {str(charge.key.scope) for charge in charges} == {"global", "domain", "mailbox"}
     assert {str(charge.key.unit) for charge in charges} == {"messages"}
@@ -151,12 +144,12 @@ def test_message_accepted_undecided() -> None:
 
 def test_recipients_accepted_undecided() -> None:
     """R11: its recipients count where a limit on recipients is in force, and no message again."""
-    assert counted(Request(ALICE, NOON, 4), _NAMES, UTC) == [Charge(_ALICES_RECIPIENTS, 4)]
+    assert charges_of(Request(ALICE, NOON, 4), _NAMES, UTC) == [Charge(_ALICES_RECIPIENTS, 4)]
 
 
 def test_latch_is_locked_first() -> None:
     """Every batch locks the counter of all mail ever before all others, also when it only looks."""
-    for asked in ([], [Asked(Request(ALICE, NOON))], [Asked(Request(ALICE, NOON, 4))]):
+    for asked in ([], [Request(ALICE, NOON)], [Request(ALICE, NOON, 4)]):
         assert (
             next(
                 iter(
@@ -172,7 +165,7 @@ def test_latch_is_locked_first() -> None:
 def test_each_counter_is_loaded_once() -> None:
     """Ten mails of one mailbox need its counters once, with ten hoped for."""
     hoped = optimistic_additions(
-        [Asked(Request(ALICE, NOON))] * 10, Facts(Plans(Rules(), _NAMES, UTC), {}), {}
+        [Request(ALICE, NOON)] * 10, Facts(Plans(Rules(), _NAMES, UTC), {}), {}
     )
 
     assert hoped == {
@@ -187,7 +180,7 @@ def test_each_counter_is_loaded_once() -> None:
 def test_end_of_a_mail_needs_recipients_only() -> None:
     """R9: what a message counter holds is no question at the end of a mail."""
     hoped = optimistic_additions(
-        [Asked(Request(ALICE, NOON, 4))], Facts(Plans(Rules(), _NAMES, UTC), {}), {}
+        [Request(ALICE, NOON, 4)], Facts(Plans(Rules(), _NAMES, UTC), {}), {}
     )
 
     assert hoped == {LATCH: 0, _ALICES_RECIPIENTS: 4}
@@ -196,7 +189,7 @@ def test_end_of_a_mail_needs_recipients_only() -> None:
 def test_what_is_owed_rides_along() -> None:
     """R11: bookings are added with the rest; what is given back waits for the corrections."""
     hoped = optimistic_additions(
-        [Asked(Request(ALICE, NOON, 4))],
+        [Request(ALICE, NOON, 4)],
         Facts(Plans(Rules(), _NAMES, UTC), {}),
         {_ALICES_RECIPIENTS: -6, _ALICES_DAY: 2},
     )
@@ -215,21 +208,17 @@ def test_corrections_lead_to_what_is_wanted() -> None:
 
 def test_each_request_has_its_own_period() -> None:
     """R5: two mails around midnight in one batch are of two days."""
-    asked = [
-        Asked(Request(ALICE, moment(f"2026-11-{time}"))) for time in ("22 23:59:59", "23 00:00:00")
-    ]
+    asked = [Request(ALICE, moment(f"2026-11-{time}")) for time in ("22 23:59:59", "23 00:00:00")]
 
     answers, additions = answer_all(asked, Facts(Plans(_RULES, _NAMES, UTC), {_ALICES_DAY: 3}), {})
 
     assert [answer.decision.refused for answer in answers] == [True, False]
-    assert additions[key_of(_DAY, ALICE.mailbox, asked[1].request.at)] == 1
+    assert additions[key_of(_DAY, ALICE.mailbox, asked[1].at)] == 1
 
 
 def test_overrides_of_all_levels_are_loaded() -> None:
     """R10: everyone, each domain and each mailbox, each once."""
-    asked = [
-        Asked(Request(sender, NOON)) for sender in (ALICE, BOB, CAROL, ALICE, Sender("root", None))
-    ]
+    asked = [Request(sender, NOON) for sender in (ALICE, BOB, CAROL, ALICE, Sender("root", None))]
 
     assert list(subjects_to_load(asked)) == [
         "*",
@@ -251,7 +240,7 @@ def test_names_come_from_file_and_database() -> None:
         setting("x.org", "domain.messages_per_month", None),
     ]
 
-    names = {str(name) for name in names_of(terms, known, rows)}
+    names = {str(name) for name in counted_now(terms, known, rows)}
 
     assert names >= {
         "mailbox.messages_per_hour",

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from sendlimit.counting import committer as committer_module
-from sendlimit.counting.batch import Asked
-from sendlimit.counting.ledger import Question
+from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.decision import Request
 from sendlimit.rules.episode import Episode
@@ -55,12 +54,12 @@ def test_idle_daemon_writes_nothing(daemon: SteppedDaemon) -> None:
 
 def test_questions_of_one_batch(daemon: SteppedDaemon) -> None:
     """What waits is decided together, in order, in one transaction."""
-    questions = daemon.ask_together(*[(ALICE, 0, ())] * 5, (BOB, 0, ()))
+    waiters = daemon.ask_together(*[(ALICE, 0, ())] * 5, (BOB, 0, ()))
 
-    refused = [question.answer.decision.refused for question in questions if question.answer]
+    refused = [waiter.result.decision.refused for waiter in waiters if waiter.result]
     assert refused == [False, False, False, True, True, False]
     assert daemon.store.verbs.count("write") == 1
-    assert all(question.wake.acquire(blocking=False) for question in questions)
+    assert all(waiter.wait(0) for waiter in waiters)
 
 
 def test_large_crowd_is_several_batches(
@@ -68,11 +67,11 @@ def test_large_crowd_is_several_batches(
 ) -> None:
     """A batch has at most BATCH_MAX questions; the rest is the next batch."""
     monkeypatch.setattr(committer_module, "BATCH_MAX", 4)
-    questions = daemon.ask_together(*[(CAROL, 0, ())] * 10)
+    waiters = daemon.ask_together(*[(CAROL, 0, ())] * 10)
     daemon.step()
     daemon.step()
 
-    assert all(question.answer for question in questions)
+    assert all(waiter.result for waiter in waiters)
     assert set(daemon.tables.batches.values()) == {3}
 
 
@@ -146,18 +145,18 @@ def test_unknown_outcome_of_what_was_owed(daemon: SteppedDaemon) -> None:
     assert daemon.tables.used() == {}
 
 
-def _question(daemon: SteppedDaemon) -> Question:
-    question = Question(Asked(Request(ALICE, daemon.now)))
-    daemon.ledger.queue.put(question)
-    return question
+def _waiter(daemon: SteppedDaemon) -> Waiter:
+    waiter = Waiter(Request(ALICE, daemon.now))
+    daemon.ledger.queue.put(waiter)
+    return waiter
 
 
 def test_abandoned_question_is_undone(daemon: SteppedDaemon) -> None:
     """Its callback left while packet 2 was on its way, and books the mail: the charge is reversed."""
-    question = _question(daemon)
-    daemon.store.before["write"] = lambda: setattr(question, "abandoned", True)
+    waiter = _waiter(daemon)
+    daemon.store.before["write"] = waiter.abandon
     daemon.step()
-    assert question.answer is None
+    assert waiter.result is None
     assert daemon.tables.used() == ALICES_MAIL
 
     daemon.step()
@@ -167,9 +166,9 @@ def test_abandoned_question_is_undone(daemon: SteppedDaemon) -> None:
 
 def test_abandoned_question_is_not_asked_again(daemon: SteppedDaemon) -> None:
     """Its callback left before a conflict was over: the second try leaves it out."""
-    question = _question(daemon)
+    waiter = _waiter(daemon)
     daemon.store.fail("write", StoreConflict())
-    daemon.store.before["write"] = lambda: setattr(question, "abandoned", True)
+    daemon.store.before["write"] = waiter.abandon
     daemon.step()
 
     assert daemon.tables.used() == {}
@@ -178,10 +177,10 @@ def test_abandoned_question_is_not_asked_again(daemon: SteppedDaemon) -> None:
 def test_question_that_finds_the_database_away(daemon: SteppedDaemon) -> None:
     """Whoever waits when the database goes away is let go at once, with no answer."""
     daemon.store.away = True
-    questions = daemon.ask_together((ALICE, 0, ()), (BOB, 0, ()))
+    waiters = daemon.ask_together((ALICE, 0, ()), (BOB, 0, ()))
 
-    assert [question.answer for question in questions] == [None, None]
-    assert all(question.wake.acquire(blocking=False) for question in questions)
+    assert [waiter.state for waiter in waiters] == [WaiterState.ABANDONED] * 2
+    assert all(waiter.wait(0) for waiter in waiters)
 
 
 def test_stuck_ends_with_the_next_batch(daemon: SteppedDaemon) -> None:
@@ -196,7 +195,7 @@ def test_stuck_ends_with_the_next_batch(daemon: SteppedDaemon) -> None:
 
 def test_limit_that_nobody_knew_yet(daemon: SteppedDaemon) -> None:
     """A limit per minute set a moment ago is held against the counter it loads, from this mail on."""
-    daemon.looks = False
+    daemon.refreshes = False
     per_minute = key_of("mailbox.messages_per_minute", ALICE.mailbox)
     daemon.tables.counters[per_minute] = 4
     daemon.tables.limits = [setting("example.org", "mailbox.messages_per_minute", 5)]
@@ -218,7 +217,7 @@ def test_boost_ends(daemon: SteppedDaemon) -> None:
 
 def test_observe_counts_beyond_the_limit(daemon: SteppedDaemon) -> None:
     """R12: in observe mode all mails pass and all are counted."""
-    daemon.ledger.adopt(replace(daemon.ledger.terms, observe=True))
+    daemon.ledger.use(replace(daemon.ledger.settings, observe=True))
 
     assert [daemon.send(ALICE) for _ in range(5)] == [True] * 5
     assert daemon.tables.used()[ALICES_DAY] == 5

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting.committer import RECOVERIES_MAX
+from sendlimit.counting.batch_writer import RECOVERIES_MAX
 from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
+from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import LATCH
-from support.counting_samples import ALICE, ALICES_DAY, ALICES_MAIL, DAILY, setting
+from support.counting_samples import ALICE, ALICES_DAY, ALICES_MAIL, DAILY, UTC, file_rules, setting
 from support.doubles.daemon import SteppedDaemon
 
 
@@ -72,8 +73,7 @@ def test_reservation_of_before_the_outage(daemon: SteppedDaemon) -> None:
 @pytest.mark.parametrize("verb", ["begin", "write", "names_in_force", "publish"])
 def test_statement_that_fails(daemon: SteppedDaemon, verb: str) -> None:
     """Any other error of the database: mail passes at once, is booked, and counts once."""
-    daemon.ledger.adopt(daemon.ledger.terms)
-    daemon.committer._published = None
+    daemon.ledger.use(CountingSettings(file_rules(setting("*", DAILY, 4)), UTC))
     daemon.store.fail(verb, StoreError("disk full"), applied=False)
 
     assert daemon.send(ALICE)

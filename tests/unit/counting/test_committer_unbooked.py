@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting.unbooked_file import Journal
+from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.limit import LATCH
 from support.counting_samples import ALICE, ALICES_DAY, LIMIT_OF_3
@@ -24,7 +24,7 @@ def daemon(tmp_path: Path) -> SteppedDaemon:
 
 def _next_start(before: SteppedDaemon) -> SteppedDaemon:
     """Start again with the same state_dir and a database that answers."""
-    return SteppedDaemon(before.journal.path.parent, LIMIT_OF_3, tables=before.tables).start()
+    return SteppedDaemon(before.file.path.parent, LIMIT_OF_3, tables=before.tables).start()
 
 
 def test_clean_stop_with_the_database_there(tmp_path: Path) -> None:
@@ -40,13 +40,13 @@ def test_clean_stop_with_the_database_there(tmp_path: Path) -> None:
 def test_outage_over_a_stop(daemon: SteppedDaemon) -> None:
     """What was accepted without the database is booked by the next start, once."""
     daemon.stop()
-    assert daemon.journal.path.exists()
+    assert daemon.file.path.exists()
 
     after = _next_start(daemon)
 
     assert after.tables.used()[ALICES_DAY] == 5
     assert after.ledger.unbooked == 0
-    assert not after.journal.path.exists()
+    assert not after.file.path.exists()
     after.stop()
     assert _next_start(after).tables.used()[ALICES_DAY] == 5
 
@@ -67,15 +67,15 @@ def test_outage_over_two_stops(daemon: SteppedDaemon, tmp_path: Path) -> None:
 def test_killed_between_booking_and_removal(daemon: SteppedDaemon) -> None:
     """A journal that was booked but still lies there is not booked again."""
     daemon.stop()
-    kept = daemon.journal.path.read_bytes()
+    kept = daemon.file.path.read_bytes()
     after = _next_start(daemon)
-    daemon.journal.path.write_bytes(kept)
+    daemon.file.path.write_bytes(kept)
 
     again = _next_start(after)
 
     assert again.tables.used()[ALICES_DAY] == 5
     assert again.ledger.unbooked == 0
-    assert not again.journal.path.exists()
+    assert not again.file.path.exists()
 
 
 def _lose_for_good(daemon: SteppedDaemon, *, applied: bool) -> None:
@@ -102,14 +102,14 @@ def test_stop_in_doubt(tmp_path: Path, *, applied: bool) -> None:
 
     assert after.tables.used()[ALICES_DAY] == 1
     assert after.tables.used()[LATCH] == 1
-    assert not after.journal.path.exists()
+    assert not after.file.path.exists()
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
 def test_journal_in_doubt(daemon: SteppedDaemon, *, applied: bool) -> None:
     """Stopped again while the booking of a journal was in doubt: the start after that books it once."""
     daemon.stop()
-    second = SteppedDaemon(daemon.journal.path.parent, LIMIT_OF_3, tables=daemon.tables)
+    second = SteppedDaemon(daemon.file.path.parent, LIMIT_OF_3, tables=daemon.tables)
     _lose_for_good(second, applied=applied)
     second.start()
     assert not second.ledger.up
@@ -136,12 +136,12 @@ def test_question_in_doubt_over_a_stop(tmp_path: Path, *, applied: bool, sent: b
 
     assert after.tables.used().get(ALICES_DAY, 0) == int(sent)
     assert after.ledger.unbooked == 0
-    assert not after.journal.path.exists()
+    assert not after.file.path.exists()
 
 
 def test_damaged_journal(tmp_path: Path) -> None:
     """A damaged file is told and put aside; the daemon counts from there on."""
-    (tmp_path / Journal.NAME).write_text("{")
+    (tmp_path / UnbookedFile.NAME).write_text("{")
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
 
     assert daemon.ledger.up
@@ -150,7 +150,7 @@ def test_damaged_journal(tmp_path: Path) -> None:
 
 def test_journal_that_cannot_be_read(tmp_path: Path) -> None:
     """A file that the system won't open is told; mail is counted all the same."""
-    (tmp_path / Journal.NAME).mkdir()
+    (tmp_path / UnbookedFile.NAME).mkdir()
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
 
     assert daemon.ledger.up

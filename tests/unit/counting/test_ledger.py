@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from sendlimit.counting import batch_writer
 from sendlimit.counting import committer as committer_module
 from sendlimit.counting import ledger as ledger_module
-from sendlimit.counting.batch import Answer, Asked
-from sendlimit.counting.committer import Committer
-from sendlimit.counting.ledger import Addition, Ledger, Question
-from sendlimit.counting.unbooked_file import Journal
+from sendlimit.counting.batch import Answer
+from sendlimit.counting.committer import Committer, CommitterThread
+from sendlimit.counting.ledger import Addition, Ledger
+from sendlimit.counting.unbooked_file import UnbookedFile
+from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision
@@ -50,19 +52,22 @@ def test_deadline_and_breaker() -> None:
     assert time.monotonic() - started >= _PATIENCE_S
     assert [ledger.reserve(ALICE, NOON).decision for _ in range(100)] == [None] * 100
     assert ledger.queue.qsize() == 1
-    assert ledger.queue.get_nowait().abandoned  # type: ignore[union-attr]
+    waiter = ledger.queue.get_nowait()
+    assert isinstance(waiter, Waiter)
+    assert waiter.state is WaiterState.ABANDONED
 
 
 def test_answer_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer that comes between the deadline and the mutex is taken: its mail is not counted twice."""
+    """An answer that comes between the deadline and the abandoning is taken: its mail is not counted twice."""
     late = Answer(Decision(), ())
 
-    class LateQuestion(Question):
-        def __init__(self, asked: Asked) -> None:
-            super().__init__(asked)
-            self.answer = late
+    class LateWaiter(Waiter):
+        def wait(self, timeout_s: float) -> bool:
+            in_time = super().wait(timeout_s)
+            self.answer(late)
+            return in_time
 
-    monkeypatch.setattr(ledger_module, "Question", LateQuestion)
+    monkeypatch.setattr(ledger_module, "Waiter", LateWaiter)
     ledger = _ledger()
     ledger.up = True
 
@@ -94,7 +99,7 @@ def test_outage_over_the_stop_is_said(tmp_path: Path) -> None:
     daemon.ledger.book(daemon.ledger.reserve(ALICE, NOON), 1, NOON)
 
     assert not daemon.committer.stop(_DEADLINE_S)
-    assert Journal(tmp_path).load()
+    assert UnbookedFile(tmp_path).load()
 
 
 def test_booking_of_an_undecided_mail() -> None:
@@ -129,7 +134,7 @@ def test_new_terms_keep_what_the_database_limits() -> None:
     """SIGHUP: what was learned from the database stays known."""
     ledger = _ledger()
     ledger.learn(frozenset({named("mailbox.messages_per_minute")}))
-    ledger.adopt(CountingSettings(file_rules(setting("*", "mailbox.messages_per_hour", 5)), UTC))
+    ledger.use(CountingSettings(file_rules(setting("*", "mailbox.messages_per_hour", 5)), UTC))
 
     assert {named("mailbox.messages_per_minute"), named("mailbox.messages_per_hour")} < set(
         ledger.names
@@ -149,9 +154,10 @@ class RunningDaemon:
         self.store = ScriptedStore()
         self.events = RecordingEvents()
         self.ledger = _ledger(timeout_s, limit)
-        self.committer = Committer(
-            self.ledger, self.store, Journal(state_dir), self.events, clock=lambda: NOON
+        committer = Committer(
+            self.ledger, self.store, UnbookedFile(state_dir), self.events, clock=lambda: NOON
         )
+        self.committer = CommitterThread(committer, self.ledger)
         self.committer.start(_DEADLINE_S)
 
     def passed(self, callers: int, mails: int) -> int:
@@ -171,7 +177,7 @@ class RunningDaemon:
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(committer_module, "RECONNECT_S", 0.01)
-    monkeypatch.setattr(committer_module, "CONFLICT_PAUSE_S", 0)
+    monkeypatch.setattr(batch_writer, "CONFLICT_PAUSE_S", 0)
 
 
 @pytest.fixture

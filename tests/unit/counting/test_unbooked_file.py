@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting.unbooked_file import Entry, Journal, PendingWrites, new_id
+from sendlimit.counting.pending import PendingWrites
+from sendlimit.counting.unbooked_file import Entry, UnbookedFile, new_id
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import LATCH, Charge
 from support.counting_samples import ALICE, DAY_START, NOON, key_of
@@ -28,36 +29,36 @@ def test_round_trip(tmp_path: Path) -> None:
         Entry("two", PendingWrites({_OTHER: 1}, {}, set(), 1)),
     ]
 
-    Journal(tmp_path).save(entries)
-    one, two = Journal(tmp_path).load()
+    UnbookedFile(tmp_path).save(entries)
+    one, two = UnbookedFile(tmp_path).load()
 
     assert (one.id, one.unless) == ("one", ("committer", 7))
     assert one.instead.additions == instead.additions
-    assert (one.owed.additions, one.owed.episodes, one.owed.bookings) == (
+    assert (one.pending.additions, one.pending.episodes, one.pending.bookings) == (
         owed.additions,
         owed.episodes,
         2,
     )
-    assert (two.id, two.unless, two.owed.additions) == ("two", None, {_OTHER: 1})
+    assert (two.id, two.unless, two.pending.additions) == ("two", None, {_OTHER: 1})
 
 
 def test_entries_name_themselves(tmp_path: Path) -> None:
     """What is read carries its id, which goes into er_committer with the booking."""
-    Journal(tmp_path).save([Entry("one", PendingWrites({_KEY: 3}))])
+    UnbookedFile(tmp_path).save([Entry("one", PendingWrites({_KEY: 3}))])
 
-    (entry,) = Journal(tmp_path).load()
+    (entry,) = UnbookedFile(tmp_path).load()
 
-    assert entry.owed.journals == {"one"}
+    assert entry.pending.unbooked == {"one"}
 
 
 def test_no_journal_is_nothing_owed(tmp_path: Path) -> None:
     """A first start finds no file and owes nothing."""
-    assert Journal(tmp_path).load() == []
+    assert UnbookedFile(tmp_path).load() == []
 
 
 def test_nothing_owed_leaves_no_file(tmp_path: Path) -> None:
     """Once all is booked the file is gone, so nothing is booked again."""
-    journal = Journal(tmp_path)
+    journal = UnbookedFile(tmp_path)
     journal.save([Entry("one", PendingWrites({_KEY: 3}))])
     journal.save([])
 
@@ -94,18 +95,18 @@ def test_nothing_owed_leaves_no_file(tmp_path: Path) -> None:
 )
 def test_damaged_journal_is_put_aside(tmp_path: Path, damaged: bytes) -> None:
     """A damaged file is reported, kept under another name, and does not stop the next start."""
-    (tmp_path / Journal.NAME).write_bytes(damaged)
+    (tmp_path / UnbookedFile.NAME).write_bytes(damaged)
 
     with pytest.raises(ValueError, match=r"unbooked\.json"):
-        Journal(tmp_path).load()
+        UnbookedFile(tmp_path).load()
 
     assert (tmp_path / "unbooked.json.damaged").read_bytes() == damaged
-    assert Journal(tmp_path).load() == []
+    assert UnbookedFile(tmp_path).load() == []
 
 
 def test_half_written_file_is_never_read(tmp_path: Path) -> None:
     """A stop that is cut off while it writes leaves the journal from before."""
-    journal = Journal(tmp_path)
+    journal = UnbookedFile(tmp_path)
     journal.save([Entry("one", PendingWrites({_KEY: 3}))])
     (tmp_path / "unbooked.new").write_text('{"entries": [')
 
@@ -116,9 +117,9 @@ def test_half_written_file_is_never_read(tmp_path: Path) -> None:
 
 def test_file_is_json(tmp_path: Path) -> None:
     """An admin can read the file."""
-    Journal(tmp_path).save([Entry("one", PendingWrites({_KEY: 3}))])
+    UnbookedFile(tmp_path).save([Entry("one", PendingWrites({_KEY: 3}))])
 
-    document = json.loads((tmp_path / Journal.NAME).read_text())
+    document = json.loads((tmp_path / UnbookedFile.NAME).read_text())
 
     assert document["entries"][0]["additions"] == [
         [["mailbox", "alice@example.org", "messages", "day", DAY_START], 3]
@@ -143,7 +144,7 @@ def test_owed_knows_whether_there_is_anything() -> None:
     assert not PendingWrites()
     assert PendingWrites({_KEY: 1})
     assert PendingWrites(episodes={_KEY: _episode()})
-    assert PendingWrites(journals={"one"})
+    assert PendingWrites(unbooked={"one"})
 
 
 def test_episodes_merge() -> None:
@@ -163,5 +164,5 @@ def test_merge_takes_everything() -> None:
     owed.merge(PendingWrites({_KEY: 2, _OTHER: 1}, {_KEY: _episode()}, {"two"}, 3))
 
     assert owed.additions == {_KEY: 3, _OTHER: 1}
-    assert (owed.journals, owed.bookings) == ({"one", "two"}, 4)
+    assert (owed.unbooked, owed.bookings) == ({"one", "two"}, 4)
     assert owed.episodes[_KEY].attempts == 1

@@ -2,8 +2,7 @@
 
 import pytest
 
-from sendlimit.counting.batch import Asked
-from sendlimit.counting.ledger import Question
+from sendlimit.counting.waiter import Waiter
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH
@@ -13,8 +12,8 @@ from support.doubles.daemon import SteppedDaemon
 
 @pytest.fixture
 def daemon(daemon: SteppedDaemon) -> SteppedDaemon:
-    """A daemon on a store that promises, with a limit of 3 for everyone."""
-    daemon.store.promises = True
+    """A daemon on a store that commits what it has been sent, with a limit of 3 for everyone."""
+    daemon.store.sends_first = True
     return daemon
 
 
@@ -22,17 +21,17 @@ def _ever(daemon: SteppedDaemon) -> int:
     return daemon.tables.counters.get(LATCH, 0)
 
 
-def _ask(daemon: SteppedDaemon) -> Question:
-    question = Question(Asked(Request(ALICE, daemon.now)))
-    daemon.ledger.queue.put(question)
-    return question
+def _ask(daemon: SteppedDaemon) -> Waiter:
+    waiter = Waiter(Request(ALICE, daemon.now))
+    daemon.ledger.queue.put(waiter)
+    return waiter
 
 
 def test_answer_does_not_wait_for_the_disk(daemon: SteppedDaemon) -> None:
     """The callback has its answer before the commit is confirmed."""
     seen: list[bool] = []
-    question = _ask(daemon)
-    daemon.store.before["promised"] = lambda: seen.append(question.answer is not None)
+    waiter = _ask(daemon)
+    daemon.store.before["after on_sent"] = lambda: seen.append(waiter.result is not None)
     daemon.step()
 
     assert seen == [True]
@@ -49,7 +48,9 @@ def test_answer_does_not_wait_for_the_disk(daemon: SteppedDaemon) -> None:
         pytest.param(RuntimeError("broken"), True, id="fault, in"),
     ],
 )
-def test_promise_is_kept(daemon: SteppedDaemon, error: Exception, *, applied: bool) -> None:
+def test_early_answer_counts_once(
+    daemon: SteppedDaemon, error: Exception, *, applied: bool
+) -> None:
     """A mail whose commit fails after its answer counts once, whatever happened."""
     daemon.store.fail("write", error, applied=applied)
 
@@ -58,8 +59,8 @@ def test_promise_is_kept(daemon: SteppedDaemon, error: Exception, *, applied: bo
     assert _ever(daemon) == 1
 
 
-def test_limit_holds_while_promises_are_broken(daemon: SteppedDaemon) -> None:
-    """What is owed counts in the next decision: the limit is not passed."""
+def test_limit_holds_while_early_answers_are_lost(daemon: SteppedDaemon) -> None:
+    """What is pending counts in the next decision: the limit is not passed."""
     for _ in range(6):
         daemon.store.fail("write", StoreConflict())
     passed = [daemon.send(ALICE) for _ in range(5)]
@@ -71,8 +72,8 @@ def test_limit_holds_while_promises_are_broken(daemon: SteppedDaemon) -> None:
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
 def test_abandoned_question_is_undone(daemon: SteppedDaemon, *, applied: bool) -> None:
     """Who left before the answer has had its mail accepted undecided: its charge is undone."""
-    question = _ask(daemon)
-    daemon.store.before["promise"] = lambda: setattr(question, "abandoned", True)
+    waiter = _ask(daemon)
+    daemon.store.before["on_sent"] = waiter.abandon
     daemon.store.fail("write", StoreUnavailable(), applied=applied)
     daemon.step()
     daemon.step()
