@@ -20,8 +20,8 @@ from sendlimit import maillog
 from sendlimit.cli import sendlimit
 from sendlimit.config import Config
 from sendlimit.config.limits import MAX_LIMIT, SubjectLimits
-from sendlimit.config.replies import ReplyTexts
-from sendlimit.config.sections import Store
+from sendlimit.config.reply import ReplyTexts
+from sendlimit.config.sections import StoreSection
 from sendlimit.counting import committer
 from sendlimit.daemon import listener, logsetup
 from sendlimit.rules import mailbox, policy, reply
@@ -309,7 +309,7 @@ def test_numbers_of_security() -> None:
     numbers = {what: float(number.replace(",", "")) for what, number in rows}
 
     assert numbers == {
-        "time a mail waits for its decision": Store().decision_timeout_s,
+        "time a mail waits for its decision": StoreSection().decision_timeout_s,
         "connecting to the database": connection.CONNECT_TIMEOUT_S,
         "waiting for the database's answer": connection.READ_TIMEOUT_S,
         "waiting for a row lock": connection.LOCK_WAIT_S,

@@ -9,11 +9,18 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 from tzlocal import get_localzone
 
-from sendlimit.config.limits import Limits
-from sendlimit.config.notices import Notify  # noqa: TC001 - pydantic reads it at run time
-from sendlimit.config.replies import ReplySection
-from sendlimit.config.section import Section
-from sendlimit.config.sections import CalendarSection, Identity, Log, Metrics, Milter, Store
+from sendlimit.config.base import Section
+from sendlimit.config.limits import LimitsSection
+from sendlimit.config.notify import NotifySection  # noqa: TC001 - pydantic reads it at run time
+from sendlimit.config.reply import ReplySection
+from sendlimit.config.sections import (
+    CalendarSection,
+    IdentitySection,
+    LogSection,
+    MetricsSection,
+    MilterSection,
+    StoreSection,
+)
 from sendlimit.rules.reply import Wording
 from sendlimit.rules.window import Calendar
 from sendlimit.store.location import parse_url
@@ -32,15 +39,15 @@ class Config(Section):
         "/var/lib/sendlimit",
         description="directory for what outlives a restart, such as counts not yet booked",
     )
-    milter: Milter = Field(default_factory=Milter)
-    store: Store = Field(default_factory=Store)
+    milter: MilterSection = Field(default_factory=MilterSection)
+    store: StoreSection = Field(default_factory=StoreSection)
     calendar: CalendarSection = Field(default_factory=CalendarSection)
-    identity: Identity = Field(default_factory=Identity)
-    limits: Limits = Field(default_factory=Limits)
+    identity: IdentitySection = Field(default_factory=IdentitySection)
+    limits: LimitsSection = Field(default_factory=LimitsSection)
     reply: ReplySection = Field(default_factory=ReplySection)
-    log: Log = Field(default_factory=Log)
-    metrics: Metrics | None = None
-    notify: Notify | None = None
+    log: LogSection = Field(default_factory=LogSection)
+    metrics: MetricsSection | None = None
+    notify: NotifySection | None = None
 
     @field_validator("state_dir")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model, field_validator
 
-from sendlimit.config.section import Section, each_once
+from sendlimit.config.base import Section, each_once
 from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
 
 UNLIMITED = "unlimited"
@@ -75,7 +75,7 @@ class SubjectLimits(Section):
     mailbox: MailboxLimits = Field(default_factory=MailboxLimits)  # type: ignore[valid-type]
 
 
-class Limits(Section):
+class LimitsSection(Section):
     """All limits of the file; what is not set is unlimited."""
 
     global_: GlobalLimits = Field(default_factory=GlobalLimits, alias="global")  # type: ignore[valid-type]
@@ -109,7 +109,7 @@ class Limits(Section):
         return found
 
 
-def _settings(subject: str, limits: Limits | SubjectLimits) -> list[Setting]:
+def _settings(subject: str, limits: LimitsSection | SubjectLimits) -> list[Setting]:
     found = []
     for name in LIMIT_NAMES:
         section = getattr(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from sendlimit.config.section import Section
+from sendlimit.config.base import Section
 from sendlimit.store.location import parse_url
 
 _SOCKET = re.compile(
@@ -20,7 +20,7 @@ _PATH_MAX = 103
 """unix(7): a socket's path has 107 bytes; the daemon makes it with four more at its end."""
 
 
-class Milter(Section):
+class MilterSection(Section):
     """The socket that Postfix connects to."""
 
     socket: str = Field(
@@ -63,7 +63,7 @@ class Milter(Section):
         return Path(rest) if kind in {"unix", "local"} else None
 
 
-class Store(Section):
+class StoreSection(Section):
     """The database that the counters are in."""
 
     url: str = Field(
@@ -123,7 +123,7 @@ class CalendarSection(Section):
         return value
 
 
-class Identity(Section):
+class IdentitySection(Section):
     """Which logins count, and as what."""
 
     default_domain: str = Field("", description="appended to logins without a domain")
@@ -137,7 +137,7 @@ class Identity(Section):
         return value
 
 
-class Log(Section):
+class LogSection(Section):
     """What is logged."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -168,7 +168,7 @@ def host_and_port(text: str, usual_port: int) -> tuple[str, int]:
 METRICS_PORT = 9140
 
 
-class Metrics(Section):
+class MetricsSection(Section):
     """Numbers for Prometheus; absent: off."""
 
     listen: str = Field(description='ADDRESS:PORT that Prometheus asks, such as "127.0.0.1:9140"')

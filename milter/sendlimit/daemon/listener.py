@@ -29,7 +29,7 @@ from sendlimit.errors import ConfigError, ListenError, SocketInUse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sendlimit.config.sections import Milter as MilterSection
+    from sendlimit.config.sections import MilterSection
 
 _libmilter = Milter.milter  # the C module; our folder milter/ would shadow `import milter`
 NAME = "sendlimit"

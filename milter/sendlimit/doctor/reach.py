@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from sendlimit.config.sections import Milter
+    from sendlimit.config.sections import MilterSection
     from sendlimit.postfix.findings import Finding, ServiceStatus
     from sendlimit.postfix.snapshot import Snapshot
 
@@ -69,7 +69,9 @@ def daemon(spec: str, family: socket.AddressFamily, address: Address) -> Check:
     return found("daemon", error("daemon", spec, problem, _WHY, remedy))
 
 
-def reachable(snapshot: Snapshot, statuses: Iterable[ServiceStatus], section: Milter) -> Check:
+def reachable(
+    snapshot: Snapshot, statuses: Iterable[ServiceStatus], section: MilterSection
+) -> Check:
     """Try from each attached service's place whether the daemon can be asked there."""
     chrooted = {service.key for service in snapshot.services if service.is_chrooted}
     places: dict[tuple[str, bool], list[str]] = {}
@@ -93,7 +95,7 @@ def reachable(snapshot: Snapshot, statuses: Iterable[ServiceStatus], section: Mi
 
 
 def _what_keeps_out(
-    endpoint: str, queue_directory: Path, section: Milter, *, is_chrooted: bool
+    endpoint: str, queue_directory: Path, section: MilterSection, *, is_chrooted: bool
 ) -> str | None:
     if os.geteuid() != 0:
         return None if section.path is None else obstacle(section.path, section.socket_group)
@@ -104,7 +106,7 @@ def _what_keeps_out(
     return f"user {_POSTFIX} can't ask {endpoint}{inside}: {reason}"
 
 
-def _way_in(section: Milter, snapshot: Snapshot) -> str:
+def _way_in(section: MilterSection, snapshot: Snapshot) -> str:
     """Write the command that gives Postfix the socket."""
     if section.path is None:
         return "set milter.socket to an address of this host that Postfix can connect to"

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from sendlimit.config.notices import is_address
+from sendlimit.config.notify import is_address
 from sendlimit.notify.host import host_name
 from sendlimit.notify.outbox import DeliveryError
 from sendlimit.notify.texts import admin_letter, owner_letter
@@ -22,7 +22,7 @@ from sendlimit.rules.limit import Scope
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sendlimit.config.notices import NotifyTexts
+    from sendlimit.config.notify import NotifyTexts
     from sendlimit.notify.notices import Notice
     from sendlimit.notify.texts import Letter
     from sendlimit.rules.window import Calendar

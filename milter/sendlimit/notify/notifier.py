@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sendlimit.config import Config
-    from sendlimit.config.notices import Notify
+    from sendlimit.config.notify import NotifySection
     from sendlimit.errors import StoreError
     from sendlimit.notify.notices import Crossing
     from sendlimit.notify.outbox import Route
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
 
 
-def routes_of(config: Config, section: Notify, path: Path) -> list[Route]:
+def routes_of(config: Config, section: NotifySection, path: Path) -> list[Route]:
     """Return the ways that the config file wants notices to go.
 
     Raises:

@@ -8,7 +8,7 @@ from sendlimit.notify.notices import Event
 from sendlimit.rules.reply import one_line, values
 
 if TYPE_CHECKING:
-    from sendlimit.config.notices import MailText, NotifyTexts
+    from sendlimit.config.notify import MailText, NotifyTexts
     from sendlimit.notify.notices import Notice
     from sendlimit.rules.window import Calendar
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.config.sections import Milter
+from sendlimit.config.sections import MilterSection
 from sendlimit.daemon.listener import Listener, address_of, answers
 from sendlimit.errors import ConfigError, SocketInUse
 
@@ -20,7 +20,7 @@ _FILE = Path("/etc/sendlimit/sendlimit.toml")
 
 
 def _listener(path: Path, group: str = _GROUP) -> Listener:
-    return Listener(Milter(socket=f"unix:{path}", socket_group=group), _FILE)
+    return Listener(MilterSection(socket=f"unix:{path}", socket_group=group), _FILE)
 
 
 def _listening(path: Path, backlog: int = 5) -> socket.socket:
@@ -154,7 +154,7 @@ def test_port_in_use() -> None:
         spec = f"inet:{server.getsockname()[1]}@127.0.0.1"
 
         with pytest.raises(SocketInUse, match=spec):
-            Listener(Milter(socket=spec), _FILE).claim()
+            Listener(MilterSection(socket=spec), _FILE).claim()
 
 
 def test_remove_leaves_nothing(path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.config.sections import Milter
+from sendlimit.config.sections import MilterSection
 from sendlimit.doctor import reach
 from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.postfix.findings import ServiceStatus
@@ -150,7 +150,7 @@ def test_attempt_by_address() -> None:
 
 
 @pytest.fixture
-def attached(folder: Path) -> tuple[Snapshot, ServiceStatus, Milter]:
+def attached(folder: Path) -> tuple[Snapshot, ServiceStatus, MilterSection]:
     """A chrooted service that asks a socket inside of its chroot, which Postfix may not use."""
     path = folder / "sendlimit" / "s"
     path.parent.mkdir()
@@ -161,11 +161,11 @@ def attached(folder: Path) -> tuple[Snapshot, ServiceStatus, Milter]:
     snapshot = replace(snapshot_of(service), queue_directory=folder)
     chain = ("unix:sendlimit/s",)
     status = ServiceStatus(key="smtp/inet", role=Role.LIMITED, chain=chain, place=1)
-    return snapshot, status, Milter(socket=f"unix:{path}", socket_group="postfix")
+    return snapshot, status, MilterSection(socket=f"unix:{path}", socket_group="postfix")
 
 
 def test_reachable(
-    attached: tuple[Snapshot, ServiceStatus, Milter], monkeypatch: pytest.MonkeyPatch
+    attached: tuple[Snapshot, ServiceStatus, MilterSection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without root's rights the modes tell; the remedy gives Postfix the directory and socket."""
     snapshot, status, section = attached
@@ -181,19 +181,19 @@ def test_reachable(
 
 
 def test_not_to_be_mended_by_modes(
-    attached: tuple[Snapshot, ServiceStatus, Milter], monkeypatch: pytest.MonkeyPatch
+    attached: tuple[Snapshot, ServiceStatus, MilterSection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sockets elsewhere are not opened by chmod: folders above them may be closed on purpose."""
     snapshot, status, _ = attached
     monkeypatch.setattr(reach, "attempt", lambda *_place, **_how: "Permission denied")
 
     for spec in ("unix:/root/s", "inet:10040@192.0.2.1"):
-        (finding,) = reach.reachable(snapshot, [status], Milter(socket=spec)).findings
+        (finding,) = reach.reachable(snapshot, [status], MilterSection(socket=spec)).findings
         assert finding.remedy.startswith("set milter.socket to")
         assert "from inside of the chroot: Permission denied" in finding.problem
 
 
-def test_not_attached(attached: tuple[Snapshot, ServiceStatus, Milter]) -> None:
+def test_not_attached(attached: tuple[Snapshot, ServiceStatus, MilterSection]) -> None:
     """A service that does not ask sendlimit is not tried."""
     snapshot, status, section = attached
 

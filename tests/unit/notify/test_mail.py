@@ -7,7 +7,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from sendlimit.config.notices import NotifyTexts
+from sendlimit.config.notify import NotifyTexts
 from sendlimit.notify.host import host_name
 from sendlimit.notify.mail import AdminRoute, OwnerRoute, Post
 from sendlimit.notify.notices import Event, Notice

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sendlimit.config.notices import NotifyTexts
+from sendlimit.config.notify import NotifyTexts
 from sendlimit.notify.notices import (
     OUTAGES_APART_S,
     QUIET_S,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from sendlimit.config.section import Section
+from sendlimit.config.base import Section
 from sendlimit.config.sections import host_and_port
 from sendlimit.rules.reply import problem_with_placeholders
 
@@ -109,7 +109,7 @@ class NotifyTexts(Section):
     admin_reached: AdminReachedText = Field(default_factory=AdminReachedText)
 
 
-class Notify(Section):
+class NotifySection(Section):
     """Who is told about limits that fill up and about the database; absent: nobody."""
 
     warn_at_percent: int = Field(
@@ -178,7 +178,7 @@ class Notify(Section):
         return value
 
     @model_validator(mode="after")
-    def _somebody(self) -> Notify:
+    def _somebody(self) -> NotifySection:
         if not (self.webhook_url or self.mail_to or self.mail_owner):
             raise ValueError(
                 "tells nobody; set webhook_url, mail_to or mail_owner, or leave the table out"

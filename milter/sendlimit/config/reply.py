@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from sendlimit.config.section import Section, each_once
+from sendlimit.config.base import Section, each_once
 from sendlimit.rules.reply import DEFAULT_TEXTS, problem_with
 
 
