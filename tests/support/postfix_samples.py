@@ -3,17 +3,20 @@
 Debian's come from the installed package; ISPConfig's follow what its installer writes.
 """
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from sendlimit.postfix.apply import apply_attach, apply_detach
-from sendlimit.postfix.attachment import plan_attach, plan_detach
+from sendlimit.postfix.attachment import FileChange, plan_attach, plan_detach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.commands import PostfixCommands
+from sendlimit.postfix.files import write_change
 from sendlimit.postfix.findings import Finding, find_faults
 from sendlimit.postfix.snapshot import Service, Snapshot, TextFile, read_snapshot
+from support.rig.postfix import make_queue
 
 _PACKAGE = Path("/usr/share/postfix")
 
@@ -123,8 +126,13 @@ class Instance:
         """ISPConfig's file for settings of the admin's."""
         return self.ispconfig / "server/conf-custom/install/postfix_custom.conf.master"
 
+    def age(self) -> None:
+        """Date main.cf back, as if the admin had written it long ago."""
+        _age(self.main_cf)
+
     def snapshot(self) -> Snapshot:
         """Read the configuration."""
+        self.age()
         return read_snapshot(self.config_directory, self.ispconfig)
 
     def attach(self) -> None:
@@ -153,6 +161,7 @@ class Instance:
 
     def postconf(self, *words: str) -> str:
         """Run postconf on this configuration."""
+        self.age()
         return PostfixCommands(self.config_directory).postconf(*words)
 
     def content(self) -> dict[str, tuple[bytes, int, int, int]]:
@@ -167,6 +176,18 @@ class Instance:
             )
             for path in files
         }
+
+
+def write_aged(change: FileChange) -> None:
+    """Do what write_change does, and let the next postconf read the file without a wait."""
+    write_change(change)
+    _age(change.path)
+
+
+def _age(file: Path) -> None:
+    """Date a file back: postconf waits while it has changed within the last two seconds."""
+    if file.exists():
+        os.utime(file, (0, 0))
 
 
 def make_instance(folder: Path, main_cf: str, master_cf: str, *, ispconfig: bool) -> Instance:
@@ -184,8 +205,9 @@ def make_instance(folder: Path, main_cf: str, master_cf: str, *, ispconfig: bool
         state_dir=folder / "state",
         ispconfig=folder / "ispconfig",
     )
-    for made in ("config", "queue", "lib", "state"):
+    for made in ("config", "lib", "state"):
         (folder / made).mkdir()
+    make_queue(folder / "queue")
     shutil.chown(folder / "lib", "postfix")
     if ispconfig:
         (instance.ispconfig / "server").mkdir(parents=True)
@@ -193,4 +215,5 @@ def make_instance(folder: Path, main_cf: str, master_cf: str, *, ispconfig: bool
         f"queue_directory = {folder}/queue\ndata_directory = {folder}/lib\n{main_cf}"
     )
     instance.master_cf.write_text(master_cf)
+    instance.age()
     return instance

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _NOT_RUNNING = "Postfix is not running: the change counts from its next start"
 _RELOADED = "Postfix has read its configuration again"
+_LONG_AGO = (0, 0)  # postconf waits while a file has changed within the last two seconds
 
 
 def apply_attach(snapshot: Snapshot, plan: Plan, socket: str, state_dir: Path) -> str:
@@ -177,7 +178,9 @@ def _staged(snapshot: Snapshot, plan: Plan) -> Iterator[Snapshot]:
         folder = Path(name)
         for file in (snapshot.main_cf, snapshot.master_cf):
             text = after.get(file.path, file.text) or ""
-            (folder / file.path.name).write_bytes(text.encode(errors="surrogateescape"))
+            staged = folder / file.path.name
+            staged.write_bytes(text.encode(errors="surrogateescape"))
+            os.utime(staged, _LONG_AGO)
         try:
             outcome = read_snapshot(folder, folder)
         except PostfixError as exc:

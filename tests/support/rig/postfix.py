@@ -140,7 +140,9 @@ class PrivatePostfix:
         self.maillog = folder / "maillog"
         self.config_directory.mkdir(parents=True)
         _make_folder(folder / "lib", "postfix", "postfix", 0o700)
-        self._make_queue()
+        make_queue(self.queue_directory)
+        # As the admin makes it: group postfix may pass and owns new sockets, others may not.
+        _make_folder(self.milter_socket.parent, "root", "postfix", 0o2750)
         main_cf = {
             **_MAIN_CF,
             "queue_directory": str(self.queue_directory),
@@ -241,14 +243,6 @@ class PrivatePostfix:
         """Return the mails in a Maildir, oldest first."""
         return sorted((self.maildirs / mailbox / "new").glob("*"))
 
-    def _make_queue(self) -> None:
-        self.queue_directory.mkdir()
-        _make_folder(self.queue_directory / "pid", "root", "root", 0o755)
-        for name, (group, mode) in _QUEUE_FOLDERS.items():
-            _make_folder(self.queue_directory / name, "postfix", group, mode)
-        # As the admin makes it: group postfix may pass and owns new sockets, others may not.
-        _make_folder(self.milter_socket.parent, "root", "postfix", 0o2750)
-
     def _smtp_servers(self) -> set[int]:
         """Return the process ids of all smtpd processes."""
         master = self.process.pid
@@ -267,6 +261,14 @@ class PrivatePostfix:
             "virtual_uid_maps": f"static:{_MAILDIR_UID}",
             "virtual_gid_maps": f"static:{_MAILDIR_UID}",
         }
+
+
+def make_queue(folder: Path) -> None:
+    """Make a queue directory in which `postfix check` finds nothing to make or to mend."""
+    folder.mkdir()
+    _make_folder(folder / "pid", "root", "root", 0o755)
+    for name, (group, mode) in _QUEUE_FOLDERS.items():
+        _make_folder(folder / name, "postfix", group, mode)
 
 
 def _make_folder(folder: Path, user: str | int, group: str | int, mode: int) -> None:

@@ -10,7 +10,7 @@ from sendlimit.cli import run
 from sendlimit.postfix.commands import PostfixCommands
 from support.postfix_samples import AUTH, Instance, debian_master_cf, make_instance
 
-pytestmark = pytest.mark.postfix
+pytestmark = [pytest.mark.postfix, pytest.mark.usefixtures("aged_files")]
 
 
 class _Terminal(io.StringIO):
@@ -41,6 +41,7 @@ def _run(instance: Instance, command: str, *options: str) -> int:
         "--ispconfig-directory": instance.ispconfig,
     }
     words = [word for name, path in places.items() for word in (name, str(path))]
+    instance.age()
     return run(["postfix", command, *options, *words])
 
 

@@ -30,7 +30,7 @@ from support.postfix_samples import (
     make_instance,
 )
 
-pytestmark = pytest.mark.postfix
+pytestmark = [pytest.mark.postfix, pytest.mark.usefixtures("aged_files")]
 
 _ENTRY = render_entry("unix:sendlimit/milter.sock")
 

@@ -11,7 +11,7 @@ from sendlimit.postfix.findings import Finding, find_faults, is_attached, servic
 from sendlimit.postfix.services import Role
 from support.postfix_samples import AMAVIS, AUTH, Instance, debian_master_cf, make_instance
 
-pytestmark = pytest.mark.postfix
+pytestmark = [pytest.mark.postfix, pytest.mark.usefixtures("aged_files")]
 
 
 @pytest.fixture
