@@ -4,6 +4,8 @@ SendlimitError
   ConfigError          the configuration file is wrong (exit code 2)
   SocketInUse          another daemon answers on the milter socket
   ListenError          libmilter can't listen, or has ended by itself
+  StateDirInUse        another daemon has locked state_dir
+  JournalError         the crash journal can't be made or looked for
   StoreError           anything the database answers that is not a result
     StoreUnavailable   no connection, or it was lost: the outcome is unknown
     StoreConflict      rolled back by the database: read again and redo
@@ -49,6 +51,14 @@ class SocketInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports
 
 class ListenError(SendlimitError):
     """libmilter can't listen on milter.socket."""
+
+
+class StateDirInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports
+    """Another daemon uses the same state_dir: stop it first, or set another state_dir."""
+
+
+class JournalError(SendlimitError):
+    """The crash journal can't be made or looked for."""
 
 
 class StoreError(SendlimitError):

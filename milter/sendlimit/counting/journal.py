@@ -1,0 +1,225 @@
+"""The crash journal: what was counted in memory and is not in the database yet (R11).
+
+Two files mapped into memory, so what is written outlives `kill -9` without a call to the system.
+A flush writes the number of the last record that it booked into er_committer, in its own
+transaction: at the next start what comes after that number is booked, once.
+
+A loss of power takes what the system had not written yet; in /run, all of it.
+
+FAILURE: no space, or no access: JournalError, before anything is counted. The space is taken
+when the files are made, as a write to a hole of a file on a full disk would end the process
+(SIGBUS). A file system that copies on write (Btrfs, ZFS) can't promise space: there the journal
+belongs in /run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sendlimit.counting.journal_segment import (
+    DEFINITION,
+    DEFINITION_MAX,
+    HEAD_BYTES,
+    RECORD,
+    Head,
+    check_word,
+    file_name,
+    packed_head,
+    packed_keys,
+    padded,
+)
+from sendlimit.errors import JournalError
+
+if TYPE_CHECKING:
+    from sendlimit.rules.limit import CounterKey
+
+SEGMENT_BYTES = 8 << 20
+"""Some 400,000 decisions of mailboxes that are defined already; 16 MiB with the other segment."""
+SEGMENT_MIN = 4 * DEFINITION_MAX
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_pack_into = RECORD.pack_into
+
+
+def boot_id() -> str:
+    """Return the id of the system's running start; "" where the kernel does not tell."""
+    try:
+        return _BOOT_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+class RecordKeys:
+    """Counters that the same amount is added to; belongs to what charges them, such as a plan.
+
+    The journal writes them once a segment and notes here where. Used under the journal's mutex.
+
+    Attributes:
+        keys: the counters, at most one of each limit's name and the latch.
+    """
+
+    __slots__ = ("keys", "position", "use")
+
+    def __init__(self, keys: tuple[CounterKey, ...]) -> None:
+        self.keys = keys
+        self.use: object = None
+        self.position = 0
+
+
+class Journal:
+    """The journal of one process; all methods are called under one mutex.
+
+    room(), add() and advance() never raise, wait or log. They are told the moment.
+
+    Args:
+        folder: where the files are made; other processes' journals may lie beside them.
+        token: new with every start, hexadecimal.
+        lease_id: under which this process holds er_lease.
+        boot: boot_id().
+        segment_bytes: of each of the two files, at least SEGMENT_MIN.
+
+    Attributes:
+        number: of the last record, 0 before the first.
+
+    Raises:
+        JournalError: the files can't be made, or have no space; none is left behind.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        token: str,
+        lease_id: str,
+        boot: str,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        self.number = 0
+        self._head = Head(1, token, boot, lease_id)
+        self._booked = 0
+        self._offset = 0
+        self._check = 0
+        self._use: object = None
+        self._end = segment_bytes - DEFINITION_MAX - 2 * RECORD.size
+        self._now = _Segment(folder / file_name(token, 0), segment_bytes)
+        try:
+            self._other = _Segment(folder / file_name(token, 1), segment_bytes)
+        except JournalError:
+            self._now.remove()
+            raise
+        self._begin(self._now)
+
+    def room(self) -> bool:
+        """Say whether a further record fits; asked before each add().
+
+        Goes on in the other segment when this one is full and the other is booked.
+        """
+        return self._offset <= self._end or self._switch()
+
+    def add(self, keys: RecordKeys, amount: int, at: int) -> None:
+        """Write a record.
+
+        Args:
+            keys: the counters that are added to.
+            amount: within 31 bits; negative when something is given back.
+            at: seconds since 1970, within 32 bits.
+        """
+        if keys.use is not self._use:
+            self._define(keys)
+        offset = self._offset
+        _pack_into(self._map, offset, amount, keys.position, at, self._check)
+        self._offset = offset + 16
+        self.number += 1
+
+    def advance(self, booked: int) -> None:
+        """Note up to which number the database has the records.
+
+        Goes on in the other segment when this one is half full and the other is booked, so
+        that at least one and a half are free when an outage begins.
+        """
+        self._booked = booked
+        if self._offset > self._end // 2:
+            self._switch()
+
+    def close(self) -> None:
+        """Let go of the files, which stay for the next start; nothing may be added any more."""
+        self._now.map.close()
+        self._other.map.close()
+
+    def remove(self) -> None:
+        """Remove the files, once all is booked; nothing may be added any more."""
+        self._now.remove()
+        self._other.remove()
+
+    def _switch(self) -> bool:
+        """Go on in the other segment; return whether it is booked."""
+        if self._other.last > self._booked:
+            return False
+        self._now.last = self.number
+        self._now, self._other = self._other, self._now
+        self._begin(self._now)
+        return True
+
+    def _begin(self, segment: _Segment) -> None:
+        head = self._head._replace(first=self.number + 1)
+        packed = packed_head(head)
+        segment.map[: len(packed)] = packed
+        self._map = segment.map
+        self._check = check_word(head)
+        self._offset = HEAD_BYTES
+        self._use = object()  # what was defined before is not defined in this use
+
+    def _define(self, keys: RecordKeys) -> None:
+        text = packed_keys(keys.keys)
+        offset = self._offset
+        begin = offset + 16
+        self._map[begin : begin + len(text)] = text
+        _pack_into(self._map, offset, DEFINITION, zlib.crc32(text), len(text), self._check)
+        self._offset = begin + padded(len(text))
+        keys.position = offset
+        keys.use = self._use
+
+
+class _Segment:
+    """One file with its space, locked for as long as it is mapped.
+
+    Attributes:
+        last: the number of the last record that was written before the other segment's turn.
+
+    Raises:
+        JournalError: it can't be made.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.path = path
+        self.last = 0
+        try:
+            # Not through a link, not over a file: whose it is can't be known.
+            descriptor = os.open(path, _NEW, 0o600)
+        except OSError as error:
+            raise JournalError(f"{path}: can't be made: {error.strerror}") from error
+        try:
+            # The mapping keeps the file open, and so the lock, when the descriptor is closed.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.posix_fallocate(descriptor, 0, size)
+            self.map = mmap.mmap(descriptor, size)
+        except OSError as error:
+            with suppress(OSError):
+                path.unlink()
+            raise JournalError(
+                f"{path}: {size >> 20} MiB can't be had: {error.strerror}"
+            ) from error
+        finally:
+            os.close(descriptor)
+
+    def remove(self) -> None:
+        """Let go of the file and remove it; where that fails the next start removes it."""
+        self.map.close()
+        with suppress(OSError):
+            self.path.unlink()

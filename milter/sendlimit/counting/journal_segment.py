@@ -1,0 +1,180 @@
+"""How the crash journal lies in its files: head, records, definitions. Pure: bytes in, values out.
+
+A segment is one file:
+
+    head         256 bytes: magic, format, first number, token, boot id, lease id, CRC 32
+    record       16 bytes: amount (signed), position of its definition, moment, check
+    definition   16 bytes: DEFINITION, CRC 32 of the text, bytes of the text, check;
+                 then the counters as JSON in UTF-8, filled up to a multiple of 16 bytes
+
+All numbers are little-endian. A record adds its amount to each counter of its definition, which
+stands before it in the same segment. Records are numbered by position from the head's first
+number on; definitions have no number. The check word is the last that is written, and no two
+uses of a segment have the same: what is torn or left by an earlier use ends the reading.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.rules.limit import CounterKey, Scope, Unit
+from sendlimit.rules.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAGIC = b"SLJOURNL"
+FORMAT = 1
+HEAD_BYTES = 256
+RECORD = struct.Struct("<iIII")
+DEFINITION = -(1 << 31)
+"""In the place of the amount: what follows is a definition."""
+DEFINITION_MAX = 64 * 1024
+"""More than 25 counters with 255 characters each can need."""
+
+_START = struct.Struct("<8sH6x")
+_HEAD = struct.Struct("<8sH6xQ64s64s40s")
+_CRC = struct.Struct("<I")
+_NAME = re.compile(r"journal\.([0-9a-f]{1,64})\.([01])")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Head(NamedTuple):
+    """What a segment says of itself.
+
+    Attributes:
+        first: the number of its first record, 1 or more.
+        token: of the process that wrote it, as in the file's name.
+        boot_id: of the system's start that it was written in; "" where that is not known.
+        lease_id: under which the process holds er_lease.
+    """
+
+    first: int
+    token: str
+    boot_id: str
+    lease_id: str
+
+
+class Record(NamedTuple):
+    """One addition.
+
+    Attributes:
+        number: its place in the journal, from 1.
+        keys: the counters that the amount is added to.
+        amount: negative when something was given back.
+        at: when, in seconds since 1970.
+    """
+
+    number: int
+    keys: tuple[CounterKey, ...]
+    amount: int
+    at: int
+
+
+def file_name(token: str, place: int) -> str:
+    """Return the name of a process's first (0) or second (1) segment."""
+    return f"journal.{token}.{place}"
+
+
+def token_of(name: str) -> str | None:
+    """Return the token in a file's name; None: it is no segment."""
+    found = _NAME.fullmatch(name)
+    return found[1] if found else None
+
+
+def check_word(head: Head) -> int:
+    """Return the last word of each record of this use of a segment; never 0, as in fresh space."""
+    return (zlib.crc32(head.token.encode()) + head.first * 2654435761) & 0xFFFFFFFF or 1
+
+
+def packed_head(head: Head) -> bytes:
+    """Write a head.
+
+    Raises:
+        struct.error, UnicodeEncodeError: a part of it is no such value.
+    """
+    text = [part.encode("ascii") for part in (head.token, head.lease_id, head.boot_id)]
+    packed = _HEAD.pack(MAGIC, FORMAT, head.first, *text)
+    return packed + _CRC.pack(zlib.crc32(packed))
+
+
+def read_head(content: bytes) -> Head | None:
+    """Read a head.
+
+    Returns:
+        None when the segment has no records: it was not begun, or the process ended while it
+        wrote the head. Then the records of the use before were booked already.
+
+    Raises:
+        ValueError: it is no journal, or one of another format; says which.
+    """
+    if not any(content[:HEAD_BYTES]):
+        return None
+    if len(content) < HEAD_BYTES or content[: len(MAGIC)] != MAGIC:
+        raise ValueError("is not a journal of sendlimit")
+    form = _START.unpack_from(content)[1]
+    if form != FORMAT:
+        raise ValueError(
+            f"has format {form}, and this release of sendlimit reads {FORMAT}:"
+            " start the release that wrote it once, or remove the file and lose its counts"
+        )
+    if _CRC.unpack_from(content, _HEAD.size)[0] != zlib.crc32(content[: _HEAD.size]):
+        return None
+    _, _, first, *parts = _HEAD.unpack_from(content)
+    token, lease_id, boot_id = (part.rstrip(b"\0").decode("ascii", "replace") for part in parts)
+    return Head(first, token, boot_id, lease_id)
+
+
+def packed_keys(keys: tuple[CounterKey, ...]) -> bytes:
+    """Write the counters of a definition; any text may be in a subject."""
+    return _encode(keys).encode("utf-8", "surrogatepass")
+
+
+def padded(size: int) -> int:
+    """Return the bytes that a definition's text takes up."""
+    return (size + RECORD.size - 1) // RECORD.size * RECORD.size
+
+
+def read_records(content: bytes, head: Head) -> Iterator[Record]:
+    """Yield the records of a segment, up to the first that is not whole.
+
+    Raises:
+        ValueError: a definition is damaged, as after a loss of power; what came before is right.
+    """
+    check = check_word(head)
+    defined: dict[int, tuple[CounterKey, ...]] = {}
+    number = head.first
+    offset = HEAD_BYTES
+    while offset + RECORD.size <= len(content):
+        amount, second, third, found = RECORD.unpack_from(content, offset)
+        if found != check:
+            return
+        if amount == DEFINITION:
+            text = content[offset + RECORD.size : offset + RECORD.size + third]
+            if zlib.crc32(text) != second or (keys := _read_keys(text)) is None:
+                raise ValueError(f"is damaged at byte {offset}")
+            defined[offset] = keys
+            offset += RECORD.size + padded(third)
+            continue
+        if second not in defined:
+            raise ValueError(f"is damaged at byte {offset}")
+        yield Record(number, defined[second], amount, third)
+        number += 1
+        offset += RECORD.size
+
+
+def _read_keys(text: bytes) -> tuple[CounterKey, ...] | None:
+    """Read the counters of a definition; None: it is none."""
+    try:
+        return tuple(
+            CounterKey(Scope(scope), str(subject), Unit(unit), Window(window), int(start))
+            for scope, subject, unit, window, start in json.loads(
+                text.decode("utf-8", "surrogatepass")
+            )
+        )
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,173 @@
+"""Crash journals that earlier processes left: read, booked by the caller, removed.
+
+A journal whose process still lives is locked and not looked at.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.counting.journal_segment import Head, read_head, read_records, token_of
+from sendlimit.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sendlimit.counting.journal_segment import Record
+    from sendlimit.rules.limit import CounterKey
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Stretch(NamedTuple):
+    """Records that are booked in one transaction.
+
+    Attributes:
+        last: the number of the last of them: what er_committer has once they are booked.
+        additions: their sum by counter.
+    """
+
+    last: int
+    additions: dict[CounterKey, int]
+
+
+class _Segment(NamedTuple):
+    head: Head | None
+    path: Path
+    content: bytes
+
+
+class LeftJournal:
+    """What one process left.
+
+    Args:
+        token: of the process: the row of er_committer that says what is booked.
+        segments: its files, read.
+
+    Attributes:
+        boot_id: of the system's start that it ran in; "": not known.
+        lease_id: under which it held er_lease; "": it counted nothing.
+        damage: a sentence for each place where the reading ended too early, from stretches().
+    """
+
+    def __init__(self, token: str, segments: list[_Segment]) -> None:
+        self.token = token
+        self.damage: list[str] = []
+        self._paths = [segment.path for segment in segments]
+        self._begun = sorted(
+            (segment.head, segment.path, segment.content)
+            for segment in segments
+            if segment.head is not None
+        )
+        head = self._begun[0][0] if self._begun else Head(1, token, "", "")
+        self.boot_id = head.boot_id
+        self.lease_id = head.lease_id
+
+    def stretches(self, booked: int, counters_max: int, not_before: int = 0) -> Iterator[Stretch]:
+        """Yield what is not booked, in portions, in the order of the numbers.
+
+        Args:
+            booked: the number that er_committer has, 0 when it has no row.
+            counters_max: how many counters end a portion.
+            not_before: leave out records of earlier moments, in seconds since 1970: whether
+                they are booked can't be known once `purge` has removed the row.
+        """
+        additions: dict[CounterKey, int] = {}
+        last = booked
+        for record in self._records():
+            if record.number <= booked or record.at < not_before:
+                continue
+            last = record.number
+            for key in record.keys:
+                additions[key] = additions.get(key, 0) + record.amount
+            if len(additions) >= counters_max:
+                yield _stretch(last, additions)
+                additions = {}
+        if additions:
+            yield _stretch(last, additions)
+
+    def remove(self) -> None:
+        """Remove the files, once all is booked; where that fails the next start finds all booked."""
+        for path in self._paths:
+            with suppress(OSError):
+                path.unlink()
+
+    def _records(self) -> Iterator[Record]:
+        for head, path, content in self._begun:
+            try:
+                yield from read_records(content, head)
+            except ValueError as error:
+                self.damage.append(f"{path} {error}: the records from there on are not booked")
+
+
+def left_journals(folder: Path, own_token: str) -> tuple[list[LeftJournal], list[str]]:
+    """Find the journals of processes that have ended.
+
+    Args:
+        folder: where journals are kept.
+        own_token: whose journal is left out.
+
+    Returns:
+        The journals, and a sentence for each file that is left alone: another release's, or
+        not readable. Of a journal with such a file nothing is booked.
+
+    Raises:
+        JournalError: the folder can't be read.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except FileNotFoundError:
+        return [], []
+    except OSError as error:
+        raise JournalError(f"{folder}: {error.strerror}") from error
+    found: dict[str, list[_Segment]] = {}
+    left_alone: set[str] = set()
+    problems: list[str] = []
+    for path in paths:
+        token = token_of(path.name)
+        if token is None or token == own_token:
+            continue
+        try:
+            found.setdefault(token, []).append(_read(path, token))
+        except BlockingIOError:
+            left_alone.add(token)
+        except (OSError, ValueError) as error:
+            reason = f": {error.strerror}" if isinstance(error, OSError) else f" {error}"
+            problems.append(f"{path}{reason}")
+            left_alone.add(token)
+    journals = [
+        LeftJournal(token, segments) for token, segments in found.items() if token not in left_alone
+    ]
+    return journals, problems
+
+
+def _read(path: Path, token: str) -> _Segment:
+    """Read a segment.
+
+    Raises:
+        BlockingIOError: its process lives.
+        OSError: it can't be read, or is a link.
+        ValueError: it is no journal of this release.
+    """
+    descriptor = os.open(path, _READ)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("is not a regular file")
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read()
+    finally:
+        os.close(descriptor)
+    head = read_head(content)
+    if head is not None and head.token != token:
+        raise ValueError("is a copy of another journal: its name does not fit")
+    return _Segment(head, path, content)
+
+
+def _stretch(last: int, additions: dict[CounterKey, int]) -> Stretch:
+    return Stretch(last, {key: amount for key, amount in additions.items() if amount})
