@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 from tzlocal import get_localzone
 
-from sendlimit.config.base import Section
+from sendlimit.config.base import Section, each_once
 from sendlimit.config.limits import LimitsSection
 from sendlimit.config.notify import NotifySection  # noqa: TC001 - pydantic reads it at run time
 from sendlimit.config.reply import ReplySection
@@ -65,9 +65,17 @@ class Config(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _each_subject_once(self) -> Config:
+        try:
+            each_once(self.limits.subjects(self.identity.default_domain))
+        except ValueError as error:
+            raise ValueError(f"limits.for: {error} (identity.default_domain is appended)") from None
+        return self
+
     def settings(self) -> list[Setting]:
-        """Return the file's limits as settings, subjects in lower case."""
-        return self.limits.settings()
+        """Return the file's limits as settings, subjects as they are counted."""
+        return self.limits.settings(self.identity.default_domain)
 
     def make_calendar(self) -> Calendar:
         """Return the calendar; in the system's zone where the file names none."""
@@ -80,5 +88,5 @@ class Config(Section):
             code=str(self.reply.code),
             enhanced_status=self.reply.enhanced_status,
             texts=self.reply.texts(),
-            by_domain={domain.lower(): texts.texts() for domain, texts in self.reply.for_.items()},
+            by_domain=self.reply.by_domain(),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
 
 class Section(BaseModel):
@@ -18,14 +18,17 @@ class Section(BaseModel):
     )
 
 
-def each_once(subjects: Iterable[str]) -> None:
-    """Make sure that no subject comes twice; capitals make no difference (R2).
+def each_once(subjects: Mapping[str, str]) -> None:
+    """Make sure that no subject comes twice in two spellings (R2).
+
+    Args:
+        subjects: as written, and the key that each is counted under.
 
     Raises:
-        ValueError: with both.
+        ValueError: with both spellings.
     """
     seen: dict[str, str] = {}
-    for subject in subjects:
-        before = seen.setdefault(subject.lower(), subject)
-        if before != subject:
-            raise ValueError(f"{before!r} and {subject!r} are the same; leave one of them out")
+    for written, key in subjects.items():
+        before = seen.setdefault(key, written)
+        if before != written:
+            raise ValueError(f"{before!r} and {written!r} are the same; leave one of them out")

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, create_model, field_validator
 
 from sendlimit.config.base import Section, each_once
 from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
+from sendlimit.rules.subject import read_subject
 
 UNLIMITED = "unlimited"
 MAX_LIMIT = 10**15
@@ -88,24 +89,31 @@ class LimitsSection(Section):
     @field_validator("for_")
     @classmethod
     def _subjects(cls, value: dict[str, SubjectLimits]) -> dict[str, SubjectLimits]:
-        each_once(value)
-        for subject, limits in value.items():
-            if not subject.strip() or subject == "*":
+        for written, limits in value.items():
+            subject = read_subject(written)
+            if subject.scope is Scope.GLOBAL:
                 raise ValueError(
-                    f'{subject!r} is not a domain or a mailbox; for everyone, leave "for" out'
+                    f'{written!r} is not a domain or a mailbox; for everyone, leave "for" out'
                 )
-            if "@" in subject and "domain" in limits.model_fields_set:
+            if subject.scope is Scope.MAILBOX and "domain" in limits.model_fields_set:
+                domain = subject.sender.domain
+                instead = f", or domain limits for {domain!r}" if domain else ""
                 raise ValueError(
-                    f"{subject!r} is a mailbox and can't have domain limits; allowed: mailbox limits,"
-                    f" or domain limits for {subject.rpartition('@')[2]!r}"
+                    f"{written!r} is a mailbox and can't have domain limits; allowed: mailbox limits"
+                    f"{instead}"
                 )
+        each_once({written: read_subject(written).key for written in value})
         return value
 
-    def settings(self) -> list[Setting]:
-        """Return all limits as settings, subjects in lower case."""
+    def subjects(self, default_domain: str) -> dict[str, str]:
+        """Return the subjects of `for` as written, and the key that each is counted under."""
+        return {written: read_subject(written, default_domain).key for written in self.for_}
+
+    def settings(self, default_domain: str) -> list[Setting]:
+        """Return all limits as settings, subjects as they are counted."""
         found = _settings(EVERYONE, self)
-        for subject, limits in self.for_.items():
-            found.extend(_settings(subject.lower(), limits))
+        for written, key in self.subjects(default_domain).items():
+            found.extend(_settings(key, self.for_[written]))
         return found
 
 

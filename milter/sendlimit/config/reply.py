@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from sendlimit.config.base import Section, each_once
+from sendlimit.rules.limit import Scope
 from sendlimit.rules.reply import DEFAULT_TEXTS, problem_with
+from sendlimit.rules.subject import read_subject
 
 
 class ReplyTexts(Section):
@@ -58,8 +60,18 @@ class ReplySection(ReplyTexts):
     @field_validator("for_")
     @classmethod
     def _domains(cls, value: dict[str, ReplyTexts]) -> dict[str, ReplyTexts]:
-        each_once(value)
+        domains = {written: read_subject(written) for written in value}
+        for written, subject in domains.items():
+            if subject.scope is not Scope.DOMAIN:
+                raise ValueError(
+                    f"{written!r} is not a domain; allowed: a name such as 'example.org'"
+                )
+        each_once({written: subject.key for written, subject in domains.items()})
         return value
+
+    def by_domain(self) -> dict[str, dict[str, str]]:
+        """Return the texts of `for` by the key that each domain is counted under."""
+        return {read_subject(written).key: texts.texts() for written, texts in self.for_.items()}
 
     @field_validator("code")
     @classmethod

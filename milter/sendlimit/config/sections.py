@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from sendlimit.config.base import Section
+from sendlimit.rules.limit import Scope
+from sendlimit.rules.subject import read_subject
 from sendlimit.store.location import parse_url
 
 _SOCKET = re.compile(
@@ -127,14 +129,34 @@ class IdentitySection(Section):
     """Which logins count, and as what."""
 
     default_domain: str = Field("", description="appended to logins without a domain")
-    exempt: tuple[str, ...] = Field((), description="logins that are never counted", strict=False)
+    exempt: tuple[str, ...] = Field(
+        (), description="mailboxes and domains that are never counted", strict=False
+    )
 
     @field_validator("default_domain")
     @classmethod
     def _domain(cls, value: str) -> str:
-        if not re.fullmatch(r"[^@\s]*", value):
+        if not re.fullmatch(r"[^@\s*?]*", value) or (value and not value.strip(".")):
             raise ValueError(f'{value!r} is not a domain; allowed: a name such as "example.org"')
         return value
+
+    @field_validator("exempt")
+    @classmethod
+    def _exempt(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for written in value:
+            if read_subject(written).scope is Scope.GLOBAL:
+                raise ValueError(
+                    f"{written!r} is everyone; allowed: mailboxes and domains, such as '@example.org'"
+                )
+        return value
+
+    def exempt_keys(self) -> frozenset[str]:
+        """Return what is exempt: mailboxes as they are counted, domains with "@" before them."""
+        subjects = [read_subject(written, self.default_domain) for written in self.exempt]
+        return frozenset(
+            f"@{subject.key}" if subject.scope is Scope.DOMAIN else subject.key
+            for subject in subjects
+        )
 
 
 class LogSection(Section):

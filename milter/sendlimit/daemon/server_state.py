@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger
+    from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.reply import Wording
     from sendlimit.rules.window import Calendar
 
@@ -23,7 +24,7 @@ class SessionSettings:
         calendar: for the times in refusals.
         wording: of refusals.
         default_domain: for logins without a domain.
-        exempt: mailboxes that are never counted, normalised.
+        exempt: mailboxes that are never counted, and domains with "@" before them.
         refuse_at_end: refusals wait for end-of-message (reply.at).
         tempfail: refuse what can't be decided (store.on_failure).
         data_callback: ask for `data`, which cures a 40 ms stall on inet sockets.
@@ -36,6 +37,12 @@ class SessionSettings:
     refuse_at_end: bool = False
     tempfail: bool = False
     data_callback: bool = False
+
+    def is_exempt(self, sender: Sender) -> bool:
+        """Say whether a sender's mail is never counted."""
+        return bool(self.exempt) and (
+            sender.mailbox in self.exempt or f"@{sender.domain}" in self.exempt
+        )
 
 
 class ServerState:

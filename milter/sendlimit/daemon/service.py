@@ -27,7 +27,6 @@ from sendlimit.daemon.telemetry import Telemetry
 from sendlimit.errors import ConfigError, ListenError
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import Settings
-from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.precedence import Rules
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
@@ -55,14 +54,11 @@ def counting_settings(config: Config) -> CountingSettings:
 
 def session_settings(config: Config) -> SessionSettings:
     """Return what the file says about sessions."""
-    domain = config.identity.default_domain.lower()
     return SessionSettings(
         calendar=config.make_calendar(),
         wording=config.wording(),
-        default_domain=domain,
-        exempt=frozenset(
-            sender_of(login, domain).mailbox for login in config.identity.exempt if login
-        ),
+        default_domain=config.identity.default_domain,
+        exempt=config.identity.exempt_keys(),
         refuse_at_end=config.reply.at == "end-of-message",
         tempfail=config.store.on_failure == "tempfail",
         data_callback=config.milter.path is None,

@@ -144,7 +144,7 @@ class Session(Milter.Base):
             desk.events.uncounted(exempt=False)
             return ACCEPT
         sender = sender_of(login, conduct.default_domain)
-        if sender.mailbox in conduct.exempt:
+        if conduct.is_exempt(sender):
             desk.events.uncounted(exempt=True)
             return ACCEPT
         self._reverse_path = reverse_path

@@ -1,16 +1,21 @@
 """From SASL login to the keys that are counted (rule R2). Pure.
 
-Source: RFC 4954 (the login of AUTH), Postfix's {auth_authen} macro.
+Source: RFC 4954 (the login of AUTH), Postfix's {auth_authen} macro; RFC 5890 (A-labels and
+U-labels of a domain), RFC 1034 3.1 (the dot at its end).
 """
 
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from typing import NamedTuple
+
+import idna
 
 # The width of every subject column in sql/: a longer key would be refused by the database.
 KEY_MAX = 255
 _DIGEST = 40
+_A_LABEL = "xn--"
 # So that a shortened local part and its "@" still fit before the domain (a DNS name has 253).
 _DOMAIN_MAX = KEY_MAX - len("~@") - _DIGEST
 
@@ -34,19 +39,36 @@ def sender_of(sasl_login: str, default_domain: str = "") -> Sender:
         sasl_login: as in {auth_authen}, not empty. An "@" at its end says nothing.
         default_domain: appended to a login without a domain; "" appends nothing.
     """
-    login = sasl_login.lower().rstrip("@")
+    login = unicodedata.normalize("NFC", sasl_login.lower()).rstrip("@")
     local, at, domain = login.rpartition("@")
     if not at:
-        local, domain = login, default_domain.lower()
+        local, domain = login, default_domain
+    domain = domain_key(domain)
     if not domain:
         return Sender(_shortened(local, KEY_MAX) or "@", None)
-    domain = domain_key(domain)
     return Sender(f"{_shortened(local, KEY_MAX - len(domain) - 1)}@{domain}", domain)
 
 
 def domain_key(domain: str) -> str:
-    """Return the key that a domain in lower case is counted under."""
-    return _shortened(domain, _DOMAIN_MAX)
+    """Return the key that a domain is counted under; doing it twice changes nothing.
+
+    Lower case, without the dot at its end, umlauts and the like as themselves (U-labels), so
+    that all spellings of a domain are one. A label that is not valid stays as it is.
+    """
+    name = unicodedata.normalize("NFC", domain.lower())
+    name = name.rstrip(".") or name
+    if _A_LABEL in name:
+        name = ".".join(_u_label(label) for label in name.split("."))
+    return _shortened(name, _DOMAIN_MAX)
+
+
+def _u_label(label: str) -> str:
+    if not label.startswith(_A_LABEL):
+        return label
+    try:
+        return idna.ulabel(label)
+    except (UnicodeError, ValueError):
+        return label
 
 
 def _shortened(text: str, longest: int) -> str:

@@ -22,6 +22,11 @@ from sendlimit.rules.mailbox import KEY_MAX, Sender, sender_of
         pytest.param("a@b@c.org", "", ("a@b@c.org", "c.org"), id="the last @ counts"),
         pytest.param("@c.org", "d.org", ("@c.org", "c.org"), id="no local part"),
         pytest.param("ÄRGER@Münster.de", "", ("ärger@münster.de", "münster.de"), id="umlauts"),
+        pytest.param(
+            "a@xn--mnster-3ya.de", "", ("a@münster.de", "münster.de"), id="umlauts as A-label"
+        ),
+        pytest.param("a@x.org.", "", ("a@x.org", "x.org"), id="dot at the end"),
+        pytest.param("a", "X.org.", ("a@x.org", "x.org"), id="default domain, dot at the end"),
         pytest.param("a b'\";%@x.org", "", ("a b'\";%@x.org", "x.org"), id="odd characters stay"),
         pytest.param(
             "alice@example.org ", "", ("alice@example.org ", "example.org "), id="trailing blank"
