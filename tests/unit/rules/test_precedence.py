@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sendlimit.rules.limit import EVERYONE, Limit, Origin, Scope, Setting, holding, levels
+from sendlimit.rules.limit import EVERYONE, Limit, Origin, Setting, holding
 from support.counting_samples import ALICE, BOB, NOON, file_rules, named, setting
 
 _DAY = "mailbox.messages_per_day"
@@ -89,16 +89,3 @@ def test_setting_of_a_mailbox_is_not_its_neighbours() -> None:
 
     assert limit is not None
     assert limit.max == 1
-
-
-@pytest.mark.parametrize(
-    ("scope", "expected"),
-    [
-        (Scope.GLOBAL, ["*"]),
-        (Scope.DOMAIN, ["example.org", "*"]),
-        (Scope.MAILBOX, ["alice@example.org", "example.org", "*"]),
-    ],
-)
-def test_levels(scope: Scope, expected: list[str]) -> None:
-    """R10: the levels of each scope, the most specific first."""
-    assert expected == list(levels(scope, ALICE))
