@@ -1,4 +1,4 @@
-"""The config file as a whole. What may stand in it is in the models; reading.py reads it."""
+"""The config file as a whole; the other files have its tables, reading.py reads it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 from tzlocal import get_localzone
 
-from sendlimit.config.base import Section, each_once
+from sendlimit.config.base import Section, refuse_repeats
 from sendlimit.config.limits import LimitsSection
 from sendlimit.config.notify import NotifySection  # noqa: TC001 - pydantic reads it at run time
 from sendlimit.config.reply import ReplySection
@@ -33,21 +33,23 @@ class Config(Section):
     """The whole file."""
 
     mode: Literal["enforce", "observe"] = Field(
-        "enforce", description='"enforce", or "observe": count, log and record, refuse nothing'
+        "enforce",
+        description='"enforce", or "observe" to begin with: count, log and record, but refuse nothing',
     )
     state_dir: str = Field(
         "/var/lib/sendlimit",
-        description="directory for what outlives a restart, such as counts not yet booked",
+        description="directory for what must survive a restart, such as counts not yet booked",
     )
     milter: MilterSection = Field(default_factory=MilterSection)
     store: StoreSection = Field(default_factory=StoreSection)
     calendar: CalendarSection = Field(default_factory=CalendarSection)
     identity: IdentitySection = Field(default_factory=IdentitySection)
-    limits: LimitsSection = Field(default_factory=LimitsSection)
     reply: ReplySection = Field(default_factory=ReplySection)
     log: LogSection = Field(default_factory=LogSection)
     metrics: MetricsSection | None = None
     notify: NotifySection | None = None
+    # The last table of the template: a line that an admin appends to the file lands in it.
+    limits: LimitsSection = Field(default_factory=LimitsSection)
 
     @field_validator("state_dir")
     @classmethod
@@ -68,7 +70,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _each_subject_once(self) -> Config:
         try:
-            each_once(self.limits.subjects(self.identity.default_domain))
+            refuse_repeats(self.limits.subjects(self.identity.default_domain))
         except ValueError as error:
             raise ValueError(f"limits.for: {error} (identity.default_domain is appended)") from None
         return self
@@ -78,12 +80,12 @@ class Config(Section):
         return self.limits.settings(self.identity.default_domain)
 
     def make_calendar(self) -> Calendar:
-        """Return the calendar; in the system's zone where the file names none."""
+        """Return the calendar, in the system's zone if the file names none."""
         zone = ZoneInfo(self.calendar.timezone) if self.calendar.timezone else get_localzone()
         return Calendar(zone, time.fromisoformat(self.calendar.day_starts_at))
 
     def wording(self) -> Wording:
-        """Return how refusals are worded."""
+        """Return the texts of refusals."""
         return Wording(
             code=str(self.reply.code),
             enhanced_status=self.reply.enhanced_status,

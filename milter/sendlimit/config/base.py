@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic.fields import FieldInfo
+
 
 class Section(BaseModel):
-    """A table of the file: unknown keys are errors, nothing changes once it is read."""
+    """A table of the file: unknown keys are errors, and nothing changes after it is read."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, populate_by_name=True
     )
 
 
-def each_once(subjects: Mapping[str, str]) -> None:
-    """Make sure that no subject comes twice in two spellings (R2).
+def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a table by their keys in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def table_in(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a field that holds a table, an optional table or a table by subject."""
+    for candidate in (field.annotation, *get_args(field.annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def is_by_subject(field: FieldInfo) -> bool:
+    """Say whether a field holds a table for each domain or mailbox."""
+    return getattr(field.annotation, "__origin__", None) is dict
+
+
+def refuse_repeats(subjects: Mapping[str, str]) -> None:
+    """Make sure that no subject stands there in two spellings (R2).
 
     Args:
         subjects: as written, and the key that each is counted under.
 
     Raises:
-        ValueError: with both spellings.
+        ValueError: names both spellings.
     """
     seen: dict[str, str] = {}
     for written, key in subjects.items():

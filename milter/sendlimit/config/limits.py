@@ -1,4 +1,4 @@
-"""The table [limits] of the config file, and the settings that come of it."""
+"""The table [limits] of the config file, and the settings that it makes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model, field_validator
 
-from sendlimit.config.base import Section, each_once
-from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
+from sendlimit.config.base import Section, refuse_repeats
+from sendlimit.rules.limit import (
+    EVERYONE,
+    LIMIT_NAMES,
+    RECIPIENTS_PER_MESSAGE,
+    LimitName,
+    Scope,
+    Setting,
+)
 from sendlimit.rules.subject import read_subject
 
 UNLIMITED = "unlimited"
@@ -32,7 +39,10 @@ LimitValue = Annotated[int | Literal["unlimited"], BeforeValidator(_limit)]
 def _scope_section(scope: Scope) -> dict[str, Any]:
     """Return the fields of a scope's limits: one per name, in the order of R7."""
     return {
-        key_of(name): (LimitValue | None, Field(None, description=_meaning(name)))
+        key_of(name): (
+            LimitValue | None,
+            Field(None, description=_meaning(name), examples=_EXAMPLES.get(str(name))),
+        )
         for name in LIMIT_NAMES
         if name.scope is scope
     }
@@ -43,15 +53,16 @@ def key_of(name: LimitName) -> str:
     return str(name).partition(".")[2]
 
 
-_WHOSE = {
+_OWNERS = {
     Scope.GLOBAL: "the whole server",
     Scope.DOMAIN: "a domain, as a pool",
     Scope.MAILBOX: "each mailbox",
 }
+_EXAMPLES: dict[str, list[object]] = {str(RECIPIENTS_PER_MESSAGE): [50]}
 
 
 def _meaning(name: LimitName) -> str:
-    return f"{name.unit} per {name.window} of {_WHOSE[name.scope]}"
+    return f"{name.unit} per {name.window} of {_OWNERS[name.scope]}"
 
 
 class _ScopeLimits(Section):
@@ -77,13 +88,32 @@ class SubjectLimits(Section):
 
 
 class LimitsSection(Section):
-    """All limits of the file; what is not set is unlimited."""
+    """All limits: a whole number, 0 (nothing may be sent), or "unlimited", as is what is not set.
+
+    A key is SCOPE.UNIT_per_WINDOW with scope global (the whole server), domain (all mailboxes of
+    a domain together) or mailbox (each), unit messages or recipients, window minute, hour, day
+    or month.
+    """
 
     global_: GlobalLimits = Field(default_factory=GlobalLimits, alias="global")  # type: ignore[valid-type]
     domain: DomainLimits = Field(default_factory=DomainLimits)  # type: ignore[valid-type]
     mailbox: MailboxLimits = Field(default_factory=MailboxLimits)  # type: ignore[valid-type]
     for_: dict[str, SubjectLimits] = Field(
-        default_factory=dict, alias="for", description="limits of one domain or mailbox"
+        default_factory=dict,
+        alias="for",
+        description=(
+            "limits of one domain, as a pool and for each of its mailboxes, or of one mailbox;"
+            " 'sendlimit limit set' sets them without a reload, and for a limited time"
+        ),
+        examples=[
+            {
+                "example.org": {
+                    "domain": {"messages_per_day": 5000},
+                    "mailbox": {"messages_per_day": 200},
+                },
+                "news@example.org": {"mailbox": {"messages_per_day": 2000}},
+            }
+        ],
     )
 
     @field_validator("for_")
@@ -102,7 +132,7 @@ class LimitsSection(Section):
                     f"{written!r} is a mailbox and can't have domain limits; allowed: mailbox limits"
                     f"{instead}"
                 )
-        each_once({written: read_subject(written).key for written in value})
+        refuse_repeats({written: read_subject(written).key for written in value})
         return value
 
     def subjects(self, default_domain: str) -> dict[str, str]:

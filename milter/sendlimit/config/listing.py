@@ -1,7 +1,6 @@
-"""Every key of the config file: its value in force, where that comes from, what it means.
+"""Every key of the config file: its value in force, its origin and its meaning.
 
-What `sendlimit config` prints and the manual page lists; taken from the models, so that
-nothing has to be written twice.
+`sendlimit config`, the manual page and the template of the file take them from here.
 """
 
 from __future__ import annotations
@@ -9,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
 from sendlimit.config import Config
+from sendlimit.config.base import fields_of, is_by_subject, table_in
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -26,10 +26,10 @@ class Entry(NamedTuple):
     """One key.
 
     Attributes:
-        key: dotted, as one would write it in the file.
-        value: in force, without a password; None: not set, which makes a limit unlimited.
-        in_file: it stands in the file; else it has its default.
-        meaning: what it is, in one sentence.
+        key: dotted, as in the file.
+        value: the value in force, without a password; None: not set, which for a limit is unlimited.
+        in_file: whether the file sets it; else it has its default.
+        meaning: one sentence, without its capital and its full stop.
     """
 
     key: str
@@ -42,29 +42,26 @@ class Entry(NamedTuple):
         """The value as TOML writes it."""
         if self.value is None:
             return '"unlimited"' if self.key.startswith("limits.") else "(not set)"
-        return _toml(self.value)
+        return as_toml(self.value)
 
 
 def entries(config: Config) -> list[Entry]:
     """Return every key with its value in force, in the order of the models.
 
-    Of limits and texts for one domain or mailbox only those that are set.
+    The limits and texts of one domain or mailbox are listed only where they are set.
     """
     return list(_entries(config, ""))
 
 
 def keys() -> list[Entry]:
-    """Return every key there is with its default; "..." stands for a domain or mailbox."""
+    """Return every key with its default; "..." stands for a domain or mailbox."""
     return list(_keys(Config, ""))
 
 
 def table_meaning(name: str) -> str:
-    """Return what a table of the file is about."""
-    field = next(
-        field for key, field in Config.model_fields.items() if (field.alias or key) == name
-    )
-    model = _model(field)
-    return (model.__doc__ or "").strip() if model else ""
+    """Return the description of a table of the file, in one line."""
+    model = table_in(fields_of(Config)[name])
+    return " ".join(((model and model.__doc__) or "").split())
 
 
 def _entries(section: BaseModel, prefix: str) -> Iterator[Entry]:
@@ -73,12 +70,10 @@ def _entries(section: BaseModel, prefix: str) -> Iterator[Entry]:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from _entries(value, f"{key}.")
-        elif (model := _model(field)) and isinstance(value, Mapping):
+        elif (model := table_in(field)) and isinstance(value, Mapping):
             for subject, below in value.items():
                 yield from (
-                    entry
-                    for entry in _entries(below, f"{key}.{_quoted(subject)}.")
-                    if entry.in_file
+                    entry for entry in _entries(below, f"{key}.{quoted(subject)}.") if entry.in_file
                 )
         elif model:
             yield from (entry._replace(value=None) for entry in _keys(model, f"{key}."))
@@ -88,44 +83,37 @@ def _entries(section: BaseModel, prefix: str) -> Iterator[Entry]:
 
 
 def _keys(model: type[BaseModel], prefix: str) -> Iterator[Entry]:
-    for name, field in model.model_fields.items():
-        key = f"{prefix}{field.alias or name}"
-        below = _model(field)
+    for name, field in fields_of(model).items():
+        key = f"{prefix}{name}"
+        below = table_in(field)
         if below is None:
-            default = None if field.is_required() else field.get_default(call_default_factory=True)
-            yield Entry(key, default, in_file=False, meaning=_meaning(field))
-        elif _is_mapping(field):
+            yield Entry(key, default_of(field), in_file=False, meaning=_meaning(field))
+        elif is_by_subject(field):
             yield from _keys(below, f'{key}."...".')
         else:
             yield from _keys(below, f"{key}.")
 
 
-def _model(field: FieldInfo) -> type[BaseModel] | None:
-    """Return the table that a field holds, by itself, perhaps, or by subject."""
-    candidates = [field.annotation, *get_args(field.annotation)]
-    for candidate in candidates:
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
-
-
-def _is_mapping(field: FieldInfo) -> bool:
-    return getattr(field.annotation, "__origin__", None) is dict
+def default_of(field: FieldInfo) -> object:
+    """Return the value of a key that the file does not set; None for one that it must set."""
+    return None if field.is_required() else field.get_default(call_default_factory=True)
 
 
 def _meaning(field: FieldInfo) -> str:
     return field.description or ""
 
 
-def _quoted(part: str) -> str:
+def quoted(part: str) -> str:
+    """Return a part of a dotted key, in quotes where TOML wants them."""
     return part if _BARE.fullmatch(part) else json.dumps(part)
 
 
-def _toml(value: Any) -> str:  # noqa: ANN401 - whatever a model holds
+def as_toml(value: Any) -> str:  # noqa: ANN401 - any type that a model holds
+    """Return a value as TOML writes it."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (tuple, list)):
-        return f"[{', '.join(_toml(item) for item in value)}]"
+        return f"[{', '.join(as_toml(item) for item in value)}]"
     return str(value)

@@ -45,7 +45,7 @@ class MailText(Section):
 
 
 class OwnerWarningText(MailText):
-    """What the owner reads before the limit is reached."""
+    """The mail to the owner before the limit is reached."""
 
     subject: str = Field(
         "You are close to your sending limit", description="subject of the owner's warning"
@@ -58,7 +58,7 @@ class OwnerWarningText(MailText):
 
 
 class OwnerReachedText(MailText):
-    """What the owner reads when the limit is reached."""
+    """The mail to the owner when the limit is reached."""
 
     subject: str = Field(
         "Your sending limit is reached", description="subject of the owner's mail at the limit"
@@ -72,7 +72,7 @@ class OwnerReachedText(MailText):
 
 
 class AdminWarningText(MailText):
-    """What admins read before a limit is reached."""
+    """The mail to admins before a limit is reached."""
 
     subject: str = Field(
         "sendlimit: {mailbox} is close to the {scope} limit of {limit} {unit} per {window}",
@@ -86,7 +86,7 @@ class AdminWarningText(MailText):
 
 
 class AdminReachedText(MailText):
-    """What admins read when a limit is reached."""
+    """The mail to admins when a limit is reached."""
 
     subject: str = Field(
         "sendlimit: {mailbox} has reached the {scope} limit of {limit} {unit} per {window}",
@@ -110,7 +110,7 @@ class NotifyTexts(Section):
 
 
 class NotifySection(Section):
-    """Who is told about limits that fill up and about the database; absent: nobody."""
+    """Notices about limits that fill up and about the database; without this table none are sent."""
 
     warn_at_percent: int = Field(
         80,
@@ -119,20 +119,29 @@ class NotifySection(Section):
         description="a warning is sent when this share of a limit is used; 100: no warning",
     )
     webhook_url: str | None = Field(
-        None, description="where notices are posted as JSON, https:// or http://"
+        None,
+        description="where notices are posted as JSON, https:// or http://",
+        examples=["https://hooks.example.org/sendlimit"],
     )
     webhook_secret_file: str | None = Field(
-        None, description="file with the key that posts are signed with (HMAC-SHA256)"
+        None,
+        description="file with the key that posts are signed with, HMAC-SHA256",
+        examples=["/etc/sendlimit/webhook.secret"],
     )
     mail_to: tuple[str, ...] = Field(
-        (), description="addresses of admins that get every notice", strict=False
+        (),
+        description="addresses of admins that get every notice",
+        examples=[["postmaster@example.org"]],
+        strict=False,
     )
     mail_owner: bool = Field(
         default=False,  # a keyword, as for every boolean
-        description="whether a mailbox is told about its own limits",
+        description="whether the owner of a mailbox gets notices about its limits",
     )
     mail_from: str | None = Field(
-        None, description="From address of the mails; default: sendlimit@ this host's name"
+        None,
+        description="From address of the mails; default: sendlimit@ this host's name",
+        examples=["sendlimit@example.org"],
     )
     mail_return_path: str = Field(
         "", description="envelope sender of the mails; empty: <>, which can't bounce or loop"
@@ -154,21 +163,21 @@ class NotifySection(Section):
     @classmethod
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for address in value:
-            _demand_address(address)
+            _check_address(address)
         return value
 
     @field_validator("mail_from")
     @classmethod
     def _from(cls, value: str | None) -> str | None:
         if value is not None:
-            _demand_address(value)
+            _check_address(value)
         return value
 
     @field_validator("mail_return_path")
     @classmethod
     def _return_path(cls, value: str) -> str:
         if value:
-            _demand_address(value)
+            _check_address(value)
         return value
 
     @field_validator("smtp_host")
@@ -178,7 +187,7 @@ class NotifySection(Section):
         return value
 
     @model_validator(mode="after")
-    def _somebody(self) -> NotifySection:
+    def _has_receiver(self) -> NotifySection:
         if not (self.webhook_url or self.mail_to or self.mail_owner):
             raise ValueError(
                 "tells nobody; set webhook_url, mail_to or mail_owner, or leave the table out"
@@ -189,7 +198,7 @@ class NotifySection(Section):
 
     @property
     def smtp_address(self) -> tuple[str, int]:
-        """Whom to give the mails to."""
+        """Host and port of the mail server that takes the mails."""
         return host_and_port(self.smtp_host, SMTP_PORT)
 
 
@@ -198,7 +207,7 @@ def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None and text.isprintable()
 
 
-def _demand_address(text: str) -> None:
+def _check_address(text: str) -> None:
     if not is_address(text):
         raise ValueError(f'{text!r} is not a mail address; allowed: "name@example.org"')
 

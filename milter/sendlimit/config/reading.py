@@ -1,4 +1,4 @@
-"""Read the config file and the password, and say what is wrong in words an admin can act on."""
+"""Read the config file and the files with secrets; each problem names file, key and remedy."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from sendlimit.config import Config
+from sendlimit.config.base import fields_of, table_in
 from sendlimit.errors import ConfigError
 from sendlimit.store.location import parse_url
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
 DEFAULT_PATH = Path("/etc/sendlimit/sendlimit.toml")
@@ -25,7 +27,7 @@ CREDENTIAL = "store.password"
 
 
 def default_path() -> Path:
-    """Return the config file of commands that name none."""
+    """Return the config file of a command that names none."""
     return Path(os.environ.get(PATH_VARIABLE) or DEFAULT_PATH)
 
 
@@ -33,7 +35,7 @@ def load(path: Path) -> Config:
     """Read and check the file.
 
     Raises:
-        ConfigError: with a sentence for each problem found.
+        ConfigError: has one sentence for each problem.
     """
     try:
         document = tomllib.loads(path.read_bytes().decode())
@@ -48,9 +50,9 @@ def load(path: Path) -> Config:
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
-        # Without the input, which may hold a password.
+        # The input is left out: it may hold a password.
         problems = [
-            _sentence(path, detail)
+            _problem(path, detail)
             for detail in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError(problems) from None
@@ -65,7 +67,7 @@ def read_password(config: Config, path: Path) -> str:
     """Return the store's password: from its file, a systemd credential or the url; "" if none.
 
     Raises:
-        ConfigError: the file can't be read, or everybody can read it.
+        ConfigError: the file can't be read, or every local user can read it.
     """
     location = parse_url(config.store.url)
     in_url = getattr(location, "password", None)
@@ -112,8 +114,8 @@ _TYPES = {
 }
 
 
-def _sentence(path: Path, detail: ErrorDetails) -> str:
-    """Say one problem as "FILE: KEY: what is wrong, what is allowed"."""
+def _problem(path: Path, detail: ErrorDetails) -> str:
+    """Return one problem as "FILE: KEY: what is wrong, what is allowed"."""
     where = [
         str(part)
         for part in detail["loc"]
@@ -136,16 +138,10 @@ def _sentence(path: Path, detail: ErrorDetails) -> str:
 
 
 def _keys_beside(where: list[str]) -> list[str]:
-    """Return the keys that are known in the table of an unknown one."""
-    model: Any = Config
+    """Return the known keys of the table that holds an unknown one."""
+    model: type[BaseModel] = Config
     for part in where[:-1]:
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        if part not in fields:
-            continue  # the name of a domain or mailbox
-        annotation = fields[part].annotation
-        candidates = [annotation, *get_args(annotation)]
-        model = next(
-            (item for item in candidates if isinstance(item, type) and issubclass(item, BaseModel)),
-            model,
-        )
-    return sorted(field.alias or name for name, field in model.model_fields.items())
+        field = fields_of(model).get(part)
+        if field is not None:  # else the part is the name of a domain or mailbox
+            model = table_in(field) or model
+    return sorted(fields_of(model))

@@ -7,14 +7,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from sendlimit.config.base import Section, each_once
+from sendlimit.config.base import Section, refuse_repeats
 from sendlimit.rules.limit import Scope
 from sendlimit.rules.reply import DEFAULT_TEXTS, problem_with
 from sendlimit.rules.subject import read_subject
 
 
 class ReplyTexts(Section):
-    """Texts that a refused client reads, by scope."""
+    """The texts that a refused client reads, by scope."""
 
     mailbox: str = Field(
         DEFAULT_TEXTS["mailbox"], description="text when a mailbox limit is reached"
@@ -25,7 +25,7 @@ class ReplyTexts(Section):
     )
     message: str = Field(
         DEFAULT_TEXTS["message"],
-        description="text when one mail has more recipients than recipients_per_message",
+        description="text when one mail has more recipients than mailbox.recipients_per_message",
     )
 
     @field_validator("mailbox", "domain", "global_", "message")
@@ -47,14 +47,33 @@ class ReplySection(ReplyTexts):
     """The answer to mail over a limit."""
 
     code: int = Field(
-        450, description="SMTP reply code of a refusal, 400 to 499; 421 closes the connection"
+        450,
+        description=(
+            "SMTP reply code of a refusal, 400 to 499: temporary, so that mail programs keep the"
+            " mail; 421 closes the connection"
+        ),
     )
     enhanced_status: str = Field("4.7.1", description="enhanced status code of a refusal, 4.y.z")
     at: Literal["mail", "end-of-message"] = Field(
-        "mail", description='when a refusal is sent: "mail" (MAIL FROM) or "end-of-message"'
+        "mail",
+        description=(
+            'when a refusal is sent: "mail" (MAIL FROM), or "end-of-message", which some webmail'
+            " programs show better"
+        ),
     )
     for_: dict[str, ReplyTexts] = Field(
-        default_factory=dict, alias="for", description="other texts for one domain"
+        default_factory=dict,
+        alias="for",
+        description="other texts for one domain, for example in its language",
+        examples=[
+            {
+                "example.de": {
+                    "mailbox": (
+                        "Versandlimit erreicht: {used} von {limit}, Versand wieder ab {resets_at}"
+                    )
+                }
+            }
+        ],
     )
 
     @field_validator("for_")
@@ -66,7 +85,7 @@ class ReplySection(ReplyTexts):
                 raise ValueError(
                     f"{written!r} is not a domain; allowed: a name such as 'example.org'"
                 )
-        each_once({written: subject.key for written, subject in domains.items()})
+        refuse_repeats({written: subject.key for written, subject in domains.items()})
         return value
 
     def by_domain(self) -> dict[str, dict[str, str]]:

@@ -27,10 +27,13 @@ class MilterSection(Section):
 
     socket: str = Field(
         "unix:/var/spool/postfix/sendlimit/milter.sock",
-        description='where Postfix connects: "unix:/PATH", "inet:PORT@ADDRESS" or "inet6:PORT@[ADDRESS]"',
+        description=(
+            'where Postfix connects: "unix:/PATH", "inet:PORT@ADDRESS" or "inet6:PORT@[ADDRESS]";'
+            " a path in Postfix's queue directory can be reached by a chrooted smtpd"
+        ),
     )
     socket_group: str = Field(
-        "postfix", description="group of a unix socket: Postfix's, so that nobody else connects"
+        "postfix", description="group of a unix socket: Postfix's, so that only Postfix connects"
     )
     socket_mode: str = Field("0660", description="mode of a unix socket, octal, nothing for others")
 
@@ -66,26 +69,31 @@ class MilterSection(Section):
 
 
 class StoreSection(Section):
-    """The database that the counters are in."""
+    """The database that holds the counters."""
 
     url: str = Field(
         "sqlite:///var/lib/sendlimit/sendlimit.db",
-        description='"mariadb://USER@HOST[:PORT][,HOST...]/DATABASE[?unix_socket=PATH]" or "sqlite:///PATH"',
+        description=(
+            'the database: "sqlite:///PATH" (one server), or'
+            ' "mariadb://USER@HOST[:PORT][,HOST...]/DATABASE", with'
+            ' "?unix_socket=/run/mysqld/mysqld.sock" for one on this host'
+        ),
     )
     password_file: str | None = Field(
         None,
-        description="file with the password of the database user; readable by the daemon alone",
+        description="file with the password of the database user; SQLite needs none",
+        examples=["/etc/sendlimit/store.password"],
     )
     decision_timeout_s: float = Field(
         2.0,
         gt=0,
         le=30,
         strict=False,
-        description="seconds; a mail that waits longer for its decision is accepted",
+        description="seconds; a mail that waits longer for its decision is treated as on_failure says",
     )
     on_failure: Literal["accept", "tempfail"] = Field(
         "accept",
-        description='what happens to mail that can\'t be counted in time: "accept" or "tempfail"',
+        description='the answer to mail that can\'t be counted in time: "accept" or "tempfail"',
     )
 
     @field_validator("url")
@@ -96,10 +104,11 @@ class StoreSection(Section):
 
 
 class CalendarSection(Section):
-    """How days, hours and months are cut."""
+    """When a day, an hour or a month begins."""
 
     timezone: str = Field(
-        "", description='zone of the calendar, such as "Europe/Berlin"; default: the system\'s'
+        "",
+        description='zone of days, hours and months, such as "Europe/Berlin"; empty: the system\'s',
     )
     day_starts_at: str = Field(
         "00:00", description='local time "HH:MM" at which day and month begin'
@@ -126,11 +135,13 @@ class CalendarSection(Section):
 
 
 class IdentitySection(Section):
-    """Which logins count, and as what."""
+    """Which logins are counted, and as which mailbox."""
 
     default_domain: str = Field("", description="appended to logins without a domain")
     exempt: tuple[str, ...] = Field(
-        (), description="mailboxes and domains that are never counted", strict=False
+        (),
+        description='mailboxes and domains that are never counted, such as ["monitoring@example.org"]',
+        strict=False,
     )
 
     @field_validator("default_domain")
@@ -160,10 +171,14 @@ class IdentitySection(Section):
 
 
 class LogSection(Section):
-    """What is logged."""
+    """The log."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description='lowest level that is logged; "debug" has a line for each accepted mail'
+        "info",
+        description=(
+            'lowest level that is logged: "debug" (a line for each accepted mail), "info",'
+            ' "warning" or "error"'
+        ),
     )
 
 
@@ -176,7 +191,7 @@ def host_and_port(text: str, usual_port: int) -> tuple[str, int]:
     """Split "HOST:PORT" or "[IPV6]:PORT".
 
     Raises:
-        ValueError: it is neither; the sentence gives examples with the usual port.
+        ValueError: it is neither; the text gives examples with the usual port.
     """
     match = _HOST_AND_PORT.fullmatch(text)
     if match is None or not 0 < int(match["port"]) <= _PORT_MAX:
@@ -191,9 +206,11 @@ METRICS_PORT = 9140
 
 
 class MetricsSection(Section):
-    """Numbers for Prometheus; absent: off."""
+    """Metrics for Prometheus; without this table there are none."""
 
-    listen: str = Field(description='ADDRESS:PORT that Prometheus asks, such as "127.0.0.1:9140"')
+    listen: str = Field(
+        description="ADDRESS:PORT that Prometheus asks", examples=["127.0.0.1:9140"]
+    )
 
     @field_validator("listen")
     @classmethod
@@ -203,5 +220,5 @@ class MetricsSection(Section):
 
     @property
     def address(self) -> tuple[str, int]:
-        """What to listen on."""
+        """Host and port to listen on."""
         return host_and_port(self.listen, METRICS_PORT)

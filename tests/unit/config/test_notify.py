@@ -63,7 +63,7 @@ def test_defaults(tmp_path: Path) -> None:
     ("notify", "problem"),
     [
         pytest.param(
-            {}, "notify: tells nobody; set webhook_url, mail_to or mail_owner, or leave the table out", id="nobody"
+            {}, "notify: tells nobody; set webhook_url, mail_to or mail_owner, or leave the table out", id="no receiver"
         ),
         pytest.param(
             {"warn_at_percent": 0, "mail_owner": True},
