@@ -104,37 +104,37 @@ def test_new_period(  # noqa: PLR0913 - a period has a beginning, a middle and a
 
 def test_hour_that_is_left_out(folder: Path, sqlite: Counters, clock: SettableClock) -> None:
     """In March 02:00 becomes 03:00: the hour after 01 is 03, and the day ends at midnight."""
-    clock.set("2026-03-29 01:59:30")
+    clock.set("2024-03-31 01:59:30")
     limits = {"messages_per_hour": 1, "messages_per_day": 3}
     with daemon_at(folder, sqlite, limits, clock) as session:
         assert [passes(session) for _ in range(2)] == [True, False]
-        clock.set("2026-03-29 03:00:00")
+        clock.set("2024-03-31 03:00:00")
         assert [passes(session) for _ in range(2)] == [True, False]
-        clock.set("2026-03-29 23:30:00")
+        clock.set("2024-03-31 23:30:00")
         assert passes(session)
-        clock.set("2026-03-29 23:59:59")
+        clock.set("2024-03-31 23:59:59")
         assert not passes(session)
-        clock.set("2026-03-30 00:00:00")
+        clock.set("2024-04-01 00:00:00")
         assert passes(session)
 
-    assert by_period(sqlite, ALICE) == {"2026-03-28 23:00:00": 3, "2026-03-29 22:00:00": 1}
+    assert by_period(sqlite, ALICE) == {"2024-03-30 23:00:00": 3, "2024-03-31 22:00:00": 1}
 
 
 def test_hour_that_happens_twice(folder: Path, sqlite: Counters, clock: SettableClock) -> None:
     """In October 03:00 becomes 02:00: the two hours named 02 are two periods of one long day."""
-    clock.set("2026-10-25 02:30:00")
+    clock.set("2024-10-27 02:30:00")
     limits = {"messages_per_hour": 1, "messages_per_day": 2}
     with daemon_at(folder, sqlite, limits, clock) as session:
         assert [passes(session) for _ in range(2)] == [True, False]
-        clock.set("2026-10-25 02:30:00", fold=1)
+        clock.set("2024-10-27 02:30:00", fold=1)
         assert [passes(session) for _ in range(2)] == [True, False]
-        clock.set("2026-10-25 23:59:59")
+        clock.set("2024-10-27 23:59:59")
         assert not passes(session)
-        clock.set("2026-10-26 00:00:00")
+        clock.set("2024-10-28 00:00:00")
         assert passes(session)
 
     assert by_period(sqlite, ALICE, "hour") == {
-        "2026-10-25 00:00:00": 1, "2026-10-25 01:00:00": 1, "2026-10-25 23:00:00": 1,
+        "2024-10-27 00:00:00": 1, "2024-10-27 01:00:00": 1, "2024-10-27 23:00:00": 1,
     }  # fmt: skip
 
 

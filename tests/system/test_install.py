@@ -221,6 +221,8 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(system: ScratchSyste
     [
         ("true", f"{INSTALL} --mariadb", 1, "no MariaDB listens on /run/mysqld/mysqld.sock"),
         ("sed -i /^postfix:/d /etc/group", INSTALL, 1, "install Postfix first"),
+        ("rm /etc/postfix/main.cf", INSTALL, 1, "let 'dpkg-reconfigure postfix' write it"),
+        ("echo '?' >/etc/postfix/main.cf", INSTALL, 1, "Postfix can't read its configuration"),
         ("postconf -e queue_directory=/srv/q", INSTALL, 1, "queue_directory is /srv/q"),
         ("chmod 755 /srv", f"setpriv --reuid=nobody {INSTALL}", 1, "run it as root"),
         ("true", f"{INSTALL} --attach", 2, "usage: script/install"),

@@ -95,8 +95,16 @@ def scratch_system(release: Path, distributions: Path) -> Iterator[ScratchSystem
         (folder / "mounted").mkdir()
         with running(ScratchSystem(folder / "mounted")) as system:
             shutil.copytree(release, system.path(RELEASE))
+            _configure_postfix(system)
             system.bind(distributions, OFFLINE["PIP_FIND_LINKS"])
             yield system
+
+
+def _configure_postfix(system: ScratchSystem) -> None:
+    """Replace what this machine's admin made of Postfix, who may have made nothing of it yet."""
+    system.path("/etc/postfix/main.cf").write_text(_MAIN_CF)
+    master_cf = system.path("/etc/postfix/master.cf.proto").read_text()
+    system.path("/etc/postfix/master.cf").write_text(master_cf)
 
 
 @dataclass
@@ -159,12 +167,13 @@ def server_on(system: ScratchSystem, folder: Path, sasl_path: str) -> ScratchSer
         sasl_path: Dovecot's auth service, as in smtpd_sasl_path.
     """
     port = free_port()
-    sasl = f"smtpd_sasl_type = dovecot\nsmtpd_sasl_path = {sasl_path}\n"
-    system.path("/etc/postfix/main.cf").write_text(_MAIN_CF + sasl)
-    master_cf = system.path("/etc/postfix/master.cf.proto").read_text()
+    with system.path("/etc/postfix/main.cf").open("a") as main_cf:
+        main_cf.write(f"smtpd_sasl_type = dovecot\nsmtpd_sasl_path = {sasl_path}\n")
+    master_cf = system.path("/etc/postfix/master.cf")
     submission = f"127.0.0.1:{port} inet n - y - - smtpd\n  -o smtpd_sasl_auth_enable=yes\n"
-    master_cf = re.sub(r"^smtp +inet .*\n", submission, master_cf, flags=re.MULTILINE)
-    system.path("/etc/postfix/master.cf").write_text(master_cf)
+    master_cf.write_text(
+        re.sub(r"^smtp +inet .*\n", submission, master_cf.read_text(), flags=re.MULTILINE)
+    )
     return ScratchServer(system, folder, port)
 
 

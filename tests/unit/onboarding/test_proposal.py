@@ -95,11 +95,11 @@ def test_looked_at_days() -> None:
 
 def test_looked_at_hours() -> None:
     """Hours end with the running one; the day that the clock is put back has 25."""
-    at = moment("2026-10-26 02:30", "Europe/Berlin")
+    at = moment("2024-10-28 02:30", "Europe/Berlin")
     since, until = looked_at(BERLIN, Window.HOUR, 1, at)
 
-    assert since == moment("2026-10-25 00:00", "Europe/Berlin")
-    assert until == moment("2026-10-26 02:00", "Europe/Berlin")
+    assert since == moment("2024-10-27 00:00", "Europe/Berlin")
+    assert until == moment("2024-10-28 02:00", "Europe/Berlin")
     assert count_periods(BERLIN, Window.HOUR, since, until) == 27
 
 

@@ -11,7 +11,7 @@ from support.counting_samples import moment
     [
         pytest.param(0, "1970-01-01 00:00:00", id="the latch's period"),
         pytest.param(
-            moment("2026-10-25 02:30", "Europe/Berlin"), "2026-10-25 00:30:00", id="summer"
+            moment("2024-10-27 02:30", "Europe/Berlin"), "2024-10-27 00:30:00", id="summer"
         ),
         pytest.param(moment("2026-11-22 23:59:59"), "2026-11-22 23:59:59", id="last second"),
         pytest.param(moment("2099-12-31 00:00"), "2099-12-31 00:00:00", id="after 2038"),
