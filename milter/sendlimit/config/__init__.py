@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
-from tzlocal import get_localzone
 
 from sendlimit.config.base import Section, refuse_repeats
 from sendlimit.config.limits import LimitsSection
@@ -21,6 +20,7 @@ from sendlimit.config.sections import (
     MilterSection,
     StoreSection,
 )
+from sendlimit.config.timezone import system_zone
 from sendlimit.rules.reply import Wording
 from sendlimit.rules.window import Calendar
 from sendlimit.store.location import parse_url
@@ -68,6 +68,14 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _has_a_zone(self) -> Config:
+        try:
+            self.make_calendar()
+        except ValueError as error:
+            raise ValueError(f"calendar.timezone: {error}") from None
+        return self
+
+    @model_validator(mode="after")
     def _each_subject_once(self) -> Config:
         try:
             refuse_repeats(self.limits.subjects(self.identity.default_domain))
@@ -80,8 +88,8 @@ class Config(Section):
         return self.limits.settings(self.identity.default_domain)
 
     def make_calendar(self) -> Calendar:
-        """Return the calendar, in the system's zone if the file names none."""
-        zone = ZoneInfo(self.calendar.timezone) if self.calendar.timezone else get_localzone()
+        """Return the calendar; in the system's zone where the file names none."""
+        zone = ZoneInfo(self.calendar.timezone) if self.calendar.timezone else system_zone()
         return Calendar(zone, time.fromisoformat(self.calendar.day_starts_at))
 
     def wording(self) -> Wording:

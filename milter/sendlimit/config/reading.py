@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
 import stat
@@ -38,7 +39,12 @@ def load(path: Path) -> Config:
         ConfigError: has one sentence for each problem.
     """
     try:
-        document = tomllib.loads(path.read_bytes().decode())
+        octets = path.read_bytes()
+        if octets.startswith(codecs.BOM_UTF8):
+            raise ConfigError(
+                [f"{path}: begins with a byte order mark; save it as UTF-8 without one"]
+            )
+        document = tomllib.loads(octets.decode())
     except OSError as error:
         raise ConfigError([f"{path}: can't be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
@@ -47,6 +53,10 @@ def load(path: Path) -> Config:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"{path}: is not TOML: {error}"]) from error
+    except ValueError as error:
+        raise ConfigError([f"{path}: has a number of thousands of digits"]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{path}: is not TOML: nested too deep"]) from error
     try:
         config = Config.model_validate(document)
     except ValidationError as error:

@@ -53,6 +53,11 @@ class LimitUsage(NamedTuple):
     used: int
     period: Period
 
+    @property
+    def resets_at(self) -> int | None:
+        """The moment from which mail passes again, seconds since 1970; None: never, the limit is 0."""
+        return self.period.end if self.limit.max else None
+
 
 class UsageChange(NamedTuple):
     """A counter with a limit, before and after a charge: what warnings are made from."""

@@ -39,7 +39,7 @@ OFF_TEXTS: Mapping[str, str] = {
     "global": "Sending is switched off on this server",
     "message": DEFAULT_TEXTS["message"],
 }
-"""Instead of the defaults where the limit is 0: no new period will help."""
+"""Instead of texts that promise a moment where the limit is 0: no new period helps."""
 
 FIXED_TEXT = "Sending limit reached, please try again later"
 """Sent when a configured text can't be filled in or sent."""
@@ -76,8 +76,9 @@ class Wording:
         """Word a refusal; never fails: a text that can't be used gives way to the fixed one."""
         kind = kind_of(hit)
         own = self.by_domain.get(sender.domain or "", {})
-        default = DEFAULT_TEXTS if hit.limit.max else OFF_TEXTS
-        template = own.get(kind) or self.texts.get(kind) or default[kind]
+        template = own.get(kind) or self.texts.get(kind) or DEFAULT_TEXTS[kind]
+        if hit.resets_at is None and names_a_moment(template):
+            template = OFF_TEXTS[kind]
         try:
             text = one_line(template.format_map(values(hit, sender, calendar, at)))
         except (ValueError, LookupError, AttributeError):
@@ -89,6 +90,12 @@ class Wording:
     def unavailable(self) -> Reply:
         """Word the refusal of on_failure = "tempfail" (RFC 3463: 4.3.0, other mail system status)."""
         return Reply("451", "4.3.0", UNAVAILABLE_TEXT)
+
+
+def names_a_moment(template: str) -> bool:
+    """Say whether a text promises when sending works again."""
+    names = {name for _, name, _, _ in string.Formatter().parse(template)}
+    return not names.isdisjoint({"resets_at", "resets_in"})
 
 
 def kind_of(hit: LimitUsage) -> str:
@@ -147,7 +154,7 @@ _LONGEST: Mapping[str, str] = {
 def problem_with(template: str) -> str | None:
     """Say what is wrong with the configured text of a reply, None when nothing is.
 
-    LimitedCounter with an address of the greatest length (RFC 5321 4.5.3.1: 254 octets).
+    Filled in with an address of the greatest length (RFC 5321 4.5.3.1: 254 octets).
     """
     if problem := problem_with_placeholders(template):
         return problem

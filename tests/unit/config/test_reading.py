@@ -215,3 +215,13 @@ def test_socket_path_that_is_too_long(tmp_path: Path) -> None:
     assert caught.value.problems == [
         f"{file}: milter.socket: has a path that is too long; allowed: 103 bytes"
     ]
+
+
+def test_nested_too_deep(tmp_path: Path) -> None:
+    """Tables in tables without end are a problem of the file, not a fault."""
+    path = tmp_path / "sendlimit.toml"
+    path.write_text("x = " + "[" * 5000)
+
+    (problem,) = _problems(path)
+
+    assert problem.startswith(f"{path}: is not TOML: ")

@@ -226,8 +226,19 @@ def test_duration(seconds: int, expected: str) -> None:
     assert expected == duration(seconds)
 
 
-def test_limit_of_nothing_promises_no_time() -> None:
-    """Where nothing may be sent, the default text does not say when sending works again."""
-    reply = Wording().refusal(hit_of("mailbox.messages_per_day", limit=0, used=0), ALICE, UTC, NOON)
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ({}, "Sending is switched off for alice@example.org"),
+        ({"mailbox": "More from {resets_at}"}, "Sending is switched off for alice@example.org"),
+        ({"mailbox": "Wait {resets_in}"}, "Sending is switched off for alice@example.org"),
+        ({"mailbox": "Ask {domain}"}, "Ask example.org"),
+    ],
+)
+def test_limit_of_nothing_promises_no_time(texts: dict[str, str], expected: str) -> None:
+    """Where nothing may be sent, no text says when sending works again."""
+    exceeded = hit_of("mailbox.messages_per_day", limit=0, used=0)
+    reply = Wording(texts=texts).refusal(exceeded, ALICE, UTC, NOON)
 
-    assert reply.text == "Sending is switched off for alice@example.org"
+    assert reply.text == expected
+    assert exceeded.resets_at is None
