@@ -12,9 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sendlimit import maillog
+from sendlimit.daemon.callbacks import Callbacks
+from sendlimit.daemon.verdict import Verdict
 from sendlimit.rules.limit import Scope
+from sendlimit.rules.mailbox import sender_of
 from support.counting_samples import setting
-from support.doubles.server import Connection, Server
+from support.doubles.milter_context import MilterConnection
+from support.doubles.server import MACROS, Server
 
 LIMIT = 2
 _FILE = (
@@ -36,7 +40,7 @@ _MACROS = st.dictionaries(st.sampled_from(["{client_addr}", "_", "i", "j", "{odd
 _PATHS = st.one_of(st.binary(max_size=60), st.just(b"<" + b"x" * 70_000 + b">"), st.just(b"<>"))
 _EVENTS = st.one_of(
     st.tuples(st.just("mail"), st.integers(0, 2), _LOGINS, _PATHS, _MACROS),
-    st.tuples(st.sampled_from(["rcpt", "eom", "abort", "close"]), st.integers(0, 2)),
+    st.tuples(st.sampled_from(["rcpt", "eom", "abort"]), st.integers(0, 2)),
 )
 
 
@@ -58,49 +62,65 @@ def lines_logged() -> Iterator[list[str]]:
         maillog.logger.propagate = propagate
 
 
-def play(connection: Connection, *event: object) -> tuple[int, str | None]:
-    """Call one callback; return its answer and, where a mail ended well, whose it was."""
-    reservation = connection.session._reservation
-    match event:
-        case ("mail", _, str() | bytes() as login, bytes() as path, dict() as macros):
-            connection.context.macros = {**macros, "{auth_authen}": login}
-            return connection.mail(path), None
-        case ("rcpt", _):
-            return connection.rcpt()[0], None
-        case ("eom", _):
-            answer = connection.session.eom()
-            sent = answer == Milter.CONTINUE and reservation is not None
-            return answer, reservation.sender.mailbox if sent and reservation else None
-        case (str() as name, _):
-            return int(getattr(connection.session, name)()), None
-        case _:
-            raise AssertionError(event)
+class Client:
+    """A client of Postfix behind the callbacks.
+
+    Attributes:
+        connection: what it does goes through here.
+        mailbox: whose mail is between MAIL and its end, None without one that counts.
+    """
+
+    def __init__(self, server: Server) -> None:
+        """Connect."""
+        self.connection = MilterConnection(Callbacks(server.state), MACROS)
+        self.mailbox: str | None = None
+
+    def play(self, *event: object) -> tuple[int, str | None]:
+        """Call one callback; return its answer and, where a mail ended well, whose it was."""
+        mailbox, self.mailbox = self.mailbox, None
+        match event:
+            case ("mail", _, str() | bytes() as login, bytes() as path, dict() as macros):
+                self.connection.context.macros = {**macros, "{auth_authen}": login}
+                answer = self.connection.mail(path)
+                if answer == Milter.CONTINUE:
+                    assert isinstance(login, str)
+                    self.mailbox = sender_of(login, "").mailbox
+                return answer, None
+            case ("rcpt", _):
+                self.mailbox = mailbox
+                return self.connection.rcpt(), None
+            case ("eom", _):
+                answer = self.connection.eom()
+                return answer, mailbox if answer == Milter.CONTINUE else None
+            case ("abort", _):
+                return self.connection.abort(), None
+            case _:
+                raise AssertionError(event)
 
 
 @given(st.lists(_EVENTS, max_size=25))
 def test_any_order_of_events(events: list[tuple[Any, ...]]) -> None:
     """Nothing raises, every reply can be sent, every line is clean, counters are what was sent."""
     server = Server(*_FILE)
-    connections = [server.connect() for _ in range(3)]
+    clients = [Client(server) for _ in range(3)]
     sent: Counter[str] = Counter()
     with lines_logged() as lines:
         for event in events:
-            connection = connections[event[1]]
-            answer, mailbox = play(connection, *event)
+            answer, mailbox = clients[event[1]].play(*event)
             assert answer in {Milter.CONTINUE, Milter.ACCEPT, Milter.TEMPFAIL, Milter.NOREPLY}
             if mailbox is not None:
                 sent[mailbox] += 1
             assert all(used <= LIMIT for used in messages(server, Scope.MAILBOX).values())
-        for connection in connections:
-            connection.session.close()
+        for client in clients:
+            client.connection.abort()
 
     assert messages(server, Scope.MAILBOX) == sent
     assert sum(messages(server, Scope.GLOBAL).values()) == sent.total()
     assert server.events.open == 0
     assert not [event for event in server.events.recorded if isinstance(event, tuple)]
     assert all(line.isprintable() for line in lines)
-    for connection in connections:
-        for code, enhanced_status, text in connection.context.replies:
+    for client in clients:
+        for code, enhanced_status, text in client.connection.context.replies:
             assert (code, enhanced_status) == ("450", "4.7.1")
             assert text.isprintable()
 
@@ -121,12 +141,12 @@ def test_macro_that_is_not_text(name: str) -> None:
     """A macro for the log that is no UTF-8 changes no decision: the mail over the limit is refused."""
     server = Server(*_FILE)
     connection = server.connect()
-    connection.context.macros.pop("{client_addr}")
-    connection.context.macros[name] = b"\xff[\xfe]"
+    connection.macros.pop("{client_addr}")
+    connection.macros[name] = b"\xff[\xfe]"
     with lines_logged():
         answers = [connection.send() for _ in range(LIMIT + 1)]
 
-    assert answers == [Milter.CONTINUE] * LIMIT + [Milter.TEMPFAIL]
+    assert answers == [Verdict.CONTINUE] * LIMIT + ["450"]
     assert not [event for event in server.events.recorded if isinstance(event, tuple)]
 
 

@@ -8,7 +8,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import Milter
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -16,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from property.counting_model import LIMITS, Model
 from sendlimit.daemon.server_state import ServerState, SessionSettings
 from sendlimit.daemon.session import Session
+from sendlimit.daemon.verdict import Verdict
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.reply import Wording
@@ -61,7 +61,7 @@ class Counting(RuleBasedStateMachine):
         self.daemon = SteppedDaemon(Path(self.state_dir.name), *_FILE, tables=self.tables)
         self.daemon.now = self.now
         self.daemon.store.sends_first = self.sends_first
-        self.desk = ServerState(
+        self.state = ServerState(
             self.daemon.ledger,
             SessionSettings(UTC, Wording()),
             self.daemon.events,
@@ -80,17 +80,15 @@ class Counting(RuleBasedStateMachine):
     @rule(sender=_SENDERS)
     def mail(self, sender: Sender) -> None:
         """MAIL on a new connection."""
-        connection = Connection(Session(self.desk), offered=0)
-        connection.context.macros["{auth_authen}"] = sender.mailbox
+        connection = Connection(Session(self.state), noreply_offered=False)
+        connection.macros["{auth_authen}"] = sender.mailbox
         left = self.model.left("messages", sender, self.now)
         room = self.model.left("recipients", sender, self.now)
         answer = connection.mail()
-        reservation = connection.session._reservation
-        if answer == Milter.TEMPFAIL:
+        if answer == "450":
             assert left < 1 or room < 1, "refused although there was room"
             return
-        assert reservation is not None
-        decided = reservation.decision is not None
+        decided = self.daemon.events.recorded[-1] != "accepted undecided"
         if decided:
             assert left >= 1, "passed a limit on messages"
             assert room >= 1, "passed a limit on recipients"
@@ -104,8 +102,8 @@ class Counting(RuleBasedStateMachine):
         """RCPT of a mail."""
         mail = self._any(number)
         for answer in mail.connection.rcpt(times):
-            assert (answer == Milter.CONTINUE) == (mail.recipients + 1 <= mail.room)
-            mail.recipients += answer == Milter.CONTINUE
+            assert (answer == Verdict.CONTINUE) == (mail.recipients + 1 <= mail.room)
+            mail.recipients += answer == Verdict.CONTINUE
 
     @precondition(lambda self: self.mails)
     @rule(number=st.integers(0, 20))
@@ -115,8 +113,8 @@ class Counting(RuleBasedStateMachine):
         self.mails.remove(mail)
         left = self.model.left("recipients", mail.sender, self.now)
         up = self.daemon.ledger.up
-        answer = mail.connection.session.eom()
-        if answer == Milter.TEMPFAIL:
+        answer = mail.connection.end_of_message()
+        if answer == "450":
             assert up, "refused without the database"
             assert mail.decided, "an undecided mail was refused at its end"
             assert mail.recipients > left, "refused although there was room"
@@ -132,18 +130,17 @@ class Counting(RuleBasedStateMachine):
         return self.daemon.events.recorded[-1] == "accepted undecided"
 
     @precondition(lambda self: self.mails)
-    @rule(number=st.integers(0, 20), ending=st.sampled_from(["abort", "close", "both", "mail"]))
+    @rule(number=st.integers(0, 20), ending=st.sampled_from(["abort", "twice", "mail"]))
     def other_end(self, number: int, ending: str) -> None:
         """Any other end of a mail: RSET, a lost connection, both, or a MAIL that is not counted."""
         mail = self._any(number)
         self.mails.remove(mail)
         if ending == "mail":
-            del mail.connection.context.macros["{auth_authen}"]
-            assert mail.connection.mail() == Milter.ACCEPT
-        if ending in {"abort", "both"}:
-            mail.connection.session.abort()
-        if ending in {"close", "both"}:
-            mail.connection.session.close()
+            del mail.connection.macros["{auth_authen}"]
+            assert mail.connection.mail() == Verdict.ACCEPT
+        mail.connection.abort()
+        if ending == "twice":
+            mail.connection.abort()
         if mail.decided:
             self.model.charge("messages", mail.sender, mail.at, -1)
 
@@ -205,7 +202,7 @@ class Counting(RuleBasedStateMachine):
     def restart(self) -> None:
         """SIGTERM with mails in flight, which end with their connections; then the next start."""
         for _ in range(len(self.mails)):
-            self.other_end(0, "close")
+            self.other_end(0, "abort")
         away = self.daemon.store.away
         self.daemon.stop()
         self._start()

@@ -23,7 +23,7 @@ from sendlimit.config.limits import MAX_LIMIT, SubjectLimits
 from sendlimit.config.reply import ReplyTexts
 from sendlimit.config.sections import StoreSection
 from sendlimit.counting import committer
-from sendlimit.daemon import listener, logsetup
+from sendlimit.daemon import callbacks, logsetup
 from sendlimit.rules import mailbox, policy, reply
 from sendlimit.store import connection
 
@@ -317,7 +317,7 @@ def test_numbers_of_security() -> None:
         "key of a mailbox or domain": mailbox.KEY_MAX,
         "text of a refusal": reply.LINE_MAX,
         "log lines that wait to be written": logsetup.LINES_MAX,
-        "connections that wait to be accepted": listener.BACKLOG,
+        "connections that wait to be accepted": callbacks.BACKLOG,
         "greatest limit": MAX_LIMIT,
     }
 

@@ -8,6 +8,7 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import print_json, print_table
+from sendlimit.daemon.listener import address_of
 from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.errors import ConfigError, SendlimitError
 from sendlimit.rules.limit import holding
@@ -111,8 +112,6 @@ def _limits(names: frozenset[LimitName]) -> Line:
 
 
 def _socket(invocation: Invocation) -> Line:
-    from sendlimit.daemon.listener import address_of  # noqa: PLC0415 - loads libmilter
-
     section = invocation.config.milter
     try:
         if not daemon_answers(*address_of(section.socket)):

@@ -21,8 +21,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import Milter
-
 from sendlimit.daemon.milter_client import Conversation
 from sendlimit.errors import ConfigError, ListenError, SocketInUse
 
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 
     from sendlimit.config.sections import MilterSection
 
-_libmilter = Milter.milter  # the C module; our folder milter/ would shadow `import milter`
-NAME = "sendlimit"
-BACKLOG = 4096
 _ANSWERS_S = 1.0
 _STARTS_S = 10.0
 _POLL_S = 0.01
@@ -125,14 +120,17 @@ class Listener:
         path.unlink(missing_ok=True)
         _unnamed(path).unlink(missing_ok=True)
 
-    def start(self, factory: Callable[[], Milter.Base]) -> None:
+    def start(self, run_libmilter: Callable[[str], None]) -> None:
         """Listen; return when connections are taken.
+
+        Args:
+            run_libmilter: listens on a socket in libmilter's notation; returns or raises when it can't.
 
         Raises:
             ListenError: libmilter could not open the socket.
         """
         self._thread = threading.Thread(
-            target=self._run, args=(factory,), name="libmilter", daemon=True
+            target=self._run, args=(run_libmilter,), name="libmilter", daemon=True
         )
         before = os.umask(0o177)  # nobody else's until group and mode are set
         try:
@@ -157,13 +155,9 @@ class Listener:
                 f" {error.strerror}; run the daemon as a member of that group"
             ) from error
 
-    def _run(self, factory: Callable[[], Milter.Base]) -> None:
+    def _run(self, run_libmilter: Callable[[str], None]) -> None:
         try:
-            _register(factory)
-            _libmilter.setconn(self._spec)
-            _libmilter.setbacklog(BACKLOG)
-            _libmilter.opensocket(False)  # noqa: FBT003 - pymilter's order
-            _libmilter.main()
+            run_libmilter(self._spec)
         except BaseException as error:  # noqa: BLE001 - handed to the main thread
             self._failure = error
 
@@ -209,40 +203,3 @@ class Listener:
                     f"{self._file}: milter.socket_group: there is no group {self._section.socket_group!r}"
                 ]
             ) from error
-
-
-def _register(factory: Callable[[], Milter.Base]) -> None:
-    """Tell libmilter what to call.
-
-    Milter.runmilter would do it, but has no session for a client that never negotiated, or that
-    goes on after its QUIT: its callbacks raise then, and the mail would be refused.
-    """
-
-    def of(ctx: Milter.Context) -> Milter.Base:
-        session = ctx.getpriv()
-        if session is None:
-            session = factory()
-            session._setctx(ctx)  # noqa: SLF001 - as pymilter's own callbacks do
-        return session
-
-    def close(ctx: Milter.Context) -> int:
-        session = ctx.getpriv()
-        if session is None:
-            return Milter.CONTINUE
-        try:
-            return session.close()
-        finally:
-            session._setctx(None)  # noqa: SLF001 - as above
-
-    _libmilter.set_envfrom_callback(lambda ctx, *octets: of(ctx).envfrom_bytes(*octets))
-    _libmilter.set_envrcpt_callback(lambda ctx, *octets: of(ctx).envrcpt_bytes(*octets))
-    _libmilter.set_eom_callback(lambda ctx: of(ctx).eom())
-    _libmilter.set_abort_callback(lambda ctx: of(ctx).abort())
-    _libmilter.set_close_callback(close)
-    # What raises below the session's own roof (R11).
-    _libmilter.set_exception_policy(Milter.CONTINUE)
-    _libmilter.register(
-        NAME,
-        data=lambda ctx: of(ctx).data(),
-        negotiate=lambda ctx, options: of(ctx).negotiate(options),
-    )

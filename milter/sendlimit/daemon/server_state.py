@@ -1,4 +1,4 @@
-"""What all milter sessions of a daemon share: the ledger, the settings, who is told, the clock."""
+"""What all milter sessions of a daemon share: the ledger, the settings, the events, the clock."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """What the config file says about sessions; replaced when the file is loaded again.
+    """What the config file says about sessions; replaced as a whole when the file is loaded again.
 
     Attributes:
         calendar: for the times in refusals.
         wording: of refusals.
         default_domain: for logins without a domain.
         exempt: mailboxes that are never counted, and domains with "@" before them.
+        observe: limits on the recipients of one mail are reported, not enforced (R12).
         refuse_at_end: refusals wait for end-of-message (reply.at).
         tempfail: refuse what can't be decided (store.on_failure).
         data_callback: ask for `data`, which cures a 40 ms stall on inet sockets.
@@ -34,6 +35,7 @@ class SessionSettings:
     wording: Wording
     default_domain: str = ""
     exempt: frozenset[str] = frozenset()
+    observe: bool = False
     refuse_at_end: bool = False
     tempfail: bool = False
     data_callback: bool = False
@@ -46,18 +48,30 @@ class SessionSettings:
 
 
 class ServerState:
-    """What all sessions share; lives as long as the daemon."""
+    """What all sessions share; lives as long as the daemon.
+
+    No attribute has a lock: each access is one step of the interpreter, and the objects behind
+    `ledger` and `events` are made to be called by any thread.
+
+    Attributes:
+        ledger: counts; set once.
+        settings: the main thread replaces it at SIGHUP, callbacks read it. A callback that runs
+            meanwhile may see both, one after the other.
+        events: is told what happens; set once.
+        clock: returns seconds since 1970.
+        busy: sessions whose callback may be waiting for the ledger. The callback adds and discards
+            its own session, the main thread reads when it stops.
+    """
 
     def __init__(
         self,
         ledger: Ledger,
-        conduct: SessionSettings,
+        settings: SessionSettings,
         events: Events,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the parts."""
         self.ledger = ledger
-        self.conduct = conduct
+        self.settings = settings
         self.events = events
         self.clock = clock
         self.busy: set[object] = set()

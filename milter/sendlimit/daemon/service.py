@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -18,11 +19,11 @@ from sendlimit.config.reading import load, read_password
 from sendlimit.counting.committer import Committer, CommitterThread
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.unbooked_file import UnbookedFile
+from sendlimit.daemon.callbacks import run_libmilter
 from sendlimit.daemon.listener import Listener
 from sendlimit.daemon.logsetup import LogWriter
 from sendlimit.daemon.sdnotify import notify, watchdog_s
 from sendlimit.daemon.server_state import ServerState, SessionSettings
-from sendlimit.daemon.session import Session
 from sendlimit.daemon.telemetry import Telemetry
 from sendlimit.errors import ConfigError, ListenError
 from sendlimit.rules.counting_settings import CountingSettings
@@ -59,6 +60,7 @@ def session_settings(config: Config) -> SessionSettings:
         wording=config.wording(),
         default_domain=config.identity.default_domain,
         exempt=config.identity.exempt_keys(),
+        observe=config.mode == "observe",
         refuse_at_end=config.reply.at == "end-of-message",
         tempfail=config.store.on_failure == "tempfail",
         data_callback=config.milter.path is None,
@@ -98,7 +100,7 @@ class Service:
         state_dir = _state_dir(self._config, path)
         committer = Committer(self._ledger, store, UnbookedFile(state_dir), self._telemetry)
         self._committer = CommitterThread(committer, self._ledger)
-        self._desk = ServerState(self._ledger, session_settings(self._config), self._telemetry)
+        self._state = ServerState(self._ledger, session_settings(self._config), self._telemetry)
         self._signals: SimpleQueue[int] = SimpleQueue()
 
     def serve(self) -> None:
@@ -121,7 +123,7 @@ class Service:
             signal.signal(number, lambda number, _frame: self._signals.put(number))
         self._telemetry.start(self._ledger)
         self._committer.start(_FIRST_LOOK_S)
-        self._listener.start(lambda: Session(self._desk))
+        self._listener.start(partial(run_libmilter, self._state))
         maillog.started(__version__, self._config.milter.socket, parse_url(self._config.store.url))
         notify("READY=1")
 
@@ -150,7 +152,7 @@ class Service:
         try:
             config = load(self._path)
             _state_dir(config, self._path)
-            settings, conduct = counting_settings(config), session_settings(config)
+            counting, sessions = counting_settings(config), session_settings(config)
             self._telemetry.reload(config)
         except ConfigError as error:
             maillog.config_rejected(error.problems)
@@ -159,8 +161,8 @@ class Service:
             if getattr(config, key) != getattr(self._config, key):
                 maillog.restart_needed(key)
         self._config = config
-        self._ledger.use(settings)
-        self._desk.conduct = conduct
+        self._ledger.use(counting)
+        self._state.settings = sessions
         self._log.set_level(config.log.level)
         self._say_loaded()
 
@@ -174,10 +176,10 @@ class Service:
         """Let callbacks in flight end, book what is owed, leave."""
         notify("STOPPING=1")
         self._listener.close()
-        in_flight = set(self._desk.busy)
+        in_flight = set(self._state.busy)
         deadline = time.monotonic() + self._config.store.decision_timeout_s + 1
-        while in_flight & self._desk.busy and time.monotonic() < deadline:
-            time.sleep(0.01)  # callbacks tell nobody when they end: that would cost each mail
+        while in_flight & self._state.busy and time.monotonic() < deadline:
+            time.sleep(0.01)  # a callback that signalled its end would cost each mail
         booked = self._committer.stop(_STOP_S)
         self._telemetry.stop()
         self._listener.remove()

@@ -1,48 +1,48 @@
-"""Postfix's side of the milter protocol: calls a session as libmilter does."""
+"""One mail server with its sessions, driven step by step without libmilter."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import Milter
-
 from sendlimit.daemon.server_state import ServerState, SessionSettings
 from sendlimit.daemon.session import Session
+from sendlimit.daemon.verdict import Answer, Verdict
 from sendlimit.rules.counting_settings import CountingSettings
-from sendlimit.rules.reply import Wording
+from sendlimit.rules.reply import Reply, Wording
 from support.counting_samples import ALICE, NOON, UTC, file_rules, key_of
 from support.doubles.events import RecordingEvents
 from support.doubles.immediate_ledger import ImmediateLedger
-from support.doubles.milter_context import MilterContext
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sendlimit.rules.limit import Setting
 
-_ALL_OFFERED = 0x1FFFFF
 _DAY = "mailbox.messages_per_day"
+MACROS: Mapping[str, str] = {"{client_addr}": "192.0.2.7", "i": "4WXYZ"}
 
 
 class Server:
     """One mail server with one daemon behind it, which counts in memory."""
 
     def __init__(
-        self, *limits: Setting, observe: bool = False, conduct: SessionSettings | None = None
+        self, *limits: Setting, observe: bool = False, settings: SessionSettings | None = None
     ) -> None:
         """Begin with these limits in the config file."""
         self.now = NOON
         self.events = RecordingEvents()
         self.ledger = ImmediateLedger(CountingSettings(file_rules(*limits), UTC, observe))
-        conduct = conduct or SessionSettings(UTC, Wording())
-        self.desk = ServerState(self.ledger, conduct, self.events, clock=lambda: self.now)
+        settings = settings or SessionSettings(UTC, Wording(), observe=observe)
+        self.state = ServerState(self.ledger, settings, self.events, clock=lambda: self.now)
 
     def connect(
-        self, login: str | bytes | None = ALICE.mailbox, offered: int = _ALL_OFFERED
+        self, login: str | bytes | None = ALICE.mailbox, *, noreply_offered: bool = True
     ) -> Connection:
         """Open a connection that is authenticated as this login."""
-        connection = Connection(Session(self.desk), offered)
-        connection.context.macros |= {"{client_addr}": "192.0.2.7", "i": "4WXYZ"}
+        connection = Connection(Session(self.state), noreply_offered=noreply_offered)
+        connection.macros |= MACROS
         if login is not None:
-            connection.context.macros["{auth_authen}"] = login
+            connection.macros["{auth_authen}"] = login
         return connection
 
     def used(self, name: str = _DAY, subject: str = ALICE.mailbox, at: int = NOON) -> int:
@@ -51,35 +51,57 @@ class Server:
 
 
 class Connection:
-    """One connection: calls the session as libmilter does."""
+    """One connection of Postfix. A step returns the verdict, or the code of the reply.
 
-    def __init__(self, session: Session, offered: int) -> None:
+    Attributes:
+        macros: by their names; bytes may be something else than UTF-8.
+        replies: what the client was told, in order.
+        wanted: what the session negotiated.
+    """
+
+    def __init__(self, session: Session, *, noreply_offered: bool) -> None:
         """Negotiate."""
-        self.session = session
-        self.context = MilterContext()
-        session._setctx(self.context)
-        self.options = [0x1FF, offered, 0, 0]
-        assert session.negotiate(self.options) == Milter.CONTINUE
+        self.macros: dict[str, str | bytes] = {}
+        self.replies: list[Reply] = []
+        self._session = session
+        self.wanted = session.negotiate(noreply_offered=noreply_offered)
 
-    def mail(self, reverse_path: bytes = b"<alice@example.org>") -> int:
+    def mail(self, reverse_path: bytes = b"<alice@example.org>") -> Verdict | str:
         """MAIL FROM."""
-        return self.session.envfrom_bytes(reverse_path, b"SIZE=100")
+        return self._told(self._session.mail(reverse_path, self._macro))
 
-    def rcpt(self, times: int = 1) -> list[int]:
+    def rcpt(self, times: int = 1) -> list[Verdict | str]:
         """Return the answers to RCPT TO."""
-        return [self.session.envrcpt_bytes(b"<bob@example.net>") for _ in range(times)]
+        return [self._told(self._session.rcpt(self._macro)) for _ in range(times)]
 
-    def send(self, recipients: int = 1) -> int:
+    def end_of_message(self) -> Verdict | str:
+        """The dot after DATA."""
+        return self._told(self._session.end_of_message(self._macro))
+
+    def abort(self) -> None:
+        """RSET, a lost connection, or a refusal by another filter."""
+        self._session.abort()
+
+    def send(self, recipients: int = 1) -> Verdict | str:
         """Send a whole mail; return the first answer that is not CONTINUE, else that of its end."""
         answer = self.mail()
-        if answer == Milter.CONTINUE:
+        if answer == Verdict.CONTINUE:
             self.rcpt(recipients)
-            answer = self.session.eom()
-            if answer == Milter.TEMPFAIL:
-                self.session.abort()
+            answer = self.end_of_message()
+            self.abort()  # Postfix sends one after each mail
         return answer
 
     @property
     def last_text(self) -> str:
         """The text of the last reply."""
-        return self.context.replies[-1][2]
+        return self.replies[-1].text
+
+    def _macro(self, name: str) -> str | None:
+        value = self.macros.get(name)
+        return value.decode() if isinstance(value, bytes) else value
+
+    def _told(self, answer: Answer) -> Verdict | str:
+        if isinstance(answer, Reply):
+            self.replies.append(answer)
+            return answer.code
+        return answer

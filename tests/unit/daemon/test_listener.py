@@ -13,7 +13,7 @@ import pytest
 
 from sendlimit.config.sections import MilterSection
 from sendlimit.daemon.listener import Listener, address_of, answers
-from sendlimit.errors import ConfigError, SocketInUse
+from sendlimit.errors import ConfigError, ListenError, SocketInUse
 
 _GROUP = grp.getgrgid(os.getgid()).gr_name
 _FILE = Path("/etc/sendlimit/sendlimit.toml")
@@ -173,3 +173,33 @@ def test_remove_leaves_nothing(path: Path) -> None:
 def test_not_started_is_not_alive(path: Path) -> None:
     """A listener that was not started has no thread."""
     assert not _listener(path).alive()
+
+
+def test_libmilter_that_gives_up(path: Path) -> None:
+    """What libmilter says when it can't listen is in the error; nothing has the socket's name."""
+
+    def refuse(_socket: str) -> None:
+        raise OSError("no room")
+
+    listener = _listener(path)
+    listener.claim()
+    try:
+        with pytest.raises(ListenError, match=f"can't listen on unix:{path}: no room$"):
+            listener.start(refuse)
+        assert not path.exists()
+    finally:
+        listener.remove()
+
+
+def test_libmilter_listens_under_another_name(path: Path) -> None:
+    """The socket that libmilter makes gets its name only when it works."""
+    sockets: list[str] = []
+    listener = _listener(path)
+    listener.claim()
+    try:
+        with pytest.raises(ListenError):
+            listener.start(sockets.append)
+    finally:
+        listener.remove()
+
+    assert sockets == [f"unix:{path}.new"]

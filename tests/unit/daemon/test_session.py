@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable
 
-import Milter
 import pytest
 
 from sendlimit.daemon.server_state import SessionSettings
+from sendlimit.daemon.verdict import Verdict
 from sendlimit.rules.limit import LATCH
 from sendlimit.rules.reply import Wording
 from support.counting_samples import ALICE, DAY_START, UTC, setting
@@ -26,8 +26,8 @@ def test_three_pass_and_the_fourth_is_refused() -> None:
 
     answers = [connection.send() for _ in range(4)]
 
-    assert answers == [Milter.CONTINUE] * 3 + [Milter.TEMPFAIL]
-    assert connection.context.replies == [("450", "4.7.1", _REACHED)]
+    assert answers == [Verdict.CONTINUE] * 3 + ["450"]
+    assert connection.replies == [("450", "4.7.1", _REACHED)]
 
 
 def test_refused_mail_costs_nothing() -> None:
@@ -50,22 +50,22 @@ def test_new_day_sends_again() -> None:
     for _ in range(3):
         connection.send()
     server.now = DAY_START + 86_400 - 1
-    assert connection.send() == Milter.TEMPFAIL
+    assert connection.send() == "450"
 
     server.now += 1
 
-    assert connection.send() == Milter.CONTINUE
+    assert connection.send() == Verdict.CONTINUE
 
 
 def test_limit_in_the_database_holds_for_the_next_mail() -> None:
     """A row of er_limit is in force from the next mail on, also on an open connection."""
     server = Server()
     connection = server.connect()
-    assert connection.send() == Milter.CONTINUE
+    assert connection.send() == Verdict.CONTINUE
 
     server.ledger.rows = [setting("alice@example.org", _DAY, 0)]
 
-    assert connection.send() == Milter.TEMPFAIL
+    assert connection.send() == "450"
 
 
 @pytest.mark.parametrize("login", [None, ""])
@@ -73,7 +73,7 @@ def test_unauthenticated_mail_is_accepted_and_not_counted(login: str | None) -> 
     """R1: incoming mail passes whatever the limits are; ACCEPT ends the questions for this mail."""
     server = Server(setting("*", "global.messages_per_day", 0))
 
-    assert server.connect(login).mail() == Milter.ACCEPT
+    assert server.connect(login).mail() == Verdict.ACCEPT
     assert server.ledger.drain() == {}
     assert server.events.recorded == ["not authenticated"]
 
@@ -82,9 +82,9 @@ def test_login_that_appears_later_counts() -> None:
     """R1: ACCEPT at MAIL is for that mail only; after AUTH the next one is limited."""
     server = Server(_LIMIT_OF_3)
     connection = server.connect(None)
-    assert connection.mail() == Milter.ACCEPT
+    assert connection.mail() == Verdict.ACCEPT
 
-    connection.context.macros["{auth_authen}"] = ALICE.mailbox
+    connection.macros["{auth_authen}"] = ALICE.mailbox
     connection.send()
 
     assert server.used() == 1
@@ -94,7 +94,7 @@ def test_login_that_appears_later_counts() -> None:
 def test_one_mailbox_under_any_spelling(login: str) -> None:
     """R2: capitals and a missing default domain make no other mailbox."""
     server = Server(
-        _LIMIT_OF_3, conduct=SessionSettings(UTC, Wording(), default_domain="example.org")
+        _LIMIT_OF_3, settings=SessionSettings(UTC, Wording(), default_domain="example.org")
     )
     server.connect(login).send()
 
@@ -106,7 +106,7 @@ def test_envelope_sender_is_not_the_mailbox() -> None:
     server = Server(_LIMIT_OF_3)
     connection = server.connect()
     connection.mail(b"<bob@example.org>")
-    connection.session.eom()
+    connection.end_of_message()
 
     assert server.used() == 1
     assert server.used(_DAY, "bob@example.org") == 0
@@ -116,7 +116,7 @@ def test_login_that_is_no_text_is_accepted(caplog: pytest.LogCaptureFixture) -> 
     """R11: a login that can't be decoded is accepted, with a line."""
     server = Server(setting("*", "global.messages_per_day", 0))
     with caplog.at_level(logging.INFO, "sendlimit"):
-        assert server.connect(b"\xff\xfe").mail() == Milter.ACCEPT
+        assert server.connect(b"\xff\xfe").mail() == Verdict.ACCEPT
 
     assert caplog.messages == ['accepted-on-failure mailbox=? reason="the login is not UTF-8"']
 
@@ -125,56 +125,45 @@ def test_exempt_login_is_not_counted() -> None:
     """identity.exempt: the mailbox passes whatever the limits are."""
     server = Server(
         setting("*", _DAY, 0),
-        conduct=SessionSettings(UTC, Wording(), exempt=frozenset({"alice@example.org"})),
+        settings=SessionSettings(UTC, Wording(), exempt=frozenset({"alice@example.org"})),
     )
 
-    assert server.connect("Alice@example.org").mail() == Milter.ACCEPT
+    assert server.connect("Alice@example.org").mail() == Verdict.ACCEPT
     assert server.ledger.drain() == {}
     assert server.events.recorded == ["exempt"]
 
 
 def _end_of_message(connection: Connection) -> None:
-    connection.session.eom()
+    connection.end_of_message()
 
 
 def _abort(connection: Connection) -> None:
-    connection.session.abort()
+    connection.abort()
 
 
 def _abort_twice(connection: Connection) -> None:
-    connection.session.abort()
-    connection.session.abort()
+    connection.abort()
+    connection.abort()
 
 
-def _close(connection: Connection) -> None:
-    connection.session.close()
-
-
-def _abort_and_close(connection: Connection) -> None:
-    connection.session.abort()
-    connection.session.close()
-
-
-def _end_abort_close(connection: Connection) -> None:
-    connection.session.eom()
-    connection.session.abort()
-    connection.session.close()
+def _end_and_abort_twice(connection: Connection) -> None:
+    connection.end_of_message()
+    connection.abort()
+    connection.abort()
 
 
 def _end_twice(connection: Connection) -> None:
-    connection.session.eom()
-    connection.session.eom()
+    connection.end_of_message()
+    connection.end_of_message()
 
 
 @pytest.mark.parametrize(
     ("ending", "counted"),
     [
         pytest.param(_end_of_message, 1, id="end-of-message"),
-        pytest.param(_abort, 0, id="abort: RSET, refused by another filter"),
-        pytest.param(_abort_twice, 0, id="abort twice"),
-        pytest.param(_close, 0, id="close without abort: lost connection"),
-        pytest.param(_abort_and_close, 0, id="abort and close"),
-        pytest.param(_end_abort_close, 1, id="an abort after the end changes nothing"),
+        pytest.param(_abort, 0, id="abort: RSET, refused by another filter, lost connection"),
+        pytest.param(_abort_twice, 0, id="abort twice, or abort and a lost connection"),
+        pytest.param(_end_and_abort_twice, 1, id="an abort after the end changes nothing"),
         pytest.param(_end_twice, 1, id="a second end changes nothing"),
     ],
 )
@@ -183,7 +172,7 @@ def test_ending(ending: Callable[[Connection], None], counted: int, recipients: 
     """R8: a reservation becomes final at end-of-message; any other end gives it back, once."""
     server = Server(_LIMIT_OF_3)
     connection = server.connect()
-    assert connection.mail() == Milter.CONTINUE
+    assert connection.mail() == Verdict.CONTINUE
     connection.rcpt(recipients)
     assert server.used() == 1
 
@@ -197,8 +186,8 @@ def test_abort_without_a_mail() -> None:
     """R8: an abort before any MAIL, and a close after it, change nothing."""
     server = Server(_LIMIT_OF_3)
     connection = server.connect()
-    connection.session.abort()
-    connection.session.close()
+    connection.abort()
+    connection.abort()
 
     assert server.ledger.drain() == {}
     assert not [event for event in server.events.recorded if isinstance(event, tuple)]
@@ -220,7 +209,7 @@ def test_unauthenticated_mail_after_a_reservation_gives_it_back() -> None:
     server = Server(_LIMIT_OF_3)
     connection = server.connect()
     connection.mail()
-    del connection.context.macros["{auth_authen}"]
+    del connection.macros["{auth_authen}"]
     connection.mail()
 
     assert server.used() == 0
@@ -237,7 +226,7 @@ def test_given_back_to_the_day_it_was_taken_from() -> None:
     other = server.connect()
     other.send()
 
-    connection.session.abort()
+    connection.abort()
 
     assert server.used(at=today) == 0
     assert server.used(at=tomorrow) == 1
@@ -249,6 +238,6 @@ def test_mails_on_one_connection_count_each() -> None:
     connection = server.connect()
     connection.send()
     connection.send()
-    connection.session.close()
+    connection.abort()
 
     assert server.used() == 2

@@ -1,16 +1,15 @@
 """Recipients in the milter session: rule R9, and what is negotiated for it."""
 
-import Milter
 import pytest
 
 from sendlimit.daemon.server_state import SessionSettings
+from sendlimit.daemon.verdict import Verdict
 from sendlimit.rules.reply import Wording
 from support.counting_samples import DAY_START, UTC, setting
 from support.doubles.server import Server
 
 _PER_DAY = "mailbox.recipients_per_day"
 _PER_MESSAGE = "mailbox.recipients_per_message"
-_NO_RCPT_REPLY = Milter.P_NR_RCPT
 
 
 def test_ten_of_ten_pass_and_the_eleventh_is_refused_at_rcpt() -> None:
@@ -19,9 +18,9 @@ def test_ten_of_ten_pass_and_the_eleventh_is_refused_at_rcpt() -> None:
     connection = server.connect()
     connection.mail()
 
-    assert connection.rcpt(11) == [Milter.CONTINUE] * 10 + [Milter.TEMPFAIL]
+    assert connection.rcpt(11) == [Verdict.CONTINUE] * 10 + ["450"]
     assert connection.last_text.startswith("Sending limit reached: 0 of 10 recipients sent by ")
-    assert connection.session.eom() == Milter.CONTINUE
+    assert connection.end_of_message() == Verdict.CONTINUE
     assert server.used(_PER_DAY) == 10
 
 
@@ -30,7 +29,7 @@ def test_no_recipient_left_is_refused_at_mail() -> None:
     server = Server(setting("*", _PER_DAY, 2))
     connection = server.connect()
 
-    assert [connection.send(2), connection.send(1)] == [Milter.CONTINUE, Milter.TEMPFAIL]
+    assert [connection.send(2), connection.send(1)] == [Verdict.CONTINUE, "450"]
     assert server.used() == 1
 
 
@@ -40,9 +39,9 @@ def test_what_others_took_meanwhile_is_refused_at_the_end() -> None:
     one, other = server.connect(), server.connect()
     for connection in (one, other):
         connection.mail()
-        assert connection.rcpt(6) == [Milter.CONTINUE] * 6
+        assert connection.rcpt(6) == [Verdict.CONTINUE] * 6
 
-    assert [one.session.eom(), other.session.eom()] == [Milter.CONTINUE, Milter.TEMPFAIL]
+    assert [one.end_of_message(), other.end_of_message()] == [Verdict.CONTINUE, "450"]
     assert server.used(_PER_DAY) == 6
     assert server.used() == 1
     assert server.events.open == 0
@@ -55,10 +54,10 @@ def test_abort_after_a_refused_end_changes_nothing() -> None:
     for connection in (one, other):
         connection.mail()
         connection.rcpt(6)
-    one.session.eom()
-    assert other.session.eom() == Milter.TEMPFAIL
-    other.session.abort()
-    other.session.close()
+    one.end_of_message()
+    assert other.end_of_message() == "450"
+    other.abort()
+    other.abort()
 
     assert server.used() == 1
 
@@ -70,7 +69,7 @@ def test_recipients_of_an_aborted_mail_are_not_counted(recipients: int) -> None:
     connection = server.connect()
     connection.mail()
     connection.rcpt(recipients)
-    connection.session.abort()
+    connection.abort()
 
     assert server.ledger.drain() == {}
 
@@ -83,7 +82,7 @@ def test_recipients_count_in_the_period_of_the_end() -> None:
     connection.mail()
     connection.rcpt(4)
     server.now += 1
-    connection.session.eom()
+    connection.end_of_message()
 
     assert server.used(at=DAY_START) == 1
     assert server.used(_PER_DAY, at=DAY_START) == 0
@@ -95,11 +94,11 @@ def test_recipients_of_the_mail_before_are_forgotten() -> None:
     server = Server(setting("*", _PER_MESSAGE, 2))
     connection = server.connect()
 
-    assert [connection.send(2) for _ in range(3)] == [Milter.CONTINUE] * 3
+    assert [connection.send(2) for _ in range(3)] == [Verdict.CONTINUE] * 3
     connection.mail()
     connection.rcpt(2)
     connection.mail()
-    assert connection.rcpt(3) == [Milter.CONTINUE, Milter.CONTINUE, Milter.TEMPFAIL]
+    assert connection.rcpt(3) == [Verdict.CONTINUE, Verdict.CONTINUE, "450"]
 
 
 def test_per_message_is_refused_at_rcpt() -> None:
@@ -108,7 +107,7 @@ def test_per_message_is_refused_at_rcpt() -> None:
     connection = server.connect()
     connection.mail()
 
-    assert connection.rcpt(5) == [Milter.CONTINUE] * 3 + [Milter.TEMPFAIL] * 2
+    assert connection.rcpt(5) == [Verdict.CONTINUE] * 3 + ["450"] * 2
     assert connection.last_text == (
         "Too many recipients: one mail of alice@example.org may go to 3 at most"
     )
@@ -130,35 +129,40 @@ def test_observe_lets_recipients_through_and_notes_once() -> None:
     """R12: beyond the limit all recipients pass, counted, with one note a mail."""
     server = Server(setting("*", _PER_MESSAGE, 1), setting("*", _PER_DAY, 100), observe=True)
 
-    assert server.connect().send(5) == Milter.CONTINUE
+    assert server.connect().send(5) == Verdict.CONTINUE
     assert server.used(_PER_DAY) == 5
     assert server.events.recorded.count(_PER_MESSAGE) == 1
 
 
 def test_rcpt_is_answered_while_recipients_are_limited() -> None:
     """With a limit on recipients Postfix waits for our answer to RCPT."""
-    options = Server(setting("*", _PER_MESSAGE, 5)).connect().options
-
-    assert not options[1] & _NO_RCPT_REPLY
-    assert not options[1] & Milter.P_NORCPT
+    assert Server(setting("*", _PER_MESSAGE, 5)).connect().wanted.rcpt_answered
 
 
 def test_rcpt_is_only_counted_while_they_are_not() -> None:
     """Without one RCPT is counted, and Postfix waits for no answer."""
     connection = Server(setting("*", "mailbox.messages_per_day", 5)).connect()
 
-    assert connection.options[1] & _NO_RCPT_REPLY
+    assert not connection.wanted.rcpt_answered
     connection.mail()
-    assert connection.rcpt(2) == [Milter.NOREPLY] * 2
+    assert connection.rcpt(2) == [Verdict.NOREPLY] * 2
+
+
+def test_rcpt_that_is_not_ours_has_no_answer_either() -> None:
+    """Also without a mail of ours a RCPT is answered as negotiated."""
+    connection = Server().connect(None)
+    connection.mail()
+
+    assert connection.rcpt() == [Verdict.NOREPLY]
 
 
 def test_a_postfix_that_needs_answers_gets_them() -> None:
     """A server that does not offer to go without an answer is answered."""
-    connection = Server().connect(offered=0)
+    connection = Server().connect(noreply_offered=False)
 
-    assert connection.options[1] == 0
+    assert connection.wanted.rcpt_answered
     connection.mail()
-    assert connection.rcpt() == [Milter.CONTINUE]
+    assert connection.rcpt() == [Verdict.CONTINUE]
 
 
 @pytest.mark.parametrize(
@@ -172,37 +176,23 @@ def test_limit_set_while_a_connection_is_open(name: str, refused_with: str) -> N
     """A limit on recipients from the database holds for the next mail of an open connection, at its end."""
     server = Server()
     connection = server.connect()
-    assert connection.send(5) == Milter.CONTINUE
+    assert connection.send(5) == Verdict.CONTINUE
 
     server.ledger.rows = [setting("*", name, 3)]
 
-    assert connection.send(4) == Milter.TEMPFAIL
+    assert connection.send(4) == "450"
     assert connection.last_text.startswith(refused_with)
-    assert connection.send(3) == Milter.CONTINUE
+    assert connection.send(3) == Verdict.CONTINUE
     assert server.used() == 2
     assert server.events.open == 0
 
 
 @pytest.mark.parametrize("data_callback", [True, False])
 def test_data_is_asked_for_on_inet_sockets_only(data_callback: bool) -> None:  # noqa: FBT001 - a column
-    """DATA is only asked for where that saves Postfix 40 ms, and is never refused."""
-    connection = Server(
-        setting("*", "mailbox.messages_per_day", 0),
-        conduct=SessionSettings(UTC, Wording(), data_callback=data_callback),
-    ).connect()
+    """DATA is only asked for where that saves Postfix 40 ms."""
+    settings = SessionSettings(UTC, Wording(), data_callback=data_callback)
 
-    assert bool(connection.options[1] & Milter.P_NODATA) != data_callback
-    connection.mail()
-    assert connection.session.data() == Milter.CONTINUE
-
-
-def test_nothing_else_is_asked_for() -> None:
-    """Connect, HELO, headers, body and unknown commands are not sent to us."""
-    options = Server().connect().options
-
-    for name in ("P_NOCONNECT", "P_NOHELO", "P_NOBODY", "P_NOHDRS", "P_NOEOH", "P_NOUNKNOWN"):
-        assert options[1] & getattr(Milter, name), name
-    assert options[2:] == [0, 0]
+    assert Server(settings=settings).connect().wanted.data == data_callback
 
 
 def test_observe_lets_an_unanswered_recipient_through() -> None:
@@ -211,7 +201,7 @@ def test_observe_lets_an_unanswered_recipient_through() -> None:
     connection = server.connect()
     server.ledger.rows = [setting("*", _PER_MESSAGE, 1)]
 
-    assert connection.send(3) == Milter.CONTINUE
+    assert connection.send(3) == Verdict.CONTINUE
     assert server.events.recorded[-1] == _PER_MESSAGE
     assert server.used() == 1
 
@@ -224,6 +214,6 @@ def test_observe_lets_recipients_beyond_the_day_through() -> None:
         connection.mail()
         connection.rcpt(2)
 
-    assert [one.session.eom(), other.session.eom()] == [Milter.CONTINUE] * 2
+    assert [one.end_of_message(), other.end_of_message()] == [Verdict.CONTINUE] * 2
     assert server.used(_PER_DAY) == 4
     assert server.events.recorded[-1] == _PER_DAY

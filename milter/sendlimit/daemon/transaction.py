@@ -1,0 +1,301 @@
+"""The mail of a session, from MAIL to its end (RFC 5321 3.3): one state machine.
+
+`STEPS` is all that can happen to a mail, `_step` alone changes the state. RCPT changes it only
+where a refusal waits for end-of-message. Whatever is RESERVED, UNDECIDED or HELD when the client
+says RSET or MAIL, when another filter refuses, or when the connection ends, is released (R8).
+
+FAILURE: without the ledger a mail is UNDECIDED: it passes and is booked at its end, or is refused,
+as store.on_failure says (R11).
+LIMITS: one call at a time; a call may wait for the ledger, at most store.decision_timeout_s.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sendlimit import maillog
+from sendlimit.daemon.verdict import Verdict
+from sendlimit.rules.episode import Episode
+from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE
+from sendlimit.rules.policy import recipient_beyond
+from sendlimit.rules.reply import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sendlimit.counting.ledger import Reservation
+    from sendlimit.daemon.server_state import ServerState
+    from sendlimit.daemon.verdict import Answer, MacroLookup
+    from sendlimit.rules.decision import Decision, LimitUsage
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.reply import Reply
+
+
+class MailState(StrEnum):
+    """Where a mail is."""
+
+    IDLE = "idle"
+    """MAIL is not decided."""
+    RESERVED = "reserved"
+    """It passed MAIL, and its message is reserved."""
+    UNDECIDED = "undecided"
+    """It passed MAIL without a decision, and nothing is reserved."""
+    HELD = "held"
+    """It is refused, and the reply waits for end-of-message (reply.at)."""
+    SETTLED = "settled"
+    """End: it is counted."""
+    BOOKED = "booked"
+    """End: it will be counted, whatever the limits are."""
+    REFUSED = "refused"
+    """End: it got a reply, and counts nothing."""
+    RELEASED = "released"
+    """End: it was not sent, and counts nothing."""
+
+
+STEPS: Mapping[MailState, frozenset[MailState]] = {
+    MailState.IDLE: frozenset({MailState.RESERVED, MailState.UNDECIDED, MailState.HELD, MailState.REFUSED}),
+    MailState.RESERVED: frozenset({MailState.HELD, MailState.SETTLED, MailState.BOOKED, MailState.REFUSED, MailState.RELEASED}),
+    MailState.UNDECIDED: frozenset({MailState.BOOKED, MailState.RELEASED}),
+    MailState.HELD: frozenset({MailState.REFUSED, MailState.RELEASED}),
+    MailState.SETTLED: frozenset(),
+    MailState.BOOKED: frozenset(),
+    MailState.REFUSED: frozenset(),
+    MailState.RELEASED: frozenset(),
+}  # fmt: skip
+
+_CLIENT = re.compile(r"\[(?:IPv6:)?([^\]]*)\]")
+
+
+class IllegalStepError(Exception):
+    """A step that STEPS has not: an error of the caller."""
+
+
+class MailTransaction:
+    """One mail of a login that is counted; lives from MAIL to its end.
+
+    Args:
+        server: what all sessions share.
+        sender: whose mail.
+        reverse_path: as the client wrote it.
+        rcpt_answered: a RCPT can be refused; otherwise Postfix waits for no answer to it.
+
+    Attributes:
+        state: where the mail is.
+    """
+
+    __slots__ = (
+        "_held", "_rcpt_answered", "_rcpt_reported", "_recipients", "_reservation", "_reverse_path", "_sender",
+        "_server", "state",
+    )  # fmt: skip
+
+    def __init__(
+        self, server: ServerState, sender: Sender, reverse_path: bytes, *, rcpt_answered: bool
+    ) -> None:
+        self.state = MailState.IDLE
+        self._server = server
+        self._sender = sender
+        self._reverse_path = reverse_path
+        self._rcpt_answered = rcpt_answered
+        self._rcpt_reported = False
+        self._recipients = 0
+        self._reservation: Reservation | None = None
+        self._held: Reply | None = None
+
+    def reserve(self, macro: MacroLookup) -> Answer:
+        """MAIL: reserve the message. The mail goes on if the answer is CONTINUE, else it has ended."""
+        server = self._server
+        started = time.monotonic()
+        reservation = server.ledger.reserve(self._sender, int(server.clock()))
+        seconds = time.monotonic() - started
+        if reservation.decision is None:
+            state, reply = MailState.UNDECIDED, self._undecided(seconds)
+        else:
+            state, reply = MailState.RESERVED, self._decided(reservation.decision, seconds, macro)
+        if reply is None:
+            self._step(state)
+            self._reservation = reservation
+            server.events.opened()
+            return Verdict.CONTINUE
+        if server.settings.refuse_at_end:
+            self._hold(reply)
+            return Verdict.CONTINUE
+        self._step(MailState.REFUSED)
+        return reply
+
+    def rcpt(self, macro: MacroLookup) -> Reply | None:
+        """RCPT: count it. Return the reply that refuses it alone, None when it passes (R9)."""
+        if self._rcpt_answered and self.state is MailState.RESERVED:
+            exceeded = recipient_beyond(self._recipient_usage(), self._recipients + 1)
+            settings = self._server.settings
+            if exceeded is not None and not (settings.observe and self._rcpt_reported):
+                self._rcpt_reported = True
+                reply = self._exceeded(exceeded, macro, refused=not settings.observe)
+                if reply is not None:
+                    if not settings.refuse_at_end:
+                        return reply
+                    self._hold(reply)
+                    return None
+        self._recipients += 1
+        return None
+
+    def end(self, macro: MacroLookup) -> Answer:
+        """End-of-message: make the reservation final, book what is not reserved, or refuse."""
+        if self._held is not None:
+            self._give_back(MailState.REFUSED)
+            return self._held
+        reservation = self._reservation
+        if reservation is None or not STEPS[self.state]:
+            raise IllegalStepError(f"a mail that is {self.state} has no end-of-message")
+        self._server.events.ended()
+        reply = None
+        if reservation.decision is None:
+            self._book(reservation)
+        else:
+            reply = self._settle(reservation, reservation.decision, macro)
+        if reply is not None:
+            return reply
+        if maillog.accepts_debug():
+            maillog.accepted(
+                self._sender.mailbox,
+                _client_addr(macro),
+                self._sender_text(),
+                _text(macro, "i"),
+                self._recipients,
+            )
+        return Verdict.CONTINUE
+
+    def release(self) -> None:
+        """Any other end: give back what is reserved."""
+        self._give_back(MailState.RELEASED)
+
+    def _step(self, state: MailState) -> None:
+        if state not in STEPS[self.state]:
+            raise IllegalStepError(f"a mail that is {self.state} can't be {state}")
+        self.state = state
+
+    def _hold(self, reply: Reply) -> None:
+        self._step(MailState.HELD)
+        self._held = reply
+
+    def _give_back(self, state: MailState) -> None:
+        self._step(state)
+        if self._reservation is not None:
+            self._server.events.ended()
+            self._server.ledger.release(self._reservation)
+
+    def _book(self, reservation: Reservation) -> None:
+        self._step(MailState.BOOKED)
+        server = self._server
+        server.ledger.book(reservation, self._recipients, int(server.clock()))
+
+    def _settle(
+        self, reservation: Reservation, decision: Decision, macro: MacroLookup
+    ) -> Reply | None:
+        """Charge the recipients where they are counted (R9). Return the reply that refuses the mail."""
+        server, recipients = self._server, self._recipients
+        if not self._rcpt_answered:
+            exceeded = recipient_beyond(
+                [usage for usage in self._recipient_usage() if usage.limit.name == RECIPIENTS_PER_MESSAGE],
+                recipients,
+            )  # fmt: skip
+            if exceeded is not None:
+                reply = self._exceeded(exceeded, macro, refused=not server.settings.observe)
+                if reply is not None:
+                    self._step(MailState.REFUSED)
+                    server.ledger.release(reservation)
+                    return reply
+        if not (decision.counts_recipients and recipients):
+            self._step(MailState.SETTLED)
+            return None
+        started = time.monotonic()
+        settled = server.ledger.settle(reservation, recipients, int(server.clock()))
+        seconds = time.monotonic() - started
+        if settled is not None:
+            reply = self._decided(settled, seconds, macro)
+            self._step(MailState.SETTLED if reply is None else MailState.REFUSED)
+            return reply
+        reply = self._undecided(seconds)
+        if reply is None:
+            self._book(reservation)
+        else:
+            self._step(MailState.REFUSED)
+            server.ledger.release(reservation)
+        return reply
+
+    def _recipient_usage(self) -> tuple[LimitUsage, ...]:
+        """Return the limits on recipients, and what was used of them at MAIL."""
+        reservation = self._reservation
+        if reservation is None or reservation.decision is None:
+            return ()
+        return reservation.decision.recipient_usage
+
+    def _decided(self, decision: Decision, seconds: float, macro: MacroLookup) -> Reply | None:
+        """Report a decision that took so long. Return the reply that refuses the mail."""
+        self._server.events.decided(self._sender, decision, seconds)
+        if decision.exceeded is None:
+            return None
+        return self._exceeded(decision.exceeded, macro, refused=decision.refused)
+
+    def _undecided(self, seconds: float) -> Reply | None:
+        """Report that the ledger could not decide. Return the reply of on_failure = "tempfail"."""
+        settings, mailbox = self._server.settings, self._sender.mailbox
+        self._server.events.undecided(accepted=not settings.tempfail, seconds=seconds)
+        if settings.tempfail:
+            maillog.refused_on_failure(mailbox, "store")
+            return settings.wording.unavailable()
+        maillog.accepted_on_failure(mailbox, "store")
+        return None
+
+    def _exceeded(self, exceeded: LimitUsage, macro: MacroLookup, *, refused: bool) -> Reply | None:
+        """Log and record a refusal (R13), or in observe mode what would have been one.
+
+        Returns:
+            The reply; None in observe mode (R12).
+        """
+        server, sender, settings = self._server, self._sender, self._server.settings
+        client, reverse_path = _client_addr(macro), self._sender_text()
+        line = maillog.refused if refused else maillog.would_refuse
+        resets_at = settings.calendar.local(exceeded.period.end)
+        line(exceeded, sender.mailbox, client, reverse_path, resets_at)
+        at = int(server.clock())
+        server.ledger.record(
+            Episode(
+                exceeded.key,
+                exceeded.limit.max,
+                at,
+                at,
+                1,
+                one_line(client),
+                one_line(reverse_path),
+                sender.mailbox,
+            )
+        )
+        server.events.refused(sender, exceeded)
+        return (
+            settings.wording.refusal(exceeded, sender, settings.calendar, at) if refused else None
+        )
+
+    def _sender_text(self) -> str:
+        """Return the reverse path as text, without the angle brackets."""
+        text = self._reverse_path.decode("utf-8", "backslashreplace")
+        return text.removeprefix("<").removesuffix(">")
+
+
+def _client_addr(macro: MacroLookup) -> str:
+    """Return the client's address: {client_addr} where Postfix sends it, else out of `_`."""
+    address = _text(macro, "{client_addr}")
+    if address:
+        return address
+    found = _CLIENT.search(_text(macro, "_"))
+    return found[1] if found else "unknown"
+
+
+def _text(macro: MacroLookup, name: str) -> str:
+    """Return a macro that only the log needs; "" when it is absent or not UTF-8."""
+    try:
+        return macro(name) or ""
+    except UnicodeDecodeError:
+        return ""
