@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sendlimit.cli.records import EPISODE, OVERRIDE, SHAPES, STANDING
+from sendlimit.cli.records import EPISODE, LIMIT_STATUS, OVERRIDE, SHAPES
 from support.command_samples import ALICE, NOW, Commands, day, episode
 
 
@@ -45,7 +45,7 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
     }
     assert keys_of(printed["limit set, limit unset"]["now"]) == list(OVERRIDE)
     (own,) = (one for one in printed["show"]["limits"] if one["limit"] == limit[0])
-    assert keys_of(own) == list(STANDING)
+    assert keys_of(own) == list(LIMIT_STATUS)
     assert keys_of(own["override"]) == list(OVERRIDE)
     assert keys_of(own["last_episode"]) == list(EPISODE)
     assert list(printed["top"]["subjects"][0]) == ["subject", "used", "max"]

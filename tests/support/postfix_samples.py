@@ -15,7 +15,7 @@ from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.commands import PostfixCommands
 from sendlimit.postfix.files import write_change
 from sendlimit.postfix.findings import Finding, find_faults
-from sendlimit.postfix.snapshot import Service, Snapshot, TextFile, read_snapshot
+from sendlimit.postfix.snapshot import SmtpdService, Snapshot, TextFile, read_snapshot
 from support.rig.postfix import make_queue
 
 _PACKAGE = Path("/usr/share/postfix")
@@ -76,7 +76,7 @@ def debian_master_cf() -> str:
     return text
 
 
-def snapshot_of(*services: Service) -> Snapshot:
+def snapshot_of(*services: SmtpdService) -> Snapshot:
     """Return a Postfix of Debian's with these services and without milters."""
     file = TextFile(path=Path("/etc/postfix/main.cf"), text="")
     return Snapshot(

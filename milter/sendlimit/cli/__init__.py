@@ -1,7 +1,7 @@
 """The command `sendlimit`: one module a command, data to stdout, words to stderr.
 
-Exit codes: 0 done, 1 failed or refused, 2 usage or configuration. The other roof over
-exceptions is in the milter session; everything in between lets them through.
+Exit codes: 0 done, 1 failed or refused, 2 usage or configuration. `run` is the boundary at which
+every exception of a command becomes an exit code and a sentence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import click
 from sendlimit import __version__
 from sendlimit.cli.invocation import Invocation
 from sendlimit.cli.lazy import LazyGroup
-from sendlimit.cli.printing import complain, never_fail_on_characters
+from sendlimit.cli.printing import escape_unencodable_output, print_error
 from sendlimit.errors import SendlimitError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def run(
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Run one command and return its exit code. The roof: every exception ends here.
+    """Run one command and return its exit code; no exception leaves it.
 
     Args:
         words: the command line without the program.
@@ -80,48 +80,49 @@ def run(
         sleep: waits for some seconds (refusals --follow).
     """
     invocation = Invocation(clock, sleep)
-    never_fail_on_characters()
+    escape_unencodable_output()
     try:
         code = sendlimit.main(list(words), "sendlimit", standalone_mode=False, obj=invocation)
         sys.stdout.flush()
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else 0
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain again when it ends.
+        # The reader of the output has gone; Python would report it again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, click.Abort):
-        complain("interrupted")
+        print_error("interrupted")
         return 1
-    except Exception as error:  # noqa: BLE001 - the roof
+    except Exception as error:  # noqa: BLE001 - the boundary
         if invocation.debug:
             traceback.print_exc()
-        return _explained(error)
+        return _report(error)
     return code if isinstance(code, int) else 0
 
 
-def _explained(error: Exception) -> int:
-    """Say on stderr what went wrong; return the exit code."""
+def _report(error: Exception) -> int:
+    """Print what went wrong to stderr; return the exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return error.exit_code
     if isinstance(error, click.ClickException):
-        complain(error.format_message(), *_where_to_look(error))
+        print_error(error.format_message(), *_help_hint(error))
         return error.exit_code
     if isinstance(error, SendlimitError):
-        complain(*str(error).splitlines())
+        print_error(*str(error).splitlines())
         return error.exit_code
     if isinstance(error, UnicodeEncodeError):
-        complain(f"{error.object!a} is not UTF-8")  # a word of the command, in no encoding of ours
+        # An argument of the command line in another encoding.
+        print_error(f"{error.object!a} is not UTF-8")
         return 2
     if isinstance(error, OSError):
-        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
-    complain(f"unexpected {type(error).__name__}: {error}", "'--debug' shows where")
+    print_error(f"unexpected {type(error).__name__}: {error}", "'--debug' shows where")
     return 1
 
 
-def _where_to_look(error: click.ClickException) -> list[str]:
+def _help_hint(error: click.ClickException) -> list[str]:
     """Name the help that goes with a wrong use of a command."""
     if not isinstance(error, click.UsageError):
         return []

@@ -11,7 +11,7 @@ import click
 from sendlimit.errors import SendlimitError
 
 
-def who_runs_this() -> str:
+def admin_name() -> str:
     """Return the login name of the admin, also behind sudo."""
     if by_sudo := os.environ.get("SUDO_USER"):
         return by_sudo
@@ -21,7 +21,7 @@ def who_runs_this() -> str:
         return f"uid {os.getuid()}"
 
 
-def ask(question: str) -> None:
+def confirm(question: str) -> None:
     """Let the admin confirm.
 
     Raises:

@@ -7,7 +7,7 @@ import textwrap
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import print_json, say
+from sendlimit.cli.printing import print_data, print_json
 from sendlimit.config.listing import entries
 from sendlimit.errors import SendlimitError
 
@@ -50,10 +50,10 @@ def config(invocation: Invocation, key: str, *, as_json: bool) -> None:
         )
         return
     for entry in found:
-        say(
+        print_data(
             f"{entry.key} = {entry.toml}  ({'file' if entry.in_file else 'default'})",
             style="bold" if entry.in_file else "",
         )
-        say(
+        print_data(
             *textwrap.wrap(entry.meaning, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
         )

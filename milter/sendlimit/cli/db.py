@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import print_json, say, tell
+from sendlimit.cli.printing import print_data, print_json, print_note
 from sendlimit.config.reading import read_password, secret
 from sendlimit.errors import SendlimitError, StoreError
 from sendlimit.store import SCHEMA_VERSION
@@ -153,11 +153,11 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
             {"store": str(location), "version": version, "needed": SCHEMA_VERSION, "pending": files}
         )
     else:
-        say(f"store:   {location}")
-        say(
+        print_data(f"store:   {location}")
+        print_data(
             f"version: {'no tables' if version is None else version}, this release needs {SCHEMA_VERSION}"
         )
-        say(*(f"to run:  {file}" for file in files))
+        print_data(*(f"to run:  {file}" for file in files))
     check_version(version, location)
 
 
@@ -173,7 +173,7 @@ def _make_tables(connection: Connection, invocation: Invocation) -> None:
         if before is None
         else f"upgraded from version {before}"
     )
-    tell(f"{invocation.location}: tables of version {after}: {change}")
+    print_note(f"{invocation.location}: tables of version {after}: {change}")
 
 
 def _init_as_user(invocation: Invocation) -> None:
@@ -208,7 +208,7 @@ def _init_as_admin(
         made_up = secrets.token_urlsafe(24)
     set_up(connection, location, password or made_up or "", hosts)
     rights = f"may {', '.join(RIGHTS)} in {location.database}, nothing else"
-    tell(f"user {location.user} (from {', '.join(hosts)}) {rights}")
+    print_note(f"user {location.user} (from {', '.join(hosts)}) {rights}")
     if made_up is not None:
         # Before anything else can fail.
         _hand_over(made_up, invocation)
@@ -225,7 +225,7 @@ def _init_as_admin(
             f" {_SET_PASSWORD.format(location.user)}",
         )
     else:
-        tell(
+        print_note(
             f"user {location.user} was there and keeps its password, which store.password_file does"
             f" not have; to give it another: {_SET_PASSWORD.format(location.user)}"
         )
@@ -245,22 +245,22 @@ def _prove(location: MariaDBLocation, password: str, remedy: str) -> None:
     connection.close()
     if missing:
         raise SendlimitError(f"{location}: rights are missing: {', '.join(missing)}")
-    tell(f"{location}: can log in and has the rights it needs")
+    print_note(f"{location}: can log in and has the rights it needs")
 
 
 def _hand_over(password: str, invocation: Invocation) -> None:
     """Show a made-up password: alone on stdout, with what to do on stderr."""
     configured = invocation.config.store.password_file
     file = configured or _PASSWORD_FILE
-    tell("a password was made up; it is stored nowhere and shown this once:")
-    say(password)
-    tell(
+    print_note("a password was made up; it is stored nowhere and shown this once:")
+    print_data(password)
+    print_note(
         "put it where only the daemon can read it:",
         f"  install -m 0600 -o sendlimit /dev/null {file}",
         f"  cat > {file}     (paste it, Enter, Ctrl-D)",
     )
     if configured is None:
-        tell(f'and name the file in {invocation.path}, [store]: password_file = "{file}"')
+        print_note(f'and name the file in {invocation.path}, [store]: password_file = "{file}"')
 
 
 def _print_script(invocation: Invocation, hosts: Sequence[str]) -> None:
@@ -269,11 +269,11 @@ def _print_script(invocation: Invocation, hosts: Sequence[str]) -> None:
     if isinstance(location, MariaDBLocation):
         if password is None:
             password = secrets.token_urlsafe(24)
-            tell(
+            print_note(
                 "the SQL has a made-up password in it (IDENTIFIED BY): put it into store.password_file, too"
             )
         else:
-            tell("the SQL has the password of store.password_file in it: keep it to yourself")
+            print_note("the SQL has the password of store.password_file in it: keep it to yourself")
         hosts = hosts or client_hosts(location)
     click.echo(script(location, password or "", hosts))
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.moments import span
-from sendlimit.cli.postfix import places
-from sendlimit.cli.printing import print_json, say, tell
+from sendlimit.cli.postfix import postfix_options
+from sendlimit.cli.printing import print_data, print_json, print_note
+from sendlimit.cli.timestamps import time_span
 from sendlimit.daemon.listener import address_of
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import CANARY, canary
@@ -35,7 +35,7 @@ _STYLES = {"warning": "yellow", "error": "bold red"}
 
 
 @click.command()
-@places
+@postfix_options
 @click.option(
     "--roundcube-config",
     "roundcube",
@@ -80,7 +80,7 @@ def doctor(  # noqa: PLR0913 - one for each option
       sendlimit doctor --canary --json
     """
     try:
-        seen_within_s = span(seen_within)
+        seen_within_s = time_span(seen_within)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--seen-within") from error
     examination = _Examination(invocation, seen_within_s, with_canary=with_canary)
@@ -96,7 +96,7 @@ def doctor(  # noqa: PLR0913 - one for each option
             _print(check)
     looked_at = {check.name for check in checks} | (set() if with_canary else {"canary"})
     if left_out := [name for name in CODES if name not in looked_at]:
-        tell(f"not looked at, because of the errors: {', '.join(left_out)}")
+        print_note(f"not looked at, because of the errors: {', '.join(left_out)}")
     if any(check.has_errors for check in checks):
         raise SystemExit(1)
 
@@ -203,9 +203,9 @@ def _print(check: Check) -> None:
     """Print a line for each finding with why and what mends it, or one that says what is fine."""
     name = f"{check.name:<10}"
     if not check.findings:
-        say(f"ok       {name} {check.message}")
+        print_data(f"ok       {name} {check.message}")
     for finding in check.findings:
         subject = "" if finding.subject == check.name else f"{finding.subject}: "
         line = f"{finding.severity:<8} {name} {subject}{finding.problem}"
-        say(line, style=_STYLES[finding.severity])
-        say(f"           why:  {finding.why}", f"           mend: {finding.remedy}")
+        print_data(line, style=_STYLES[finding.severity])
+        print_data(f"           why:  {finding.why}", f"           mend: {finding.remedy}")

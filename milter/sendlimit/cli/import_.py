@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from sendlimit.cli.admin import ask, who_runs_this
+from sendlimit.cli.admin import admin_name, confirm
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.limit import LimitNameType
-from sendlimit.cli.printing import number, print_json, print_table, say, tell
+from sendlimit.cli.printing import limit_value, print_data, print_json, print_note, print_table
 from sendlimit.cli.records import override_record
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.config.reading import secret
@@ -60,7 +60,7 @@ def _from_database(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
-class Manner(NamedTuple):
+class ImportOptions(NamedTuple):
     """How to go about it: what all sources are asked with.
 
     Attributes:
@@ -103,7 +103,7 @@ def import_policyd_rate_guard(
     from_url: str,
     from_password_file: Path | None,
     default: int | None,
-    **manner: bool,
+    **options: bool,
 ) -> None:
     r"""Take over the table 'ratelimits' of policyd-rate-guard.
 
@@ -118,12 +118,14 @@ def import_policyd_rate_guard(
     reading = policyd_rate_guard.read(rows, invocation.config.identity.default_domain, default)
     usual = policyd_rate_guard.usual_quota(reading)
     if default is None and usual is not None:
-        tell(f"more than half of the rows have {usual}: if that is QUOTA, say --default {usual}")
+        print_note(
+            f"more than half of the rows have {usual}: if that is QUOTA, say --default {usual}"
+        )
     _import(
         invocation,
         "policyd-rate-guard",
         reading,
-        Manner(**manner),
+        ImportOptions(**options),
     )
 
 
@@ -137,7 +139,7 @@ def import_iredapd(
     *,
     from_url: str,
     from_password_file: Path | None,
-    **manner: bool,
+    **options: bool,
 ) -> None:
     r"""Take over the table 'throttle' of iRedAPD.
 
@@ -154,7 +156,7 @@ def import_iredapd(
         invocation,
         "iRedAPD",
         reading,
-        Manner(**manner),
+        ImportOptions(**options),
     )
 
 
@@ -177,7 +179,7 @@ def import_csv(
     *,
     file: str,
     name: LimitName,
-    **manner: bool,
+    **options: bool,
 ) -> None:
     """Take over a CSV file with two columns: mailbox and limit.
 
@@ -200,7 +202,7 @@ def import_csv(
             f"{source}: is not UTF-8: {error.reason} at byte {error.start}"
         ) from error
     reading = listed.read(text, source, name, invocation.config.identity.default_domain)
-    _import(invocation, source, reading, Manner(**manner))
+    _import(invocation, source, reading, ImportOptions(**options))
 
 
 def _rows(url: str, password_file: Path | None, table: str) -> list[dict[str, object]]:
@@ -216,36 +218,38 @@ def _rows(url: str, password_file: Path | None, table: str) -> list[dict[str, ob
     return read_table(location, password, table)
 
 
-def _import(invocation: Invocation, source: str, reading: Reading, manner: Manner) -> None:
+def _import(invocation: Invocation, source: str, reading: Reading, options: ImportOptions) -> None:
     """Show what was read beside what is set, ask, and set it."""
-    if manner.as_json and not (manner.dry_run or manner.yes):
+    if options.as_json and not (options.dry_run or options.yes):
         raise click.UsageError("--json does not ask: say --yes or --dry-run, too")
     at = invocation.now()
-    reason, set_by = f"imported from {source}"[:_REASON_MAX], who_runs_this()
+    reason, set_by = f"imported from {source}"[:_REASON_MAX], admin_name()
     with invocation.database() as connection:
         existing = lasting(connection)
-        planned = plan(reading.settings, existing, replace=manner.replace)
-        if not manner.as_json:
+        planned = plan(reading.settings, existing, replace=options.replace)
+        if not options.as_json:
             _show(planned, reading, _rules(invocation, existing))
             if not planned.changes:
-                tell("there is nothing to set")
+                print_note("there is nothing to set")
                 return
-            if manner.dry_run:
-                tell("nothing was changed (--dry-run)")
+            if options.dry_run:
+                print_note("nothing was changed (--dry-run)")
                 return
-            if not manner.yes:
-                ask(f"Set these limits ({len(planned.changes)})?")
-        if not manner.dry_run:
+            if not options.yes:
+                confirm(f"Set these limits ({len(planned.changes)})?")
+        if not options.dry_run:
             changes = [
                 (Override(change.setting, reason, set_by, at), change.before)
                 for change in planned.changes
             ]
             set_overrides(connection, changes)
-    if manner.as_json:
+    if options.as_json:
         record = _record(source, planned, reading, _rules(invocation, existing))
-        print_json({**record, "applied": not manner.dry_run})
+        print_json({**record, "applied": not options.dry_run})
     else:
-        tell(f"limits that were set: {len(planned.changes)} ({reason}); see 'sendlimit limit list'")
+        print_note(
+            f"limits that were set: {len(planned.changes)} ({reason}); see 'sendlimit limit list'"
+        )
 
 
 def _rules(invocation: Invocation, existing: Mapping[tuple[str, LimitName], Override]) -> Rules:
@@ -256,8 +260,8 @@ def _rules(invocation: Invocation, existing: Mapping[tuple[str, LimitName], Over
 def _show(planned: Plan, reading: Reading, rules: Rules) -> None:
     """Print a table for each limit, then what can't be said here."""
     after = [
-        *((change.setting, number(change.setting.max)) for change in planned.changes),
-        *((kept.setting, f"kept, not {number(kept.setting.max)}") for kept in planned.kept),
+        *((change.setting, limit_value(change.setting.max)) for change in planned.changes),
+        *((kept.setting, f"kept, not {limit_value(kept.setting.max)}") for kept in planned.kept),
     ]
     by_name: dict[LimitName, list[tuple[str, str, str]]] = {}
     for setting, word in sorted(after, key=lambda pair: pair[0].subject):
@@ -265,11 +269,11 @@ def _show(planned: Plan, reading: Reading, rules: Rules) -> None:
         by_name.setdefault(setting.name, []).append(row)
     for name, rows in sorted(by_name.items()):
         print_table((str(name), ">|BEFORE", ">|AFTER"), rows)
-        say("")
+        print_data("")
     if planned.kept:
-        tell(f"overrides that are kept: {len(planned.kept)} (--replace replaces them)")
+        print_note(f"overrides that are kept: {len(planned.kept)} (--replace replaces them)")
     if planned.unchanged:
-        tell(f"limits that are set like this already: {planned.unchanged}")
+        print_note(f"limits that are set like this already: {planned.unchanged}")
     _remark("left out, nothing is set for it:", reading.left_out)
     _remark("set, but it counts in another way now:", reading.different)
 
@@ -277,15 +281,15 @@ def _show(planned: Plan, reading: Reading, rules: Rules) -> None:
 def _remark(heading: str, remarks: Iterable[Remark]) -> None:
     for number_of, remark in enumerate(remarks):
         if not number_of:
-            say(heading)
+            print_data(heading)
         examples = ", ".join(remark.subjects[:_EXAMPLES])
         more = ", ..." if len(remark.subjects) > _EXAMPLES else ""
-        say(f"{len(remark.subjects):>6}  {remark.reason} ({examples}{more})")
+        print_data(f"{len(remark.subjects):>6}  {remark.reason} ({examples}{more})")
 
 
 def _in_force(setting: Setting, rules: Rules) -> str:
     won = rules.winner(setting.name, counted_sender(setting.name.scope, setting.subject))
-    return "unlimited" if won is None else f"{number(won[0].max)} ({won[1]})"
+    return "unlimited" if won is None else f"{limit_value(won[0].max)} ({won[1]})"
 
 
 def _record(source: str, planned: Plan, reading: Reading, rules: Rules) -> Mapping[str, object]:

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.admin import who_runs_this
+from sendlimit.cli.admin import admin_name
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.moments import moment
 from sendlimit.cli.printing import (
     UNLIMITED,
     iso,
-    local,
-    local_with_zone,
-    number,
+    limit_value,
+    local_time,
+    local_time_with_zone,
+    print_data,
     print_json,
+    print_note,
     print_table,
-    say,
-    tell,
 )
 from sendlimit.cli.records import override_record
 from sendlimit.cli.subject import Subject, subject_from
+from sendlimit.cli.timestamps import timestamp
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.errors import SendlimitError
 from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
@@ -147,7 +147,7 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
         who = subject_from(subject, connection, invocation.config.identity.default_domain)
         _check_scope(who, name)
         setting = Setting(who.key, name, None if isinstance(value, str) else value, valid_until)
-        row = Override(setting, reason, who_runs_this(), at)
+        row = Override(setting, reason, admin_name(), at)
         before = set_override(connection, row)
         others = [other for other in overrides(connection, [who.key]) if other.setting.name == name]
     if as_json:
@@ -155,15 +155,15 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
             {"now": override_record(row), "before": override_record(before) if before else None}
         )
         return
-    say(f"{_titled(who)}: {name} is {_value(row, calendar)}")
-    say(
+    print_data(f"{_titled(who)}: {name} is {_value(row, calendar)}")
+    print_data(
         f"before: {_described(before, calendar) if before else f'no {_kind(is_boost=valid_until is not None)}'}"
     )
-    say(f"undo:   {_undo(who, row, before, at)}")
+    print_data(f"undo:   {_undo(who, row, before, at)}")
     if valid_until is None:
         for other in others:
             if other.setting.valid_until is not None and other.setting.valid_until > at:
-                tell(f"a boost goes before it: {_described(other, calendar)}")
+                print_note(f"a boost goes before it: {_described(other, calendar)}")
 
 
 @limit.command("unset")
@@ -206,10 +206,10 @@ def unset_limit(
     if as_json:
         print_json({"now": None, "before": override_record(before)})
         return
-    say(f"{_titled(who)}: {name}: the {_kind(is_boost=is_boost)} is removed")
-    say(f"before: {_described(before, invocation.calendar)}")
+    print_data(f"{_titled(who)}: {name}: the {_kind(is_boost=is_boost)} is removed")
+    print_data(f"before: {_described(before, invocation.calendar)}")
     if (undo := _set_again(who, before, invocation.now())) is not None:
-        say(f"undo:   {undo}")
+        print_data(f"undo:   {undo}")
 
 
 @limit.command("list")
@@ -236,17 +236,17 @@ def list_limits(invocation: Invocation, subject: str | None, *, as_json: bool) -
         print_json([{**override_record(row), "in_force": _holds(row, at)} for row in found])
         return
     if not found:
-        tell("no limits are set in the database")
+        print_note("no limits are set in the database")
         return
     print_table(
         ("SUBJECT, LIMIT", ">|VALUE", "UNTIL", "SET BY, WHY"),
         (
             (
                 [row.setting.subject, str(row.setting.name)],
-                number(row.setting.max),
+                limit_value(row.setting.max),
                 _until(row, calendar, at),
                 [
-                    f"{row.set_by or '?'}, {local(calendar, row.set_at)}",
+                    f"{row.set_by or '?'}, {local_time(calendar, row.set_at)}",
                     *([row.reason] if row.reason else []),
                 ],
             )
@@ -259,12 +259,12 @@ def _ends(until: str | None, calendar: Calendar, at: int) -> int | None:
     if until is None:
         return None
     try:
-        valid_until = moment(until, calendar, at)
+        valid_until = timestamp(until, calendar, at)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--until") from error
     if valid_until <= at:
         raise click.BadParameter(
-            f"{local_with_zone(calendar, valid_until)} is in the past", param_hint="--until"
+            f"{local_time_with_zone(calendar, valid_until)} is in the past", param_hint="--until"
         )
     return valid_until
 
@@ -297,18 +297,21 @@ def _holds(row: Override, at: int) -> bool:
 def _until(row: Override, calendar: Calendar, at: int) -> list[str]:
     if row.setting.valid_until is None:
         return ["(lasting)"]
-    return [local(calendar, row.setting.valid_until), *([] if _holds(row, at) else ["(ended)"])]
+    return [
+        local_time(calendar, row.setting.valid_until),
+        *([] if _holds(row, at) else ["(ended)"]),
+    ]
 
 
 def _value(row: Override, calendar: Calendar) -> str:
     until = row.setting.valid_until
-    end = "" if until is None else f" until {local_with_zone(calendar, until)}"
-    return f"{number(row.setting.max)}{end}"
+    end = "" if until is None else f" until {local_time_with_zone(calendar, until)}"
+    return f"{limit_value(row.setting.max)}{end}"
 
 
 def _described(row: Override, calendar: Calendar) -> str:
     reason = f" ({row.reason})" if row.reason else ""
-    return f"{_value(row, calendar)}, set by {row.set_by or '?'} on {local(calendar, row.set_at)}{reason}"
+    return f"{_value(row, calendar)}, set by {row.set_by or '?'} on {local_time(calendar, row.set_at)}{reason}"
 
 
 def _undo(who: Subject, row: Override, before: Override | None, at: int) -> str:
@@ -329,7 +332,7 @@ def _set_again(who: Subject, row: Override, at: int) -> str | None:
         "set",
         who.word,
         str(row.setting.name),
-        number(row.setting.max),
+        limit_value(row.setting.max),
     ]
     if row.setting.valid_until is not None:
         words += ["--until", str(iso(row.setting.valid_until))]

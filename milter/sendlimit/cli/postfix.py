@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.admin import ask
+from sendlimit.cli.admin import confirm
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import print_json, print_table, say, tell
+from sendlimit.cli.printing import print_data, print_json, print_note, print_table
 from sendlimit.config import Config
 from sendlimit.errors import ConfigError
 from sendlimit.postfix.apply import apply_attach, apply_detach
-from sendlimit.postfix.attachment import FileChange, Plan, plan_attach, plan_detach
+from sendlimit.postfix.attachment import ConfigPlan, FileChange, plan_attach, plan_detach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.chain import endpoint_of
 from sendlimit.postfix.findings import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def places(command: Callable[..., None]) -> Callable[..., None]:
+def postfix_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say which Postfix and which ISPConfig are meant."""
     folder = click.Path(path_type=Path, file_okay=False)
     command = click.option(
@@ -58,7 +58,7 @@ def postfix() -> None:
 
 
 @postfix.command()
-@places
+@postfix_options
 @_dry_run
 @_yes
 @pass_invocation
@@ -80,19 +80,19 @@ def attach(
     snapshot = read_snapshot(config_directory, ispconfig_directory)
     plan = plan_attach(snapshot, config.milter.socket)
     if not plan.changes:
-        tell(*plan.notes, f"sendlimit is attached to {snapshot.config_directory} already")
+        print_note(*plan.notes, f"sendlimit is attached to {snapshot.config_directory} already")
     elif _is_agreed(plan, dry_run=dry_run, yes=yes):
         message = apply_attach(snapshot, plan, config.milter.socket, Path(config.state_dir))
-        tell(f"sendlimit is attached to {snapshot.config_directory}", message)
+        print_note(f"sendlimit is attached to {snapshot.config_directory}", message)
         snapshot = read_snapshot(config_directory, ispconfig_directory)
     else:
         return
     for finding in find_faults(snapshot, config.milter.socket):
-        tell(*_described(finding))
+        print_note(*_described(finding))
 
 
 @postfix.command()
-@places
+@postfix_options
 @_dry_run
 @_yes
 @pass_invocation
@@ -113,14 +113,14 @@ def detach(
     snapshot = read_snapshot(config_directory, ispconfig_directory)
     plan = plan_detach(snapshot, Backup(state_dir, snapshot.config_directory).files)
     if not plan.changes:
-        tell(f"sendlimit is not attached to {snapshot.config_directory}: nothing to take out")
+        print_note(f"sendlimit is not attached to {snapshot.config_directory}: nothing to take out")
     elif _is_agreed(plan, dry_run=dry_run, yes=yes):
         message = apply_detach(snapshot, plan, state_dir)
-        tell(f"sendlimit is taken out of {snapshot.config_directory}", message)
+        print_note(f"sendlimit is taken out of {snapshot.config_directory}", message)
 
 
 @postfix.command()
-@places
+@postfix_options
 @as_json
 @pass_invocation
 def status(
@@ -152,25 +152,25 @@ def _state_dir(invocation: Invocation) -> Path:
         return Path(invocation.config.state_dir)
     except ConfigError as error:
         state_dir = Path(Config().state_dir)
-        tell(*str(error).splitlines(), f"looking for the backup in {state_dir}")
+        print_note(*str(error).splitlines(), f"looking for the backup in {state_dir}")
         return state_dir
 
 
-def _is_agreed(plan: Plan, *, dry_run: bool, yes: bool) -> bool:
+def _is_agreed(plan: ConfigPlan, *, dry_run: bool, yes: bool) -> bool:
     """Show the plan and ask whether to carry it out.
 
     Raises:
         SendlimitError: nobody can be asked, or the answer is no.
     """
     for change in plan.changes:
-        say(*difference(change))
-    tell(*plan.notes)
+        print_data(*difference(change))
+    print_note(*plan.notes)
     if dry_run:
-        tell("nothing was changed (--dry-run)")
+        print_note("nothing was changed (--dry-run)")
         return False
     if yes:
         return True
-    ask("Change these files?")
+    confirm("Change these files?")
     return True
 
 
@@ -202,18 +202,18 @@ def _print_status(
     snapshot: Snapshot, services: tuple[ServiceStatus, ...], findings: tuple[Finding, ...]
 ) -> None:
     panel = ", with ISPConfig" if snapshot.ispconfig_custom else ""
-    say(f"Postfix {snapshot.version} in {snapshot.config_directory}{panel}", "")
+    print_data(f"Postfix {snapshot.version} in {snapshot.config_directory}{panel}", "")
     rows = [
         (
             service.key,
             service.role.value,
-            f"as milter {service.place} of {len(service.chain)}" if service.place else "no",
+            f"as milter {service.position} of {len(service.chain)}" if service.position else "no",
         )
         for service in services
     ]
     print_table(["Service", "Is", "Asks sendlimit"], rows)
     for finding in findings:
-        say("", *_described(finding))
+        print_data("", *_described(finding))
 
 
 def _report(

@@ -32,7 +32,7 @@ def escaped(text: str) -> str:
     )
 
 
-def say(*lines: str, style: str = "") -> None:
+def print_data(*lines: str, style: str = "") -> None:
     """Print lines of data to stdout, not wrapped."""
     console = _console()
     for line in lines:
@@ -40,15 +40,15 @@ def say(*lines: str, style: str = "") -> None:
     console.file.flush()  # before words that follow on stderr
 
 
-def tell(*lines: str) -> None:
+def print_note(*lines: str) -> None:
     """Print words to stderr."""
     for line in lines:
         click.echo(escaped(line), err=True)
 
 
-def complain(*lines: str) -> None:
+def print_error(*lines: str) -> None:
     """Print what went wrong to stderr."""
-    tell(*(f"sendlimit: {line}" for line in lines))
+    print_note(*(f"sendlimit: {line}" for line in lines))
 
 
 def print_json(value: object) -> None:
@@ -106,24 +106,24 @@ def _console() -> Console:
     )
 
 
-def never_fail_on_characters() -> None:
+def escape_unencodable_output() -> None:
     """Let output that is not UTF-8 have escapes for what it lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def number(value: int | None) -> str:
+def limit_value(value: int | None) -> str:
     """Write a limit's value."""
     return UNLIMITED if value is None else str(value)
 
 
-def local(calendar: Calendar, at: int) -> str:
+def local_time(calendar: Calendar, at: int) -> str:
     """Write a moment on the calendar's clock: "2026-11-22 18:00"."""
     return calendar.local(at).strftime("%Y-%m-%d %H:%M")
 
 
-def local_with_zone(calendar: Calendar, at: int) -> str:
+def local_time_with_zone(calendar: Calendar, at: int) -> str:
     """Write a moment with the name of its zone: "2026-11-22 18:00 CET"."""
     return calendar.local(at).strftime("%Y-%m-%d %H:%M %Z").rstrip()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.moments import span
-from sendlimit.cli.printing import local, print_json, say, tell
+from sendlimit.cli.printing import local_time, print_data, print_json, print_note
+from sendlimit.cli.timestamps import time_span
 from sendlimit.store.episodes import remove_old
 from sendlimit.store.overrides import remove_ended
 from sendlimit.store.usage import forget_committers, remove_finished
@@ -40,7 +40,7 @@ def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
     Example: sendlimit purge --older-than 400d
     """
     try:
-        seconds = span(older_than)
+        seconds = time_span(older_than)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--older-than") from error
     if seconds < _DAY_S:
@@ -60,8 +60,8 @@ def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
     if as_json:
         print_json(removed)
         return
-    say(f"removed what is older than {local(invocation.calendar, before)}:")
-    say(*(f"{count:>9} {what}" for what, count in removed.items()))
+    print_data(f"removed what is older than {local_time(invocation.calendar, before)}:")
+    print_data(*(f"{count:>9} {what}" for what, count in removed.items()))
 
 
 def _progress(what: str) -> Callable[[int], None]:
@@ -72,7 +72,7 @@ def _progress(what: str) -> Callable[[int], None]:
         nonlocal reported
         if removed - reported >= _REPORT_EVERY:
             reported = removed
-            tell(f"{removed} {what} removed so far")
+            print_note(f"{removed} {what} removed so far")
             sys.stderr.flush()
 
     return progress

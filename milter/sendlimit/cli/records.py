@@ -38,7 +38,7 @@ EPISODE = {
     "last_sender": "its reverse path",
     "last_mailbox": "its login",
 }
-STANDING = {
+LIMIT_STATUS = {
     "limit": "its name",
     "subject": "what is counted: '*', a domain or a mailbox",
     "max": "the limit in force",
@@ -90,7 +90,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "limits": "a list of the limits below",
         "defaults": "of a domain or the server: what holds for each below it, in the same form",
     },
-    "show, each of limits and defaults": STANDING,
+    "show, each of limits and defaults": LIMIT_STATUS,
     "top": {
         "limit": "what is counted",
         "period_start": "start of the running period",

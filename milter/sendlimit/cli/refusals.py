@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.moments import since as moment_since
-from sendlimit.cli.printing import local, print_json, print_table, say, tell
+from sendlimit.cli.printing import local_time, print_data, print_json, print_note, print_table
 from sendlimit.cli.records import episode_record
+from sendlimit.cli.timestamps import lookback_start
 from sendlimit.rules.limit import EVERYONE, LimitName
 from sendlimit.rules.mailbox import sender_of
 from sendlimit.store.episodes import episodes_since
@@ -53,7 +53,7 @@ def refusals(
     """
     calendar = invocation.calendar
     try:
-        start = moment_since(since, calendar, invocation.now())
+        start = lookback_start(since, calendar, invocation.now())
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--since") from error
     key = (
@@ -71,7 +71,7 @@ def refusals(
     elif found:
         _print(found, calendar)
     else:
-        tell(f"no refusals since {local(calendar, start)}")
+        print_note(f"no refusals since {local_time(calendar, start)}")
 
 
 def _print(episodes: list[Episode], calendar: Calendar) -> None:
@@ -79,7 +79,7 @@ def _print(episodes: list[Episode], calendar: Calendar) -> None:
         ("|LAST, FIRST", "LIMIT", ">|TIMES", "LAST BY"),
         (
             (
-                [local(calendar, episode.last_at), local(calendar, episode.first_at)],
+                [local_time(calendar, episode.last_at), local_time(calendar, episode.first_at)],
                 _limit_lines(episode),
                 str(episode.attempts),
                 [episode.last_mailbox, f"[{episode.last_client_addr}]", f"<{episode.last_sender}>"],
@@ -124,7 +124,7 @@ def _print_line(episode: Episode, calendar: Calendar, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(episode_record(episode)))
         return
-    say(
-        f"{local(calendar, episode.last_at)}  {', '.join(_limit_lines(episode))}, {episode.attempts} times:"
+    print_data(
+        f"{local_time(calendar, episode.last_at)}  {', '.join(_limit_lines(episode))}, {episode.attempts} times:"
         f" {episode.last_mailbox} [{episode.last_client_addr}] <{episode.last_sender}>"
     )

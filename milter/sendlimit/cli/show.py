@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import escaped, iso, local, local_with_zone, number, print_json, say
+from sendlimit.cli.printing import (
+    escaped,
+    iso,
+    limit_value,
+    local_time,
+    local_time_with_zone,
+    print_data,
+    print_json,
+)
 from sendlimit.cli.records import episode_record, override_record
 from sendlimit.cli.subject import SERVER, Subject, subject_from
 from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
@@ -68,18 +76,18 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
         print_json(_record(who, explanation, at, observe=observe, is_exempt=is_exempt))
         return
     verdict = _verdict(who, explanation, calendar, at, observe=observe, is_exempt=is_exempt)
-    say(
+    print_data(
         *textwrap.wrap(escaped(verdict), _WIDTH, break_on_hyphens=False),
         style="bold red" if explanation.exceeded and not is_exempt else "bold",
     )
-    say("", f"{'LIMIT':<32}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
-    for standing in explanation.standings:
-        say(*_lines(standing, calendar))
+    print_data("", f"{'LIMIT':<32}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
+    for status in explanation.statuses:
+        print_data(*_lines(status, calendar))
     if explanation.defaults:
-        say("", f"{'FOR EACH, UNLESS SET OTHERWISE':<32}{'':>9}{'LIMIT':>11}")
-        for standing in explanation.defaults:
-            say(f"{standing.name!s:<32}{'':>9}{number(standing.max):>11}")
-            say(*_source_lines(standing.source, calendar))
+        print_data("", f"{'FOR EACH, UNLESS SET OTHERWISE':<32}{'':>9}{'LIMIT':>11}")
+        for status in explanation.defaults:
+            print_data(f"{status.name!s:<32}{'':>9}{limit_value(status.max):>11}")
+            print_data(*_source_lines(status.source, calendar))
 
 
 def _is_exempt(who: Subject, config: Config) -> bool:
@@ -110,24 +118,24 @@ def _verdict(  # noqa: PLR0913 - what the sentence is made of
     )
     if hit.limit.max == 0:
         return f"{sentence}: nothing may be sent"
-    again = f"{local_with_zone(calendar, hit.period.end)} (in {duration(hit.period.end - at)})"
+    again = f"{local_time_with_zone(calendar, hit.period.end)} (in {duration(hit.period.end - at)})"
     return f"{sentence}; sending works again from {again}"
 
 
-def _lines(standing: LimitStatus, calendar: Calendar) -> Iterator[str]:
+def _lines(status: LimitStatus, calendar: Calendar) -> Iterator[str]:
     """Write one limit: the numbers, where it comes from, the last refusals."""
-    numbers = f"{standing.name!s:<32}{_count(standing.used):>9}{number(standing.max):>11}{_count(standing.remaining):>9}"
+    numbers = f"{status.name!s:<32}{_count(status.used):>9}{limit_value(status.max):>11}{_count(status.remaining):>9}"
     # Of one mail nothing adds up, so nothing starts again.
     yield (
         numbers.rstrip()
-        if standing.used is None
-        else f"{numbers}  {local(calendar, standing.period.end)}"
+        if status.used is None
+        else f"{numbers}  {local_time(calendar, status.period.end)}"
     )
-    if standing.name.scope is Scope.DOMAIN:
-        yield from _wrapped(f"counted for the domain {standing.subject} as a whole")
-    yield from _source_lines(standing.source, calendar)
-    if standing.episode:
-        yield from _wrapped(_last_refused(standing.episode, calendar))
+    if status.name.scope is Scope.DOMAIN:
+        yield from _wrapped(f"counted for the domain {status.subject} as a whole")
+    yield from _source_lines(status.source, calendar)
+    if status.episode:
+        yield from _wrapped(_last_refused(status.episode, calendar))
 
 
 def _count(value: int | None) -> str:
@@ -143,20 +151,20 @@ def _source_lines(source: LimitSource | None, calendar: Calendar) -> list[str]:
         return _wrapped(f"from the file, for {whose}")
     words = "override in the database"
     if source.origin is Origin.BOOST and row.setting.valid_until is not None:
-        words = f"boost until {local_with_zone(calendar, row.setting.valid_until)}"
+        words = f"boost until {local_time_with_zone(calendar, row.setting.valid_until)}"
     by = f", set by {row.set_by}" if row.set_by else ""
     why = f": {row.reason}" if row.reason else ""
-    return _wrapped(f"{words}, for {whose}{by} on {local(calendar, row.set_at)}{why}")
+    return _wrapped(f"{words}, for {whose}{by} on {local_time(calendar, row.set_at)}{why}")
 
 
 def _last_refused(episode: Episode, calendar: Calendar) -> str:
     times = (
         "once"
         if episode.attempts == 1
-        else f"{episode.attempts} times since {local(calendar, episode.first_at)}"
+        else f"{episode.attempts} times since {local_time(calendar, episode.first_at)}"
     )
     return (
-        f"last refused {local(calendar, episode.last_at)}, {times}, at a limit of {episode.limit}: login"
+        f"last refused {local_time(calendar, episode.last_at)}, {times}, at a limit of {episode.limit}: login"
         f" {episode.last_mailbox} from {episode.last_client_addr} as <{episode.last_sender}>"
     )
 
@@ -185,23 +193,23 @@ def _record(
         "over_limit": str(hit.limit.name) if hit else None,
         "refused": hit is not None and not observe,
         "resets_at": iso(hit.period.end) if hit else None,
-        "limits": [_standing_record(standing) for standing in explanation.standings],
-        "defaults": [_standing_record(standing) for standing in explanation.defaults],
+        "limits": [_status_record(status) for status in explanation.statuses],
+        "defaults": [_status_record(status) for status in explanation.defaults],
     }
 
 
-def _standing_record(standing: LimitStatus) -> dict[str, object]:
-    source = standing.source
+def _status_record(status: LimitStatus) -> dict[str, object]:
+    source = status.source
     return {
-        "limit": str(standing.name),
-        "subject": standing.subject,
-        "max": standing.max,
-        "used": standing.used,
-        "remaining": standing.remaining,
-        "period_start": iso(standing.period.start),
-        "period_end": iso(standing.period.end),
+        "limit": str(status.name),
+        "subject": status.subject,
+        "max": status.max,
+        "used": status.used,
+        "remaining": status.remaining,
+        "period_start": iso(status.period.start),
+        "period_end": iso(status.period.end),
         "origin": str(source.origin) if source else None,
         "set_for": source.subject if source else None,
         "override": override_record(source.override) if source and source.override else None,
-        "last_episode": episode_record(standing.episode) if standing.episode else None,
+        "last_episode": episode_record(status.episode) if status.episode else None,
     }

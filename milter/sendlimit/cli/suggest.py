@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import iso, local, number, print_json, print_table, say, tell
+from sendlimit.cli.printing import (
+    iso,
+    limit_value,
+    local_time,
+    print_data,
+    print_json,
+    print_note,
+    print_table,
+)
 from sendlimit.errors import SendlimitError
 from sendlimit.onboarding.proposal import (
     History,
@@ -159,8 +167,8 @@ def _suggestion(
     begun = beginning(connection, span)
     if begun is None:
         raise SendlimitError(
-            f"no {span.name} has been counted from {local(calendar, span.since)} to"
-            f" {local(calendar, span.until)}: look back further with --days; other than messages"
+            f"no {span.name} has been counted from {local_time(calendar, span.since)} to"
+            f" {local_time(calendar, span.until)}: look back further with --days; other than messages"
             " a day is counted only while a limit on it is in force, however high"
         )
     since, with_mail = begun
@@ -204,11 +212,13 @@ def _exceeding(
 
 def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
     unit, window = found.name.unit, found.name.window
-    say(f"{unit} per {window}, {local(calendar, found.since)} to {local(calendar, found.until)}")
-    say(
+    print_data(
+        f"{unit} per {window}, {local_time(calendar, found.since)} to {local_time(calendar, found.until)}"
+    )
+    print_data(
         f"{found.periods} {window}s, {found.with_mail} of them with mail; the running one is left out"
     )
-    say(f"of each mailbox, only {window}s in which it sent are counted", "")
+    print_data(f"of each mailbox, only {window}s in which it sent are counted", "")
     print_table(
         (
             "",
@@ -222,13 +232,13 @@ def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
         ),
         ((str(one.name.scope), *(str(value) for value in one[1:])) for one in found.summaries),
     )
-    say("", "a limit for each mailbox would have refused:")
+    print_data("", "a limit for each mailbox would have refused:")
     print_table(
         (">|LIMIT", ">|MAILBOXES", f">|{window.upper()}S", f">|{unit.upper()}"),
         (tuple(str(value) for value in one) for one in found.trials),
     )
     if found.exceeding:
-        say("", "above the proposed limit, they need one of their own:")
+        print_data("", "above the proposed limit, they need one of their own:")
         print_table(
             ("SUBJECT", ">|BUSIEST", f">|{window.upper()}S ABOVE", ">|HAS", ">|NEEDS"),
             (
@@ -236,19 +246,19 @@ def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
                     one.subject,
                     str(one.busiest),
                     str(one.periods),
-                    "-" if one.own is None and one.proposed is not None else number(one.own),
+                    "-" if one.own is None and one.proposed is not None else limit_value(one.own),
                     "-" if one.proposed is None else str(one.proposed),
                 )
                 for one in found.exceeding
             ),
         )
-    say("", "to take over, in the configuration file:", "", "[limits]")
-    say(*(f"{one.name} = {one.proposed}" for one in found.summaries))
+    print_data("", "to take over, in the configuration file:", "", "[limits]")
+    print_data(*(f"{one.name} = {one.proposed}" for one in found.summaries))
     commands = [_command(one) for one in found.exceeding if one.proposed is not None]
     if commands:
-        say("", "and as commands:", "", *commands)
+        print_data("", "and as commands:", "", *commands)
     if found.held_back and not observes:
-        tell(
+        print_note(
             f"mailboxes that were refused by this limit in that time: {found.held_back}; they wanted"
             " to send more than was counted"
         )

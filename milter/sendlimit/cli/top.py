@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import iso, local, number, print_json, print_table, tell
+from sendlimit.cli.printing import iso, limit_value, local_time, print_json, print_note, print_table
 from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names, counted_sender, holding
 from sendlimit.rules.precedence import Rules
 from sendlimit.rules.window import Window
@@ -89,13 +89,13 @@ def top(  # noqa: PLR0913 - one parameter an option
                 (
                     subject,
                     str(used),
-                    number(maximum),
+                    limit_value(maximum),
                     "-" if maximum is None else str(max(0, maximum - used)),
                 )
                 for subject, used, maximum in rows
             ),
         )
     if name not in counted_names(rules.names()):
-        tell(f"{name} is not counted: no limit on it is in force for anybody")
+        print_note(f"{name} is not counted: no limit on it is in force for anybody")
     else:
-        tell(f"{name} since {local(invocation.calendar, period.start)}")
+        print_note(f"{name} since {local_time(invocation.calendar, period.start)}")

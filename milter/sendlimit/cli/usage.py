@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.admin import ask
+from sendlimit.cli.admin import confirm
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import iso, local, print_json, print_table, tell
+from sendlimit.cli.printing import iso, local_time, print_json, print_note, print_table
 from sendlimit.cli.subject import subject_from
 from sendlimit.rules.limit import LimitName
 from sendlimit.store import usage as counting
@@ -45,14 +45,14 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
         used = {key: used for key, used in counting.usage(connection, keys).items() if used}
         if used and not yes:
             numbers = ", ".join(f"{_name(key)} {amount}" for key, amount in used.items())
-            tell(f"{who.title} has used: {numbers}")
-            ask("Set these to 0?")
+            print_note(f"{who.title} has used: {numbers}")
+            confirm("Set these to 0?")
         taken = counting.reset(connection, [*used]) if used else {}
     if as_json:
         print_json([_record(key, amount, calendar, at) for key, amount in taken.items()])
         return
     if not taken:
-        tell(f"{who.title}: nothing is used")
+        print_note(f"{who.title}: nothing is used")
         return
     print_table(
         ("COUNTER", ">|TAKEN AWAY", "PERIOD FROM", "TO"),
@@ -60,13 +60,13 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
             (
                 str(_name(key)),
                 str(amount),
-                local(calendar, key.period_start),
-                local(calendar, calendar.period(key.window, at).end),
+                local_time(calendar, key.period_start),
+                local_time(calendar, calendar.period(key.window, at).end),
             )
             for key, amount in taken.items()
         ),
     )
-    tell(f"{who.title}: all running counts are 0 now")
+    print_note(f"{who.title}: all running counts are 0 now")
 
 
 def _name(key: CounterKey) -> LimitName:

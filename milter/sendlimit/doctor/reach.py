@@ -77,7 +77,7 @@ def reachable(
     places: dict[tuple[str, bool], list[str]] = {}
     for status in statuses:
         if status.is_attached:
-            endpoint = status.chain[status.place - 1]
+            endpoint = status.chain[status.position - 1]
             places.setdefault((endpoint, status.key in chrooted), []).append(status.key)
     findings: list[Finding] = []
     for (endpoint, is_chrooted), keys in places.items():

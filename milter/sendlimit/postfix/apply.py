@@ -1,10 +1,10 @@
-"""Carry a plan out on a real Postfix, or leave everything as it was.
+"""Apply a plan to a real Postfix, or leave everything as it was.
 
-FAILURE: whatever goes wrong while files are being changed (a file that can't be written, a
-`postfix check` that complains, a reload that fails, Ctrl-C), those changed so far are put back
-byte for byte and a Postfix that was told of them is told again.
-LIMITS: between two files the machine may lose power; Postfix works with that (main.cf without
-master.cf changes nothing), and the next attach or detach completes it.
+FAILURE: when a change fails (a file can't be written, `postfix check` or the reload reports an
+error, Ctrl-C), the files changed so far are restored byte for byte, and a Postfix that was
+reloaded is reloaded again.
+LIMITS: between two files the machine may lose power. Postfix works with that (main.cf without
+master.cf changes nothing), and the next attach or detach completes the change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sendlimit.errors import PostfixError
 from sendlimit.postfix.backup import FOLDER, Backup
 from sendlimit.postfix.commands import PostfixCommands
 from sendlimit.postfix.files import (
-    exclusive,
+    file_lock,
     make_folders,
     make_private_folder,
     remove_folders,
@@ -33,62 +33,62 @@ from sendlimit.postfix.snapshot import Snapshot, read_snapshot, read_text_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sendlimit.postfix.attachment import FileChange, Plan
+    from sendlimit.postfix.attachment import ConfigPlan, FileChange
 
 _NOT_RUNNING = "Postfix is not running: the change counts from its next start"
 _RELOADED = "Postfix has read its configuration again"
 _LONG_AGO = (0, 0)  # postconf waits while a file has changed within the last two seconds
 
 
-def apply_attach(snapshot: Snapshot, plan: Plan, socket: str, state_dir: Path) -> str:
+def apply_attach(snapshot: Snapshot, plan: ConfigPlan, socket: str, state_dir: Path) -> str:
     """Connect Postfix to sendlimit.
 
     Args:
         snapshot: what the plan was made from.
-        plan: by plan_attach, with changes in it.
-        socket: milter.socket of our configuration.
-        state_dir: sendlimit's; the backup goes to postfix-backup in it.
+        plan: by plan_attach, with at least one change.
+        socket: milter.socket of sendlimit's configuration.
+        state_dir: sendlimit's; the backup is stored in its folder postfix-backup.
 
     Returns:
-        Whether Postfix knows of it already, in words.
+        A sentence: whether Postfix was reloaded.
 
     Raises:
-        PostfixError: it can't be done; all is as before, or the message says what isn't.
+        PostfixError: it failed; everything is as before, or the message says what is not.
     """
-    with _prepared(snapshot, state_dir) as commands:
-        _prove_attached(snapshot, plan, socket)
+    with _locked_postfix(snapshot, state_dir) as commands:
+        _verify_attached(snapshot, plan, socket)
         backup = Backup(state_dir, snapshot.config_directory)
         made: list[Path] = []
         try:
             for change in plan.changes:
                 made += make_folders(change.path.parent)
-            backup.remember(plan.changes, made)
-            return _carry_out(plan, commands)
+            backup.record(plan.changes, made)
+            return _apply_changes(plan, commands)
         except BaseException:
             remove_folders(made)
             raise
 
 
-def apply_detach(snapshot: Snapshot, plan: Plan, state_dir: Path) -> str:
+def apply_detach(snapshot: Snapshot, plan: ConfigPlan, state_dir: Path) -> str:
     """Take sendlimit out of Postfix; arguments and errors as in apply_attach."""
-    with _prepared(snapshot, state_dir) as commands:
-        _prove_detached(snapshot, plan)
+    with _locked_postfix(snapshot, state_dir) as commands:
+        _verify_detached(snapshot, plan)
         backup = Backup(state_dir, snapshot.config_directory)
-        message = _carry_out(plan, commands)
+        message = _apply_changes(plan, commands)
         remove_folders(backup.made_folders)
-        backup.set_aside()
+        backup.archive()
         return message
 
 
 @contextlib.contextmanager
-def _prepared(snapshot: Snapshot, state_dir: Path) -> Iterator[PostfixCommands]:
+def _locked_postfix(snapshot: Snapshot, state_dir: Path) -> Iterator[PostfixCommands]:
     if os.geteuid() != 0:
         msg = f"only root may change {snapshot.config_directory}: run this as root (sudo)"
         raise PostfixError(msg)
     commands = PostfixCommands(snapshot.config_directory)
     try:
         make_private_folder(state_dir / FOLDER)
-        with exclusive(state_dir / FOLDER / "lock", "another 'sendlimit postfix'"):
+        with file_lock(state_dir / FOLDER / "lock", "another 'sendlimit postfix'"):
             commands.check()
             yield commands
     except OSError as exc:
@@ -96,7 +96,7 @@ def _prepared(snapshot: Snapshot, state_dir: Path) -> Iterator[PostfixCommands]:
         raise PostfixError(msg) from exc
 
 
-def _carry_out(plan: Plan, commands: PostfixCommands) -> str:
+def _apply_changes(plan: ConfigPlan, commands: PostfixCommands) -> str:
     begun: list[FileChange] = []
     reloaded = False
     message = _NOT_RUNNING
@@ -122,9 +122,9 @@ def _carry_out(plan: Plan, commands: PostfixCommands) -> str:
 
 
 def _undo(begun: list[FileChange], commands: PostfixCommands, *, reload: bool) -> str:
-    """Put files back; returns what could not be done, empty when all could.
+    """Restore files; return the errors as one sentence, empty when there was none.
 
-    The last file may not have been written any more: then there is nothing to put back.
+    The last file may not have been written, then it needs no restoring.
     """
     remains: list[str] = []
     for number, change in reversed(list(enumerate(begun, 1))):
@@ -143,7 +143,7 @@ def _undo(begun: list[FileChange], commands: PostfixCommands, *, reload: bool) -
     return "; ".join(remains)
 
 
-def _prove_attached(snapshot: Snapshot, plan: Plan, socket: str) -> None:
+def _verify_attached(snapshot: Snapshot, plan: ConfigPlan, socket: str) -> None:
     with _staged(snapshot, plan) as outcome:
         faults = [
             f"{finding.subject}: {finding.problem} ({finding.remedy})"
@@ -155,12 +155,12 @@ def _prove_attached(snapshot: Snapshot, plan: Plan, socket: str) -> None:
         raise PostfixError(msg)
 
 
-def _prove_detached(snapshot: Snapshot, plan: Plan) -> None:
+def _verify_detached(snapshot: Snapshot, plan: ConfigPlan) -> None:
     with _staged(snapshot, plan) as outcome:
         left = [
             service.key
             for service in outcome.services
-            if is_own_reference(service.overrides.get("smtpd_milters", ""))
+            if is_own_reference(service.options.get("smtpd_milters", ""))
         ]
     if left:
         msg = (
@@ -171,8 +171,8 @@ def _prove_detached(snapshot: Snapshot, plan: Plan) -> None:
 
 
 @contextlib.contextmanager
-def _staged(snapshot: Snapshot, plan: Plan) -> Iterator[Snapshot]:
-    """Let Postfix read both files as they will be, from a folder of their own."""
+def _staged(snapshot: Snapshot, plan: ConfigPlan) -> Iterator[Snapshot]:
+    """Write both files as they will be into a temporary folder and let Postfix read them."""
     after = {change.path: change.after for change in plan.changes}
     with tempfile.TemporaryDirectory(prefix="sendlimit-postfix-") as name:
         folder = Path(name)

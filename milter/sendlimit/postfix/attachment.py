@@ -1,17 +1,15 @@
-"""Decide how sendlimit belongs into a Postfix configuration, and what must change for that.
+"""Plan the changes that put sendlimit into a Postfix configuration or take it out. Pure.
 
-Pure: a Snapshot in, a Plan out; nothing is read or written here.
-
-The recipe (webmail-facts): a parameter of our own in main.cf holds a milter chain with
-sendlimit last, and every smtpd service that offers AUTH gets `-o smtpd_milters=$it`. So
-whoever writes smtpd_milters in main.cf (ISPConfig does at every update) can't push us out.
+A parameter in main.cf, sendlimit_milters, holds a milter chain with sendlimit last, and every
+smtpd service that offers AUTH gets `-o smtpd_milters=$sendlimit_milters`. So a program that
+writes smtpd_milters in main.cf (ISPConfig does at every update) does not detach sendlimit.
 
 * On ISPConfig the chain begins with $non_smtpd_milters, which ISPConfig keeps equal to
   smtpd_milters: the chain follows when the admin switches between rspamd and amavis.
-* Elsewhere it begins with a copy of smtpd_milters. A reference would call itself, because
-  the service's own smtpd_milters is what is being looked up.
+* Elsewhere the chain begins with a copy of smtpd_milters. A reference would refer to itself,
+  because it is evaluated as the value of the service's smtpd_milters.
 * A service with an -o smtpd_milters of its own gets a parameter of its own, which begins with
-  a copy of that one.
+  a copy of that chain.
 """
 
 from __future__ import annotations
@@ -26,73 +24,73 @@ from sendlimit.postfix.chain import endpoint_of, is_outside_queue, parse_chain, 
 from sendlimit.postfix.services import (
     OWN_PARAMETER,
     Role,
-    is_own_override,
+    is_own_option,
     is_own_parameter,
     role_of,
 )
-from sendlimit.postfix.understood import refuse_unless_understood
+from sendlimit.postfix.supported import refuse_unless_supported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from sendlimit.postfix.snapshot import Service, Snapshot, TextFile
+    from sendlimit.postfix.snapshot import SmtpdService, Snapshot, TextFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
-    """What one file is to become.
+    """The change of one file.
 
     Attributes:
         path: of the file.
-        before: its text now; None: it is not there.
-        after: its text then; None: it is to be removed.
-        without_us: its text without any setting of ours, for a later detach.
-        is_reload_due: whether Postfix must be told after this file.
+        before: its text now; None: it does not exist.
+        after: its new text; None: it is removed.
+        without_sendlimit: its text now without sendlimit's settings, for a later detach.
+        is_reload_due: whether Postfix must be reloaded after this file.
     """
 
     path: Path
     before: str | None
     after: str | None
-    without_us: str | None
+    without_sendlimit: str | None
     is_reload_due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Changes in the order in which they are safe, and what the admin should know of them."""
+class ConfigPlan:
+    """Changes in the order in which they are safe, and notes on them for the admin."""
 
     changes: tuple[FileChange, ...]
     notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """What the backup knows of one file.
+class BackupEntry:
+    """What the backup has of one file.
 
     Attributes:
-        without_us: its text before sendlimit came; None: it was not there.
-        attached: its text as attach left it.
+        without_sendlimit: its text before attach; None: it did not exist.
+        attached: its text after attach.
     """
 
-    without_us: str | None
+    without_sendlimit: str | None
     attached: str | None
 
 
-def plan_attach(snapshot: Snapshot, socket: str) -> Plan:
-    """Work out what to change so that every service that offers AUTH asks sendlimit last.
+def plan_attach(snapshot: Snapshot, socket: str) -> ConfigPlan:
+    """Plan the changes after which every service that offers AUTH asks sendlimit last.
 
     Args:
         snapshot: of Postfix as it is.
-        socket: milter.socket of our configuration, "unix:/path" or "inet:PORT@HOST".
+        socket: milter.socket of sendlimit's configuration, "unix:/path" or "inet:PORT@HOST".
 
     Returns:
-        A plan without changes when all is as it should be.
+        A plan without changes when sendlimit is attached already.
 
     Raises:
-        PostfixError: the situation is not one that we understand; says what to do.
+        PostfixError: this configuration is not supported; the message says what to change.
     """
-    refuse_unless_understood(snapshot)
+    refuse_unless_supported(snapshot)
     limited = [service for service in snapshot.services if role_of(service) is Role.LIMITED]
     entry = render_entry(_endpoint(snapshot, limited, socket))
     parameters, notes = _own_chains(snapshot, limited, entry)
@@ -115,46 +113,46 @@ def plan_attach(snapshot: Snapshot, socket: str) -> Plan:
         for service in snapshot.services
         if role_of(service) in {Role.RE_ENTRY, Role.BYPASS}
     ]
-    return Plan(
+    return ConfigPlan(
         changes=tuple(change for change in changes if change.before != change.after),
         notes=(*notes, *left_out),
     )
 
 
-def plan_detach(snapshot: Snapshot, recorded: Mapping[Path, Recorded]) -> Plan:
-    """Work out how to take everything of ours out again.
+def plan_detach(snapshot: Snapshot, backup: Mapping[Path, BackupEntry]) -> ConfigPlan:
+    """Plan the changes that remove sendlimit's settings.
 
-    A file that is still as attach left it becomes byte for byte what it was before; from one
-    that somebody changed since then exactly our settings go.
+    A file that was not changed since attach becomes byte for byte what it was before; from any
+    other file exactly sendlimit's settings are removed.
 
     Args:
         snapshot: of Postfix as it is.
-        recorded: what the backup knows, by file.
+        backup: what the backup has, by file.
 
     Returns:
-        master.cf comes first: a service must never refer to a chain that is gone.
+        A plan with master.cf first: a service must never refer to a parameter that is removed.
     """
     changes: list[FileChange] = []
     notes: list[str] = []
     for file in (snapshot.master_cf, snapshot.main_cf, snapshot.ispconfig_custom):
-        if file is None or file.text is None or file.text == _without_us(file):
+        if file is None or file.text is None or file.text == _without_sendlimit(file):
             continue
-        known = recorded.get(file.path)
-        after = _without_us(file)
+        known = backup.get(file.path)
+        after = _without_sendlimit(file)
         if known is not None and known.attached == file.text:
-            after = known.without_us
+            after = known.without_sendlimit
         else:
             notes.append(
                 f"{file.path}: {'no backup of it' if known is None else 'changed since attach'},"
                 " so exactly our settings are taken out"
             )
-            if known is not None and known.without_us is None and not after:
+            if known is not None and known.without_sendlimit is None and not after:
                 after = None
         changes.append(_change(file, after, is_reload_due=not changes))
-    return Plan(changes=tuple(changes), notes=tuple(notes))
+    return ConfigPlan(changes=tuple(changes), notes=tuple(notes))
 
 
-def _endpoint(snapshot: Snapshot, limited: list[Service], socket: str) -> str:
+def _endpoint(snapshot: Snapshot, limited: list[SmtpdService], socket: str) -> str:
     endpoint = endpoint_of(socket, snapshot.queue_directory)
     chrooted = [service.key for service in limited if service.is_chrooted]
     if chrooted and is_outside_queue(endpoint):
@@ -174,22 +172,22 @@ class _OwnChain:
 
 
 def _own_chains(
-    snapshot: Snapshot, limited: list[Service], entry: str
+    snapshot: Snapshot, limited: list[SmtpdService], entry: str
 ) -> tuple[dict[str, _OwnChain], list[str]]:
-    """Work out our parameters of main.cf, and which services refer to which."""
+    """Return sendlimit's parameters of main.cf with the services that refer to each, and notes."""
     texts = master_cf.services(snapshot.master_cf.text or "")
     chains: dict[str, _OwnChain] = {}
     notes: list[str] = []
     for service in limited:
-        theirs = [
-            override.value
+        earlier = [
+            option.value
             for text in texts
             if text.key == service.key
-            for override in text.overrides
-            if override.name == "smtpd_milters" and not is_own_override(override)
+            for option in text.options
+            if option.name == "smtpd_milters" and not is_own_option(option)
         ]
-        if theirs:
-            name, before = _parameter_of(service.key, chains), theirs[-1]
+        if earlier:
+            name, before = _parameter_of(service.key, chains), earlier[-1]
             notes.append(f"{service.key} has an -o smtpd_milters, so it gets {name}")
         else:
             name, before = OWN_PARAMETER, _main_chain(snapshot, notes)
@@ -207,7 +205,7 @@ def _parameter_of(key: str, taken: Mapping[str, _OwnChain]) -> str:
 
 
 def _main_chain(snapshot: Snapshot, notes: list[str]) -> str:
-    """Say what our chain begins with: main.cf's milters, by reference where that can be."""
+    """Return what the chain begins with: main.cf's milters, by reference where possible."""
     if snapshot.ispconfig_custom is None:
         return snapshot.smtpd_milters
     if not _refers_to_smtpd_milters(
@@ -223,7 +221,7 @@ def _main_chain(snapshot: Snapshot, notes: list[str]) -> str:
 
 
 def _refers_to_smtpd_milters(name: str, text: str, seen: set[str]) -> bool:
-    values = [setting.value for setting in main_cf.settings(text) if setting.name == name]
+    values = [parameter.value for parameter in main_cf.parameters(text) if parameter.name == name]
     references = set(re.findall(r"\$[{(]?(\w+)", values[-1])) if values else set()
     if "smtpd_milters" in references or any(map(is_own_parameter, references)):
         return True
@@ -233,35 +231,35 @@ def _refers_to_smtpd_milters(name: str, text: str, seen: set[str]) -> bool:
 
 def _main_cf_with(text: str, wanted: Mapping[str, str], *, comment: bool = True) -> str:
     present = [
-        (setting.name, setting.value)
-        for setting in main_cf.settings(text)
-        if is_own_parameter(setting.name)
+        (parameter.name, parameter.value)
+        for parameter in main_cf.parameters(text)
+        if is_own_parameter(parameter.name)
     ]
     if sorted(present) == sorted(wanted.items()):
         return text
     rest = main_cf.without(text, is_own_parameter)
-    return main_cf.with_settings(rest, wanted, comment=comment)
+    return main_cf.with_parameters(rest, wanted, comment=comment)
 
 
 def _master_cf_with(text: str, wanted: Mapping[str, str]) -> str:
     def is_right(service: master_cf.ServiceText) -> bool:
-        chain = [item for item in service.overrides if item.name == "smtpd_milters"]
-        own = [f"{item.name}={item.value}" for item in chain if is_own_override(item)]
+        chain = [item for item in service.options if item.name == "smtpd_milters"]
+        own = [f"{item.name}={item.value}" for item in chain if is_own_option(item)]
         option = wanted.get(service.key)
         if option is None:
             return not own
-        return own == [option] and is_own_override(chain[-1])
+        return own == [option] and is_own_option(chain[-1])
 
     if all(is_right(service) for service in master_cf.services(text)):
         return text
-    return master_cf.with_overrides(master_cf.without(text, is_own_override), wanted)
+    return master_cf.with_options(master_cf.without(text, is_own_option), wanted)
 
 
-def _without_us(file: TextFile) -> str | None:
+def _without_sendlimit(file: TextFile) -> str | None:
     if file.text is None:
         return None
     if file.path.name == "master.cf":
-        return master_cf.without(file.text, is_own_override)
+        return master_cf.without(file.text, is_own_option)
     return main_cf.without(file.text, is_own_parameter)
 
 
@@ -270,6 +268,6 @@ def _change(file: TextFile, after: str | None, *, is_reload_due: bool = False) -
         path=file.path,
         before=file.text,
         after=after,
-        without_us=_without_us(file),
+        without_sendlimit=_without_sendlimit(file),
         is_reload_due=is_reload_due,
     )

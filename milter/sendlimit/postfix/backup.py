@@ -1,7 +1,7 @@
-"""Keep what Postfix's files were before sendlimit came, so that detach can give it back.
+"""Keep Postfix's files as they were before attach, so that detach can restore them.
 
 One folder for each configuration directory: `state_dir/postfix-backup/%2Fetc%2Fpostfix/` with
-`record.json` and, readable for humans, the files themselves. The folder is for root only.
+`record.json` and readable copies of the files. Only root may use the folder.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.attachment import Recorded
-from sendlimit.postfix.files import refuse_foreign
+from sendlimit.postfix.attachment import BackupEntry
+from sendlimit.postfix.files import refuse_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,8 @@ _RECORD = "record.json"
 
 
 class _FileRecord(TypedDict):
+    """A BackupEntry as earlier releases have written it; the keys stay."""
+
     without_us: str | None
     attached: str | None
 
@@ -38,25 +40,29 @@ class _Record(TypedDict):
 
 
 class Backup:
-    """The backup of one Postfix configuration."""
+    """The backup of one Postfix configuration; it is read at once and written by `record`.
+
+    Attributes:
+        folder: where it is stored.
+        made_folders: the folders that attach made, outermost first.
+    """
 
     def __init__(self, state_dir: Path, config_directory: Path) -> None:
-        """Take sendlimit's state_dir and Postfix's directory; nothing is made yet."""
         self.folder = state_dir / FOLDER / quote(str(config_directory), safe="")
         self.made_folders: list[Path] = []
-        self._files: dict[Path, Recorded] = {}
+        self._files: dict[Path, BackupEntry] = {}
         self._load()
 
     @property
-    def files(self) -> dict[Path, Recorded]:
-        """What is known of each file that attach has changed."""
+    def files(self) -> dict[Path, BackupEntry]:
+        """The entry of each file that attach has changed."""
         return dict(self._files)
 
-    def remember(self, changes: Iterable[FileChange], made_folders: Iterable[Path]) -> None:
-        """Record what attach is about to change, before it does.
+    def record(self, changes: Iterable[FileChange], made_folders: Iterable[Path]) -> None:
+        """Record the files that attach is about to change.
 
-        A file that is still as the last attach left it keeps its older record: its content
-        before that one is what detach gives back.
+        A file that was not changed since the last attach keeps its older entry: detach restores
+        the text before the first attach.
 
         Raises:
             PostfixError: the backup can't be written.
@@ -64,8 +70,12 @@ class Backup:
         for change in changes:
             known = self._files.get(change.path)
             is_ours = known is not None and known.attached == change.before
-            without_us = known.without_us if known and is_ours else change.without_us
-            self._files[change.path] = Recorded(without_us=without_us, attached=change.after)
+            without_sendlimit = (
+                known.without_sendlimit if known and is_ours else change.without_sendlimit
+            )
+            self._files[change.path] = BackupEntry(
+                without_sendlimit=without_sendlimit, attached=change.after
+            )
         self.made_folders += made_folders
         try:
             self._save()
@@ -73,8 +83,8 @@ class Backup:
             msg = f"the backup can't be written to {self.folder}: {exc.strerror}"
             raise PostfixError(msg) from exc
 
-    def set_aside(self) -> None:
-        """After a detach: keep the copies as NAME.detached, and forget what was recorded."""
+    def archive(self) -> None:
+        """Rename the folder to NAME.detached and forget all entries, after a detach."""
         if self.folder.exists():
             old = self.folder.with_name(f"{self.folder.name}.detached")
             shutil.rmtree(old, ignore_errors=True)
@@ -85,10 +95,15 @@ class Backup:
     def _load(self) -> None:
         path = self.folder / _RECORD
         try:
-            refuse_foreign(self.folder.parent)
-            refuse_foreign(self.folder)
+            refuse_untrusted(self.folder.parent)
+            refuse_untrusted(self.folder)
             record: _Record = json.loads(path.read_text())
-            self._files = {Path(name): Recorded(**file) for name, file in record["files"].items()}
+            self._files = {
+                Path(name): BackupEntry(
+                    without_sendlimit=file["without_us"], attached=file["attached"]
+                )
+                for name, file in record["files"].items()
+            }
             self.made_folders = [Path(name) for name in record["made_folders"]]
         except FileNotFoundError:
             return
@@ -106,19 +121,19 @@ class Backup:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         record: _Record = {
             "files": {
-                str(path): {"without_us": file.without_us, "attached": file.attached}
+                str(path): {"without_us": file.without_sendlimit, "attached": file.attached}
                 for path, file in self._files.items()
             },
             "made_folders": [str(path) for path in self.made_folders],
         }
         for path, file in self._files.items():
-            if file.without_us is not None:
-                _write(self.folder / path.name, file.without_us)
+            if file.without_sendlimit is not None:
+                _write(self.folder / path.name, file.without_sendlimit)
         _write(self.folder / _RECORD, json.dumps(record, indent=1) + "\n")
 
 
 def _write(path: Path, text: str) -> None:
-    """Write the whole file or nothing of it, and see it on the disk."""
+    """Write a file atomically and sync it to the disk."""
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:
         file.write(text.encode(errors="surrogateescape"))

@@ -1,4 +1,4 @@
-"""Milter chains as Postfix writes them: the value of smtpd_milters, and our entry in it.
+"""Milter chains as Postfix writes them: the value of smtpd_milters, and sendlimit's entry in it.
 
 Pure: text in, values out. Source: postconf(5) smtpd_milters, MILTER_README "Different settings
 for different Milter applications" (Postfix >= 3.0).
@@ -18,7 +18,7 @@ ENTRY_OPTIONS = {
     "command_timeout": "10s",
     "content_timeout": "10s",
 }
-"""What our entry sets: a daemon that is down or hangs must not hold up mail (design section 7)."""
+"""What sendlimit's entry sets: a daemon that is down or hangs must not hold up mail (R11)."""
 
 _SEPARATORS = re.compile(r"[,\s]")
 _SOCKET = re.compile(r"(?P<kind>unix|local|inet|inet6):(?P<address>.+)")
@@ -29,12 +29,12 @@ _ANY_ADDRESS = {None, "", "*", "0.0.0.0", "::"}  # noqa: S104 - compared with, n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class MilterEntry:
     """One milter of a chain.
 
     Attributes:
         endpoint: as written, for example "inet:localhost:11332".
-        options: name and value of each setting of its own, in the order written.
+        options: name and value of each of its settings, in the order written.
     """
 
     endpoint: str
@@ -42,7 +42,7 @@ class Entry:
 
 
 def split_braced(text: str) -> list[str]:
-    """Split at commas and blanks that are outside of { }.
+    """Split at commas and white space outside of { }.
 
     Raises:
         PostfixError: a brace is missing.
@@ -63,7 +63,7 @@ def split_braced(text: str) -> list[str]:
     return [word for word in words if word]
 
 
-def parse_chain(value: str) -> tuple[Entry, ...]:
+def parse_chain(value: str) -> tuple[MilterEntry, ...]:
     """Read the expanded value of smtpd_milters.
 
     Raises:
@@ -72,38 +72,38 @@ def parse_chain(value: str) -> tuple[Entry, ...]:
     return tuple(_parse_entry(word) for word in split_braced(value))
 
 
-def _parse_entry(word: str) -> Entry:
+def _parse_entry(word: str) -> MilterEntry:
     if not word.startswith("{"):
-        return Entry(endpoint=word)
+        return MilterEntry(endpoint=word)
     parts = split_braced(word.removeprefix("{").removesuffix("}"))
     if not parts or not word.endswith("}"):
         msg = f"'{word}' is not a milter: mend it in Postfix's configuration first"
         raise PostfixError(msg)
     options = [part.removeprefix("{").removesuffix("}").partition("=") for part in parts[1:]]
-    return Entry(
+    return MilterEntry(
         endpoint=parts[0],
         options=tuple((name.strip(), value.strip()) for name, _, value in options),
     )
 
 
 def render_entry(endpoint: str) -> str:
-    """Write our entry of the chain."""
+    """Write sendlimit's entry of the chain."""
     options = ", ".join(f"{name}={value}" for name, value in ENTRY_OPTIONS.items())
     return f"{{ {endpoint}, {options} }}"
 
 
 def endpoint_of(socket: str, queue_directory: Path) -> str:
-    """Translate milter.socket of our configuration into Postfix's words.
+    """Translate milter.socket of sendlimit's configuration into Postfix's syntax.
 
-    A unix socket below the queue directory becomes a path relative to it, which a chrooted
-    smtpd finds as well as one that isn't (postfix-facts 8).
+    A unix socket below the queue directory becomes a path relative to it, which smtpd finds
+    inside and outside of its chroot.
 
     Args:
         socket: "unix:/path", "inet:PORT@HOST" or "inet6:PORT@[HOST]".
         queue_directory: Postfix's.
 
     Raises:
-        PostfixError: Postfix can't be told of such a socket.
+        PostfixError: Postfix can't connect to such a socket.
     """
     match = _SOCKET.fullmatch(socket)
     if not match:

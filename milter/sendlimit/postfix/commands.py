@@ -15,34 +15,33 @@ from sendlimit.errors import PostfixError
 
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 _TIMEOUT_S = 60  # `postfix check` walks through the whole queue directory
-_LISTEN_S = 5  # longer than it takes to read what a command that has ended said
+_READ_S = 5  # longer than it takes to read the output of a command that has ended
 _DIAGNOSTIC = re.compile(r"(?:fatal|error|panic):")
 
 
 class PostfixCommands:
-    """`postconf` and `postfix` for one configuration directory."""
+    """`postconf` and `postfix` for one configuration directory, with main.cf and master.cf."""
 
     def __init__(self, config_directory: Path) -> None:
-        """Take the directory that has main.cf and master.cf."""
         self.config_directory = config_directory
 
     def postconf(self, *words: str) -> str:
-        """Run postconf and return what it prints; its warnings are left out.
+        """Run postconf and return its output without warnings.
 
         Raises:
-            PostfixError: there is no Postfix, or it can't read its own configuration.
+            PostfixError: Postfix is not installed, or can't read its configuration.
         """
         done = run("postconf", "-c", str(self.config_directory), *words)
         if done.returncode != 0:
             msg = (
-                f"Postfix can't read {self.config_directory}: {complaint(done)};"
+                f"Postfix can't read {self.config_directory}: {error_text(done)};"
                 f" see 'postconf -c {self.config_directory} -n' and mend it first"
             )
             raise PostfixError(msg)
         return done.stdout
 
     def parameters(self, *words: str) -> dict[str, str]:
-        """Run postconf and read the lines "name = value" that it prints."""
+        """Run postconf and parse its output, lines of "name = value"."""
         found: dict[str, str] = {}
         for line in self.postconf(*words).splitlines():
             name, equals, value = line.partition(" =")
@@ -54,7 +53,7 @@ class PostfixCommands:
         """Run `postfix check`.
 
         Raises:
-            PostfixError: it complains.
+            PostfixError: it reports an error.
         """
         self._control("check")
 
@@ -63,17 +62,17 @@ class PostfixCommands:
         return run("postfix", "-c", str(self.config_directory), "status").returncode == 0
 
     def reload(self) -> None:
-        """Let a running Postfix read its configuration again.
+        """Run `postfix reload`.
 
         Raises:
-            PostfixError: it can't.
+            PostfixError: it reports an error.
         """
         self._control("reload")
 
     def _control(self, word: str) -> None:
         done = run_on_terminal("postfix", "-c", str(self.config_directory), word)
         if done.returncode != 0:
-            msg = f"'postfix -c {self.config_directory} {word}' fails: {complaint(done)}"
+            msg = f"'postfix -c {self.config_directory} {word}' fails: {error_text(done)}"
             raise PostfixError(msg)
 
 
@@ -86,43 +85,43 @@ def default_config_directory() -> Path:
     done = run("postconf", "-h", "config_directory")
     if done.returncode == 0:
         return Path(done.stdout.strip())
-    # Its own default: a main.cf that can't be read is reported by who reads it.
+    # The compiled-in default: reading its main.cf will report what is wrong with that file.
     return Path(run("postconf", "-d", "-h", "config_directory").stdout.strip())
 
 
 def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run one of Postfix's commands to its end.
+    """Run one of Postfix's commands and wait until it ends.
 
     Raises:
-        PostfixError: it is not installed, or hangs.
+        PostfixError: it is not installed, or does not end.
     """
     return _run(program, words, subprocess.PIPE)
 
 
 def run_on_terminal(program: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command that says what is wrong to a terminal only, and to the mail log.
+    """Run a command with a terminal as its stderr and return what it wrote there.
 
-    `postfix check` and `postfix reload` speak through postlog(1), which writes to stderr when
-    that is a terminal. Raises as `run`.
+    `postfix check` and `postfix reload` report errors through postlog(1), which writes to the
+    mail log, and to stderr only when that is a terminal. Raises as `run`.
     """
-    ours, theirs = pty.openpty()
-    words_heard: list[bytes] = []
-    listener = threading.Thread(target=_listen, args=(ours, words_heard), daemon=True)
-    listener.start()
+    terminal, stderr = pty.openpty()
+    output: list[bytes] = []
+    reader = threading.Thread(target=_read_terminal, args=(terminal, output), daemon=True)
+    reader.start()
     try:
-        done = _run(program, words, theirs)
+        done = _run(program, words, stderr)
     finally:
-        os.close(theirs)
-        listener.join(_LISTEN_S)
-        os.close(ours)
-    done.stderr = b"".join(words_heard).decode(errors="surrogateescape")
+        os.close(stderr)
+        reader.join(_READ_S)
+        os.close(terminal)
+    done.stderr = b"".join(output).decode(errors="surrogateescape")
     return done
 
 
-def _listen(terminal: int, words_heard: list[bytes]) -> None:
-    with contextlib.suppress(OSError):  # EIO: everybody has closed the other side
-        while words := os.read(terminal, 4096):
-            words_heard.append(words)
+def _read_terminal(terminal: int, output: list[bytes]) -> None:
+    with contextlib.suppress(OSError):  # EIO: all descriptors of the other side are closed
+        while chunk := os.read(terminal, 4096):
+            output.append(chunk)
 
 
 def _run(program: str, words: tuple[str, ...], stderr: int) -> subprocess.CompletedProcess[str]:
@@ -147,8 +146,8 @@ def _run(program: str, words: tuple[str, ...], stderr: int) -> subprocess.Comple
         raise PostfixError(msg) from exc
 
 
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """Pick from a failed command's words those that say why."""
+def error_text(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the lines of a failed command's output that say why it failed."""
     lines = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
     errors = [line for line in lines if _DIAGNOSTIC.search(line)]
     return "; ".join((errors or lines)[-3:]) or f"exit code {done.returncode}"

@@ -1,4 +1,4 @@
-"""Change files as Postfix's own tools do: under their lock, and whole or not at all."""
+"""Change files as Postfix's own tools do: under their lock, and atomically."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _NEW_FILE_MODE = 0o644
 
 
 def write_change(change: FileChange) -> None:
-    """Make one file what it is to become; owner and mode stay.
+    """Write one file, or remove it; owner and mode stay.
 
     Raises:
-        PostfixError: the file is no longer as it was planned for, or can't be written.
+        PostfixError: the file was changed since the plan was made, or can't be written.
     """
     try:
         with _new_content(change.path) as (descriptor, new):
@@ -49,17 +49,17 @@ def write_change(change: FileChange) -> None:
 
 
 def make_folders(folder: Path) -> list[Path]:
-    """Make a folder and those above it that are missing; return them, outermost first."""
+    """Make a folder and its missing parents; return those made, outermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     return missing[::-1]
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make a folder for root only; one above it that is missing becomes the daemon's.
+    """Make a folder for root only; a missing parent is made for the daemon's user.
 
     Raises:
-        PostfixError: it can't be made, or could be written by somebody else.
+        PostfixError: it can't be made, or another user may write to it.
     """
     state_dir = folder.parent
     try:
@@ -71,21 +71,21 @@ def make_private_folder(folder: Path) -> None:
     except OSError as exc:
         msg = f"{folder} can't be made: {exc.strerror}"
         raise PostfixError(msg) from exc
-    refuse_foreign(folder)
+    refuse_untrusted(folder)
 
 
-def refuse_foreign(folder: Path) -> None:
+def refuse_untrusted(folder: Path) -> None:
     """Refuse a folder that another user owns or may write to.
 
-    state_dir belongs to the daemon's user, who could put a folder of his own in the place of
-    ours and have root write what he likes into main.cf.
+    state_dir belongs to the daemon's user, who could replace the folder and so decide what root
+    writes into main.cf.
 
     Raises:
-        PostfixError: it is not ours alone.
+        PostfixError: another user owns the folder or may write to it, or it is no folder.
     """
-    facts = folder.lstat()
-    is_ours = facts.st_uid in {0, os.geteuid()} and not facts.st_mode & 0o022
-    if not is_ours or not stat.S_ISDIR(facts.st_mode):
+    status = folder.lstat()
+    is_private = status.st_uid in {0, os.geteuid()} and not status.st_mode & 0o022
+    if not is_private or not stat.S_ISDIR(status.st_mode):
         msg = (
             f"{folder} is not a folder that only root may write to, so it is not trusted: look at"
             " it, and move it away; detach then takes out exactly sendlimit's settings"
@@ -94,18 +94,18 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def remove_folders(folders: list[Path]) -> None:
-    """Remove the folders that we made, innermost first, where nobody put anything in."""
+    """Remove those of these folders that are empty, innermost first."""
     for folder in reversed(folders):
         with contextlib.suppress(OSError):
             folder.rmdir()
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, purpose: str) -> Iterator[None]:
-    """Hold a lock file, so that two runs do not mix.
+def file_lock(path: Path, purpose: str) -> Iterator[None]:
+    """Hold a lock on a file, so that one process at a time does the work.
 
     Raises:
-        PostfixError: somebody else holds it.
+        PostfixError: another process holds the lock.
     """
     with path.open("ab") as lock:
         try:
@@ -118,13 +118,13 @@ def exclusive(path: Path, purpose: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _new_content(path: Path) -> Iterator[tuple[int, Path]]:
-    """Open FILE.tmp as `postconf -e` does (edit_file.c): whoever edits FILE locks it first."""
+    """Open and lock FILE.tmp, as `postconf -e` does before it edits FILE (edit_file.c)."""
     new = path.with_name(f"{path.name}.tmp")
     descriptor = _open_locked(new)
     try:
         yield descriptor, new
     finally:
-        # Still there unless it became the file; we hold its lock, so it is ours to remove.
+        # It still exists unless it was renamed; the lock makes sure that no other editor uses it.
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(new.stat(), os.fstat(descriptor)):
                 new.unlink()
@@ -137,7 +137,7 @@ def _open_locked(new: Path) -> int:
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Another editor may have renamed the file that we opened, and only then unlocked it.
+            # Another editor may have renamed the opened file, and only then unlocked it.
             if os.path.samestat(new.stat(), os.fstat(descriptor)):
                 return descriptor
         except (BlockingIOError, FileNotFoundError):
@@ -150,7 +150,7 @@ def _open_locked(new: Path) -> int:
 
 
 def _fill(descriptor: int, text: str, path: Path) -> None:
-    os.ftruncate(descriptor, 0)  # an editor that was killed may have left something
+    os.ftruncate(descriptor, 0)  # an editor that was killed may have left text in it
     remaining = memoryview(text.encode(errors="surrogateescape"))
     while remaining:
         remaining = remaining[os.write(descriptor, remaining) :]

@@ -1,7 +1,7 @@
-"""Say what keeps a Postfix from really asking sendlimit, why that matters and what mends it.
+"""Find what keeps a Postfix from asking sendlimit, why that matters and how to fix it. Pure.
 
-Pure: a Snapshot in, findings out. `status` prints them; `attach` uses them to prove a plan on
-a copy of the configuration before it touches the real one.
+`postfix status` prints the findings; `postfix attach` verifies a plan with them on a copy of the
+configuration before it changes the real one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sendlimit.errors import PostfixError
 from sendlimit.postfix.attachment import plan_attach
 from sendlimit.postfix.chain import (
     ENTRY_OPTIONS,
-    Entry,
+    MilterEntry,
     canonical,
     endpoint_of,
     is_outside_queue,
@@ -23,10 +23,10 @@ from sendlimit.postfix.chain import (
 from sendlimit.postfix.services import Role, is_own_reference, role_of
 
 if TYPE_CHECKING:
-    from sendlimit.postfix.snapshot import Service, Snapshot
+    from sendlimit.postfix.snapshot import SmtpdService, Snapshot
 
 ATTACHMENT_CODES = {"not-attached", "other-socket", "twice", "not-last", "options", "chroot"}
-"""Findings that must be gone after an attach."""
+"""Findings that an attach must have removed."""
 
 _ATTACH = "sendlimit postfix attach"
 
@@ -36,12 +36,12 @@ class Finding:
     """One thing that is wrong.
 
     Attributes:
-        code: stable word for machines, for example "not-last".
+        code: stable word for programs, for example "not-last".
         severity: an error means that mail is not limited, or could be lost or held up.
-        subject: what it is about, mostly a service: "submission/inet".
+        subject: where it was found, mostly a service: "submission/inet".
         problem: what is wrong.
         why: why it matters.
-        remedy: the command or the change that mends it.
+        remedy: the command or the change that fixes it.
     """
 
     code: str
@@ -54,24 +54,24 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
-    """How one smtpd service stands to sendlimit.
+    """Whether one smtpd service asks sendlimit.
 
     Attributes:
         key: "submission/inet".
-        role: what the service is to us.
+        role: whether it has to be limited.
         chain: endpoints of the milters it asks, in order.
-        place: which of them is sendlimit, from 1; 0: none.
+        position: which of them is sendlimit, from 1; 0: none.
     """
 
     key: str
     role: Role
     chain: tuple[str, ...]
-    place: int
+    position: int
 
     @property
     def is_attached(self) -> bool:
         """Whether it asks sendlimit."""
-        return self.place > 0
+        return self.position > 0
 
 
 def service_statuses(snapshot: Snapshot, socket: str) -> tuple[ServiceStatus, ...]:
@@ -89,24 +89,24 @@ def service_statuses(snapshot: Snapshot, socket: str) -> tuple[ServiceStatus, ..
                 key=service.key,
                 role=role_of(service),
                 chain=tuple(entry.endpoint for entry in chain),
-                place=positions[-1] + 1 if positions else 0,
+                position=positions[-1] + 1 if positions else 0,
             )
         )
     return tuple(found)
 
 
 def is_attached(statuses: tuple[ServiceStatus, ...]) -> bool:
-    """Tell whether every service that is to be limited asks sendlimit, and there is one."""
+    """Tell whether there is a service to be limited, and all such services ask sendlimit."""
     limited = [status for status in statuses if status.role is Role.LIMITED]
     return bool(limited) and all(status.is_attached for status in limited)
 
 
 def find_faults(snapshot: Snapshot, socket: str) -> tuple[Finding, ...]:
-    """List what is wrong with how Postfix and sendlimit are connected; empty: all is well.
+    """List what is wrong with the connection of Postfix and sendlimit.
 
     Args:
         snapshot: of Postfix as it is.
-        socket: milter.socket of our configuration.
+        socket: milter.socket of sendlimit's configuration.
 
     Raises:
         PostfixError: the socket or a chain can't be read.
@@ -116,7 +116,7 @@ def find_faults(snapshot: Snapshot, socket: str) -> tuple[Finding, ...]:
         role = role_of(service)
         if role is Role.LIMITED:
             found += _chain_faults(snapshot, service, socket)
-            found += _side_doors(service)
+            found += _uncounted_mail(service)
         elif role is Role.BYPASS:
             found.append(_bypass(service))
     found += _plan_faults(snapshot, socket, found)
@@ -126,7 +126,7 @@ def find_faults(snapshot: Snapshot, socket: str) -> tuple[Finding, ...]:
 
 
 def _plan_faults(snapshot: Snapshot, socket: str, found: list[Finding]) -> list[Finding]:
-    """Find what attach would say or do, beyond what has been found."""
+    """Find what attach would refuse or change, beyond what has been found."""
     try:
         changes = plan_attach(snapshot, socket).changes
     except PostfixError as exc:
@@ -156,7 +156,7 @@ def _plan_faults(snapshot: Snapshot, socket: str, found: list[Finding]) -> list[
 
 
 def _with_directory(finding: Finding, snapshot: Snapshot) -> Finding:
-    """Let the commands of a remedy name the Postfix that was chosen."""
+    """Add the chosen configuration directory to the commands of a remedy."""
     directory = shlex.quote(str(snapshot.config_directory))
     remedy = (
         finding.remedy.replace(_ATTACH, f"{_ATTACH} --config-directory {directory}")
@@ -166,7 +166,7 @@ def _with_directory(finding: Finding, snapshot: Snapshot) -> Finding:
     return replace(finding, remedy=remedy)
 
 
-def _positions(snapshot: Snapshot, service: Service, socket: str) -> list[int]:
+def _positions(snapshot: Snapshot, service: SmtpdService, socket: str) -> list[int]:
     """Find sendlimit in the chain of a service."""
     wanted = canonical(endpoint_of(socket, snapshot.queue_directory), snapshot.queue_directory)
     return [
@@ -176,7 +176,7 @@ def _positions(snapshot: Snapshot, service: Service, socket: str) -> list[int]:
     ]
 
 
-def _chain_faults(snapshot: Snapshot, service: Service, socket: str) -> list[Finding]:
+def _chain_faults(snapshot: Snapshot, service: SmtpdService, socket: str) -> list[Finding]:
     chain = parse_chain(service.effective["smtpd_milters"])
     positions = _positions(snapshot, service, socket)
     if not positions:
@@ -221,8 +221,8 @@ def _chain_faults(snapshot: Snapshot, service: Service, socket: str) -> list[Fin
     return found
 
 
-def _not_attached(service: Service, socket: str) -> Finding:
-    if is_own_reference(service.overrides.get("smtpd_milters", "")):
+def _not_attached(service: SmtpdService, socket: str) -> Finding:
+    if is_own_reference(service.options.get("smtpd_milters", "")):
         return Finding(
             code="other-socket",
             severity="error",
@@ -242,7 +242,7 @@ def _not_attached(service: Service, socket: str) -> Finding:
     )
 
 
-def _option_faults(service: Service, entry: Entry) -> list[Finding]:
+def _option_faults(service: SmtpdService, entry: MilterEntry) -> list[Finding]:
     options = dict(entry.options)
     wrong = [
         f"{name}={options.get(name, '(not set)')}, not {value}"
@@ -266,7 +266,7 @@ def _option_faults(service: Service, entry: Entry) -> list[Finding]:
     ]
 
 
-def _side_doors(service: Service) -> list[Finding]:
+def _uncounted_mail(service: SmtpdService) -> list[Finding]:
     """Find settings of a limited service that let mail pass uncounted."""
     found: list[Finding] = []
     macros = service.effective["milter_mail_macros"]
@@ -279,7 +279,7 @@ def _side_doors(service: Service) -> list[Finding]:
                 problem=f"milter_mail_macros lacks {{auth_authen}}: {macros or '(empty)'}",
                 why="the daemon may not be told who has logged in, and counts nothing then",
                 remedy="take milter_mail_macros out of the service's -o options in master.cf"
-                if "milter_mail_macros" in service.overrides
+                if "milter_mail_macros" in service.options
                 else f"postconf -e 'milter_mail_macros = {f'{macros} {{auth_authen}}'.strip()}'"
                 " && postfix reload",
             )
@@ -310,7 +310,7 @@ def _side_doors(service: Service) -> list[Finding]:
     return found
 
 
-def _bypass(service: Service) -> Finding:
+def _bypass(service: SmtpdService) -> Finding:
     return Finding(
         code="bypass",
         severity="error",

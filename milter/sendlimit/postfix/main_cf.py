@@ -1,7 +1,7 @@
-"""Edit the text of main.cf so that nothing but our own settings changes.
+"""Edit the text of main.cf so that nothing but sendlimit's own parameters changes.
 
-Pure: text in, text out. `postconf -e` is not used for this: it writes into the last line when
-that has no newline, and what it did can't be told apart from what was there.
+Pure: text in, text out. `postconf -e` is not used, because it appends to a last line without a
+newline, and its edit can't be told apart from the text before.
 Source: postconf(5) "main.cf file format".
 """
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 COMMENT = "# Set by 'sendlimit postfix attach', taken out by 'sendlimit postfix detach'."
 
-_SETTING = re.compile(r"\s*([^\s=]+)\s*=(.*)", re.DOTALL)
+_PARAMETER = re.compile(r"\s*([^\s=]+)\s*=(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class Parameter:
     """One logical line of main.cf.
 
     Attributes:
@@ -41,7 +41,7 @@ def physical_lines(text: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def is_remark(line: str) -> bool:
+def is_ignored(line: str) -> bool:
     """Tell whether Postfix skips the line: blank, or a comment."""
     return not line.strip() or line.lstrip().startswith("#")
 
@@ -49,11 +49,12 @@ def is_remark(line: str) -> bool:
 def logical_lines(lines: list[str]) -> list[tuple[int, int]]:
     """Find first and last physical line of each logical line; main.cf and master.cf agree.
 
-    A line that starts with a blank continues the one before, also when remarks stand between.
+    A line that starts with a blank continues the one before, also when comments or blank lines
+    stand between.
     """
     found: list[tuple[int, int]] = []
     for number, line in enumerate(lines):
-        if is_remark(line):
+        if is_ignored(line):
             continue
         if line[0].isspace() and found:
             found[-1] = (found[-1][0], number)
@@ -62,39 +63,39 @@ def logical_lines(lines: list[str]) -> list[tuple[int, int]]:
     return found
 
 
-def settings(text: str) -> list[Setting]:
-    """List the settings in the order written; of two with one name the last one counts."""
+def parameters(text: str) -> list[Parameter]:
+    """List the parameters in the order written; of two with one name the last one counts."""
     lines = physical_lines(text)
-    found: list[Setting] = []
+    found: list[Parameter] = []
     for first, last in logical_lines(lines):
-        parts = [line.strip() for line in lines[first : last + 1] if not is_remark(line)]
-        if match := _SETTING.fullmatch(" ".join(parts)):
-            found.append(Setting(name=match[1], value=match[2].strip(), first=first, last=last))
+        parts = [line.strip() for line in lines[first : last + 1] if not is_ignored(line)]
+        if match := _PARAMETER.fullmatch(" ".join(parts)):
+            found.append(Parameter(name=match[1], value=match[2].strip(), first=first, last=last))
     return found
 
 
 def without(text: str, is_ours: Callable[[str], bool]) -> str:
-    """Take out the settings with such names, and our comment.
+    """Take out the parameters with such names, and sendlimit's comment.
 
     Args:
         text: of main.cf.
-        is_ours: tells by its name whether a setting goes.
+        is_ours: tells by its name whether a parameter is taken out.
     """
     lines = physical_lines(text)
-    gone = {number for number, line in enumerate(lines) if line.rstrip("\n") == COMMENT}
-    for setting in settings(text):
-        if is_ours(setting.name):
-            gone.update(range(setting.first, setting.last + 1))
-    return "".join(line for number, line in enumerate(lines) if number not in gone)
+    removed = {number for number, line in enumerate(lines) if line.rstrip("\n") == COMMENT}
+    for parameter in parameters(text):
+        if is_ours(parameter.name):
+            removed.update(range(parameter.first, parameter.last + 1))
+    return "".join(line for number, line in enumerate(lines) if number not in removed)
 
 
-def with_settings(text: str, wanted: Mapping[str, str], *, comment: bool = True) -> str:
-    """Append the settings; a last line without a newline gets one first.
+def with_parameters(text: str, wanted: Mapping[str, str], *, comment: bool = True) -> str:
+    """Append parameters; a last line without a newline gets one first.
 
     Args:
-        text: of main.cf, or of a list of settings in the same form.
+        text: of main.cf, or of a list of parameters in the same form.
         wanted: name and value.
-        comment: whether our comment goes before them.
+        comment: whether sendlimit's comment goes before them.
     """
     gap = "\n" if text and not text.endswith("\n") else ""
     lines = [COMMENT] if comment else []

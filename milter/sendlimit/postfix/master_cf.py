@@ -1,8 +1,8 @@
-"""Edit the text of master.cf so that nothing but our own `-o smtpd_milters=` changes.
+"""Edit the text of master.cf so that nothing but sendlimit's `-o smtpd_milters=` changes.
 
-Pure: text in, text out. `postconf -P` is not used for this: it lays the whole service out anew
-and moves its comments. Ours is added as the last option of a service; what the service had
-before stays where it is, and the last one wins. Source: master(5), "Command name + arguments".
+Pure: text in, text out. `postconf -P` is not used, because it reformats the whole service and
+moves its comments. The option is appended to a service: earlier options stay where they are,
+and the last of a name wins. Source: master(5), "Command name + arguments".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sendlimit.postfix.main_cf import is_remark, logical_lines, physical_lines
+from sendlimit.postfix.main_cf import is_ignored, logical_lines, physical_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class ServiceOption:
     """One `-o name=value` of a service.
 
     Attributes:
@@ -43,13 +43,13 @@ class ServiceText:
 
     Attributes:
         key: "submission/inet".
-        overrides: its -o options in the order written; the last of a name wins.
+        options: its -o options in the order written; the last of a name wins.
         end: where its last line ends, before the newline.
         indent: the blanks before its last line, if that continues the service.
     """
 
     key: str
-    overrides: tuple[Override, ...]
+    options: tuple[ServiceOption, ...]
     end: int
     indent: str
 
@@ -62,19 +62,19 @@ def services(text: str) -> list[ServiceText]:
         starts.append(starts[-1] + len(line))
     found: list[ServiceText] = []
     for first, last in logical_lines(lines):
-        # Comments inside of a service become blanks, so that positions stay true.
+        # Comments inside of a service become blanks, so that positions stay the same.
         kept = [
-            " " * len(line) if is_remark(line) else line.replace("\n", " ")
+            " " * len(line) if is_ignored(line) else line.replace("\n", " ")
             for line in lines[first : last + 1]
         ]
         words = _words("".join(kept), starts[first])
         if len(words) < _FIELDS:
-            continue  # postconf tells about it
+            continue  # postconf reports such a line
         last_line = lines[last].rstrip("\n")
         found.append(
             ServiceText(
                 key=f"{words[0][2]}/{words[1][2]}",
-                overrides=tuple(_overrides(words[_FIELDS:])),
+                options=tuple(_options(words[_FIELDS:])),
                 end=starts[last] + len(last_line),
                 indent=last_line[: len(last_line) - len(last_line.lstrip())],
             )
@@ -105,8 +105,8 @@ def _closing_brace(text: str, start: int) -> int:
     return len(text)
 
 
-def _overrides(words: list[tuple[int, int, str]]) -> list[Override]:
-    found: list[Override] = []
+def _options(words: list[tuple[int, int, str]]) -> list[ServiceOption]:
+    found: list[ServiceOption] = []
     rest = iter(words)
     for start, word_end, word in rest:
         if not word.startswith("-o"):
@@ -117,17 +117,17 @@ def _overrides(words: list[tuple[int, int, str]]) -> list[Override]:
         if argument.startswith("{"):
             argument = argument.removeprefix("{").removesuffix("}")
         name, _, value = argument.partition("=")
-        found.append(Override(name=name.strip(), value=value.strip(), start=start, end=end))
+        found.append(ServiceOption(name=name.strip(), value=value.strip(), start=start, end=end))
     return found
 
 
-def without(text: str, is_ours: Callable[[Override], bool]) -> str:
-    """Take such options out of every service, and the lines that are empty then."""
+def without(text: str, is_ours: Callable[[ServiceOption], bool]) -> str:
+    """Take such options out of every service, and the lines that become empty."""
     spans = [
-        (override.start, override.end)
+        (option.start, option.end)
         for service in services(text)
-        for override in service.overrides
-        if is_ours(override)
+        for option in service.options
+        if is_ours(option)
     ]
     for start, end in reversed(spans):
         text = _without_span(text, start, end)
@@ -150,7 +150,7 @@ def _without_span(text: str, start: int, end: int) -> str:
     return text[:line_start] + kept + text[line_end:]
 
 
-def with_overrides(text: str, wanted: Mapping[str, str]) -> str:
+def with_options(text: str, wanted: Mapping[str, str]) -> str:
     """Append one option to each named service, on a line of its own.
 
     Args:

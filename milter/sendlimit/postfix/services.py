@@ -1,4 +1,4 @@
-"""Tell what a smtpd service is to us, and which settings of it are ours. Pure."""
+"""Tell whether a smtpd service has to be limited, and which settings are sendlimit's. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sendlimit.postfix.master_cf import Override
-    from sendlimit.postfix.snapshot import Service
+    from sendlimit.postfix.master_cf import ServiceOption
+    from sendlimit.postfix.snapshot import SmtpdService
 
 OWN_PARAMETER = "sendlimit_milters"
 
@@ -18,54 +18,54 @@ _LOOPBACK = re.compile(r"(?:127\.[\d.]+|localhost|\[::1\]|::1):")
 
 
 class Role(Enum):
-    """What a smtpd service is to us."""
+    """Whether a smtpd service has to be limited."""
 
     LIMITED = "limited"
     """It offers AUTH: mail sent through it must be counted."""
     RE_ENTRY = "re-entry"
-    """It takes mail back from a content filter on this host: counted before."""
+    """A content filter on this host re-injects mail there, which was counted before."""
     BYPASS = "not limited"
     """It offers AUTH, but the admin switched milters off there."""
     NO_AUTH = "no AUTH"
-    """Nobody can log in there."""
+    """It does not offer AUTH."""
 
 
-def role_of(service: Service) -> Role:
-    """Tell what a smtpd service is to us.
+def role_of(service: SmtpdService) -> Role:
+    """Tell whether a smtpd service has to be limited.
 
-    A service is taken for a re-entry port only when AUTH comes from main.cf alone, nobody but
-    this host reaches it, and it switches milters or the content filter off, as the ports that
+    A service is taken for a re-injection port only when AUTH comes from main.cf alone, only this
+    host reaches it, and it switches milters or the content filter off, as the ports that
     ISPConfig and amavis set up (10025, 10027) do: a wrong guess would leave mail uncounted.
     """
     if service.effective["smtpd_sasl_auth_enable"].lower() != "yes":
         return Role.NO_AUTH
     port, kind = service.key.rpartition("/")[0].rpartition(":")[2], service.key.rpartition("/")[2]
     is_for_clients = (
-        "smtpd_sasl_auth_enable" in service.overrides or port in _SUBMISSION or kind == "pass"
+        "smtpd_sasl_auth_enable" in service.options or port in _SUBMISSION or kind == "pass"
     )
     is_local = _LOOPBACK.match(service.key) is not None
-    overrides = {name: value.strip() for name, value in service.overrides.items()}
+    options = {name: value.strip() for name, value in service.options.items()}
     if "no_milters" in re.split(r"[,\s]+", service.effective["receive_override_options"]):
         return Role.RE_ENTRY if is_local and not is_for_clients else Role.BYPASS
     if is_for_clients:
         return Role.LIMITED
-    if overrides.get("smtpd_milters") == "":
+    if options.get("smtpd_milters") == "":
         return Role.RE_ENTRY if is_local else Role.BYPASS
-    if is_local and overrides.get("content_filter") == "":
+    if is_local and options.get("content_filter") == "":
         return Role.RE_ENTRY
     return Role.LIMITED
 
 
 def is_own_parameter(name: str) -> bool:
-    """Tell whether a parameter of main.cf is ours by its name."""
+    """Tell by its name whether a parameter of main.cf is sendlimit's."""
     return name == OWN_PARAMETER or name.startswith(f"{OWN_PARAMETER}_")
 
 
-def is_own_override(override: Override) -> bool:
-    """Tell whether an -o of master.cf is ours."""
-    return override.name == "smtpd_milters" and is_own_reference(override.value)
+def is_own_option(option: ServiceOption) -> bool:
+    """Tell whether an -o option of master.cf is sendlimit's."""
+    return option.name == "smtpd_milters" and is_own_reference(option.value)
 
 
 def is_own_reference(value: str) -> bool:
-    """Tell whether a value of smtpd_milters is a reference to a parameter of ours."""
+    """Tell whether a value of smtpd_milters is a reference to a parameter of sendlimit's."""
     return _OWN_REFERENCE.fullmatch(value.strip()) is not None

@@ -1,4 +1,4 @@
-"""Read what the plan needs to know of a Postfix: both files, and what Postfix makes of them."""
+"""Read a Postfix configuration: both files, and the values that Postfix reads from them."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _CHROOT_DEFAULT_CHANGED = 1  # compatibility_level from which "-" means no chroo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextFile:
-    """A file as it is; undecodable bytes as surrogates, so that nothing is lost.
+    """A file as it is; undecodable bytes become surrogates, so that nothing is lost.
 
     Attributes:
         path: where it is, symbolic links resolved.
-        text: its content; None: there is no such file.
+        text: its content; None: it does not exist.
     """
 
     path: Path
@@ -45,20 +45,20 @@ class TextFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class SmtpdService:
     """One smtpd service of master.cf.
 
     Attributes:
         key: "submission/inet", "127.0.0.1:10025/inet".
         is_chrooted: whether it runs inside of the queue directory.
-        overrides: its own -o settings as written.
-        effective: settings as the service sees them, references resolved: those of _EFFECTIVE;
-            one that this Postfix does not know is not there (smtpd_milter_maps before 3.2).
+        options: its own -o options as written.
+        effective: the parameters of _EFFECTIVE as the service sees them, references resolved; one
+            that this Postfix does not have is left out (smtpd_milter_maps before 3.2).
     """
 
     key: str
     is_chrooted: bool
-    overrides: Mapping[str, str]
+    options: Mapping[str, str]
     effective: Mapping[str, str]
 
 
@@ -78,7 +78,7 @@ class Snapshot:
         services: the smtpd services, in the order of master.cf.
         main_cf: the file.
         master_cf: the file.
-        ispconfig_custom: ISPConfig's postfix_custom.conf.master; None: no ISPConfig here.
+        ispconfig_custom: ISPConfig's postfix_custom.conf.master; None: there is no ISPConfig.
     """
 
     config_directory: Path
@@ -89,7 +89,7 @@ class Snapshot:
     smtpd_milters: str
     main_chain: str
     non_smtpd_chain: str
-    services: tuple[Service, ...]
+    services: tuple[SmtpdService, ...]
     main_cf: TextFile
     master_cf: TextFile
     ispconfig_custom: TextFile | None
@@ -102,8 +102,8 @@ def read_snapshot(
 
     Args:
         config_directory: of the instance; None: postconf's default.
-        ispconfig_directory: where ISPConfig would be; None: its usual place, which is looked
-            at for postconf's default instance only.
+        ispconfig_directory: of ISPConfig; None: its usual directory, which is used for
+            postconf's default instance only.
 
     Raises:
         PostfixError: Postfix is not installed, or the configuration can't be read.
@@ -151,7 +151,7 @@ def read_text_file(path: Path) -> TextFile:
     """Read a file byte for byte.
 
     Raises:
-        PostfixError: it is there and can't be read.
+        PostfixError: it exists and can't be read.
     """
     path = path.resolve()
     try:
@@ -169,29 +169,31 @@ def _ispconfig_custom(ispconfig_directory: Path | None) -> TextFile | None:
     return read_text_file(ispconfig_directory / _CUSTOM)
 
 
-def _smtpd_services(commands: PostfixCommands, compatibility_level: str) -> tuple[Service, ...]:
-    overrides: dict[str, dict[str, str]] = {}
+def _smtpd_services(
+    commands: PostfixCommands, compatibility_level: str
+) -> tuple[SmtpdService, ...]:
+    options: dict[str, dict[str, str]] = {}
     for path, value in commands.parameters("-P").items():
         key, _, name = path.rpartition("/")
-        overrides.setdefault(key, {})[name] = value
+        options.setdefault(key, {})[name] = value
     level = re.match(r"\d+", compatibility_level)
     is_chroot_default = level is not None and int(level[0]) < _CHROOT_DEFAULT_CHANGED
     effective: dict[tuple[str, ...], dict[str, str]] = {}
-    found: list[Service] = []
+    found: list[SmtpdService] = []
     for line in commands.postconf("-M").splitlines():
         name, kind, _private, _unpriv, chroot, _wakeup, _maxproc, command, *_ = line.split()
         if command != "smtpd":
             continue
         key = f"{name}/{kind}"
-        own = overrides.get(key, {})
-        words = tuple(word for setting in own.items() for word in ("-o", "=".join(setting)))
+        own = options.get(key, {})
+        words = tuple(word for option in own.items() for word in ("-o", "=".join(option)))
         if words not in effective:
             effective[words] = commands.parameters("-x", *words, *_EFFECTIVE)
         found.append(
-            Service(
+            SmtpdService(
                 key=key,
                 is_chrooted=chroot == "y" or (chroot == "-" and is_chroot_default),
-                overrides=own,
+                options=own,
                 effective=effective[words],
             )
         )

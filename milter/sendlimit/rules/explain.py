@@ -1,7 +1,7 @@
-"""Why mail of somebody passes or is refused now: what `sendlimit show` says. Pure.
+"""Why the next mail of a subject passes or is refused: what `sendlimit show` prints. Pure.
 
-Settings, counters, episodes and the moment come in; a list of limits with where each comes
-from, what is used and when it frees up goes out. The words are the command's.
+Settings, counters, episodes and the time come in. A list of limits comes out: where each is set,
+what is used, and when its count starts again. The command writes the sentences.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ class LimitSource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LimitStatus:
-    """One limit of one subject at the moment.
+    """One limit of one subject now.
 
     Attributes:
         name: the limit.
         subject: what is counted: "*", a domain or a mailbox.
         max: the limit in force; None is unlimited.
-        source: None when nobody set it.
-        used: in the running period; None for the recipients of one mail, and for what is
-            set here for others to count.
+        source: where it is set; None: nowhere.
+        used: in the running period; None for the recipients of one mail, and for defaults, which
+            other subjects count.
         period: the running period.
         episode: the last refusals by this limit.
     """
@@ -75,14 +75,14 @@ class LimitStatus:
 
     @property
     def remaining(self) -> int | None:
-        """What is left; None when nothing is counted or it is unlimited."""
+        """What is left; None: it is not counted or unlimited."""
         if self.max is None or self.used is None:
             return None
         return max(0, self.max - self.used)
 
     @property
     def exceeded(self) -> LimitUsage | None:
-        """The refusal that this limit has for the next mail."""
+        """The usage when this limit would refuse the next mail; None: the mail passes it."""
         used = self.used or 0
         if self.max is None or self.source is None or used < self.max:
             return None
@@ -94,15 +94,15 @@ class LimitStatus:
 
 
 class Explanation(NamedTuple):
-    """What bears on a subject's next mail.
+    """The limits that the next mail of a subject counts towards.
 
     Attributes:
-        standings: the limits that are in force or counted, the narrowest scope first.
-        defaults: settings of a domain or the server that its mailboxes or domains count by.
-        exceeded: the limit that the answer to the next mail would name (R7); None: it passes.
+        statuses: the limits that are in force or counted, the narrowest scope first.
+        defaults: of a domain or the server: the settings that hold for its mailboxes or domains.
+        exceeded: the limit that would refuse the next mail (R7); None: it passes.
     """
 
-    standings: tuple[LimitStatus, ...]
+    statuses: tuple[LimitStatus, ...]
     defaults: tuple[LimitStatus, ...]
     exceeded: LimitUsage | None
 
@@ -110,13 +110,15 @@ class Explanation(NamedTuple):
 def counters(
     scope: Scope, sender: Sender, calendar: Calendar, at: int
 ) -> dict[LimitName, CounterKey]:
-    """Return every counter that bears on a subject, and the keys of recipients_per_message.
+    """Return the key of every limit that a mail of the subject counts towards.
+
+    For recipients_per_message, which has no counter, the key has the window "message".
 
     Args:
         scope: what the subject is; a mailbox counts in its domain and the server too.
         sender: the mailbox and domain; of a domain, the mailbox is "".
         calendar: cuts the periods.
-        at: the moment, seconds since 1970.
+        at: now, seconds since 1970.
     """
     return {
         name: CounterKey(
@@ -149,7 +151,7 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
         usage: the counters of `counters`; absent is 0.
         episodes: the last one of each limit.
         calendar: cuts the periods.
-        at: the moment, seconds since 1970.
+        at: now, seconds since 1970.
     """
     rows = {
         (row.setting.subject, row.setting.name, row.setting.valid_until is not None): row
@@ -165,29 +167,29 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
         row = None if origin is Origin.FILE else rows[setting.subject, name, origin is Origin.BOOST]
         return LimitSource(origin, setting.subject, row), setting
 
-    def standings() -> Iterator[LimitStatus]:
+    def statuses() -> Iterator[LimitStatus]:
         for name, key in counters(scope, sender, calendar, at).items():
-            origin, setting = source(name)
+            where, setting = source(name)
             used = None if name.window is Window.MESSAGE else usage.get(key, 0)
             episode = episodes.get(name)
             if setting is None and not used and episode is None and name not in MESSAGES_PER_DAY:
                 continue
             period = calendar.period(name.window, at)
             yield LimitStatus(
-                name, key.subject, setting.max if setting else None, origin, used, period, episode
+                name, key.subject, setting.max if setting else None, where, used, period, episode
             )
 
     def defaults() -> Iterator[LimitStatus]:
         below = _NARROWEST_FIRST[: _NARROWEST_FIRST.index(scope)]
         for name in LIMIT_NAMES:
-            origin, setting = source(name)
-            if name.scope in below and setting is not None and origin is not None:
+            where, setting = source(name)
+            if name.scope in below and setting is not None and where is not None:
                 period = calendar.period(name.window, at)
-                yield LimitStatus(name, setting.subject, setting.max, origin, None, period)
+                yield LimitStatus(name, setting.subject, setting.max, where, None, period)
 
-    found = tuple(standings())
-    hit = first_to_name(standing.exceeded for standing in found if standing.exceeded is not None)
-    return Explanation(found, tuple(defaults()), hit)
+    found = tuple(statuses())
+    exceeded = first_to_name(status.exceeded for status in found if status.exceeded is not None)
+    return Explanation(found, tuple(defaults()), exceeded)
 
 
 def _scopes_above(scope: Scope) -> tuple[Scope, ...]:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sendlimit.cli.admin import ask, who_runs_this
+from sendlimit.cli.admin import admin_name, confirm
 from sendlimit.errors import SendlimitError
 
 
@@ -21,7 +21,7 @@ class Terminal(io.StringIO):
 def test_yes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Who says yes is asked on stderr, and nothing is raised."""
     monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
-    ask("Set these limits (2)?")
+    confirm("Set these limits (2)?")
     assert capsys.readouterr() == ("", "Set these limits (2)? [y/N]: ")
 
 
@@ -29,18 +29,18 @@ def test_no(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enter alone is no."""
     monkeypatch.setattr(sys, "stdin", Terminal("\n"))
     with pytest.raises(SendlimitError, match=r"^nothing was changed$"):
-        ask("Set these limits (2)?")
+        confirm("Set these limits (2)?")
 
 
 def test_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody can be asked, the error says how to go on."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     with pytest.raises(SendlimitError, match="say --yes"):
-        ask("Set these limits (2)?")
+        confirm("Set these limits (2)?")
 
 
 def test_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user id that no account has is named by its number."""
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
-    assert who_runs_this() == "uid 4000000000"
+    assert admin_name() == "uid 4000000000"

@@ -35,12 +35,12 @@ def instance(
 
 
 def _run(instance: Instance, command: str, *options: str) -> int:
-    places = {
+    paths = {
         "--config": instance.config_directory.parent / "sendlimit.toml",
         "--config-directory": instance.config_directory,
         "--ispconfig-directory": instance.ispconfig,
     }
-    words = [word for name, path in places.items() for word in (name, str(path))]
+    words = [word for name, path in paths.items() for word in (name, str(path))]
     instance.age()
     return run(["postfix", command, *options, *words])
 

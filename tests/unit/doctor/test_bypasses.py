@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from sendlimit.doctor.bypasses import networks, smtp_user, strangers, webmail
-from sendlimit.postfix.snapshot import Service
+from sendlimit.postfix.snapshot import SmtpdService
 from support.postfix_samples import snapshot_of
 
 TRUSTING = "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"
 
 
-def service(key: str, mynetworks: str, restrictions: str = TRUSTING, options: str = "") -> Service:
+def service(
+    key: str, mynetworks: str, restrictions: str = TRUSTING, options: str = ""
+) -> SmtpdService:
     """An smtpd service that offers AUTH."""
     effective = {
         "mynetworks": mynetworks,
@@ -20,7 +22,7 @@ def service(key: str, mynetworks: str, restrictions: str = TRUSTING, options: st
         "smtpd_relay_restrictions": restrictions,
         "smtpd_sasl_auth_enable": "yes",
     }
-    return Service(key=key, is_chrooted=True, overrides={}, effective=effective)
+    return SmtpdService(key=key, is_chrooted=True, options={}, effective=effective)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ def snapshot() -> Snapshot:
 
 def status(place: int) -> ServiceStatus:
     """A submission service; place 0: it does not ask sendlimit."""
-    return ServiceStatus(key="submission/inet", role=Role.LIMITED, chain=("unix:s",), place=place)
+    return ServiceStatus(
+        key="submission/inet", role=Role.LIMITED, chain=("unix:s",), position=place
+    )
 
 
 def test_all_is_well(snapshot: Snapshot) -> None:

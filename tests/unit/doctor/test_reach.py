@@ -18,7 +18,7 @@ from sendlimit.doctor import reach
 from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.postfix.findings import ServiceStatus
 from sendlimit.postfix.services import Role
-from sendlimit.postfix.snapshot import Service, Snapshot
+from sendlimit.postfix.snapshot import SmtpdService, Snapshot
 from support.postfix_samples import snapshot_of
 
 
@@ -157,10 +157,10 @@ def attached(folder: Path) -> tuple[Snapshot, ServiceStatus, MilterSection]:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
     path.chmod(0o600)
-    service = Service(key="smtp/inet", is_chrooted=True, overrides={}, effective={})
+    service = SmtpdService(key="smtp/inet", is_chrooted=True, options={}, effective={})
     snapshot = replace(snapshot_of(service), queue_directory=folder)
     chain = ("unix:sendlimit/s",)
-    status = ServiceStatus(key="smtp/inet", role=Role.LIMITED, chain=chain, place=1)
+    status = ServiceStatus(key="smtp/inet", role=Role.LIMITED, chain=chain, position=1)
     return snapshot, status, MilterSection(socket=f"unix:{path}", socket_group="postfix")
 
 
@@ -197,6 +197,6 @@ def test_not_attached(attached: tuple[Snapshot, ServiceStatus, MilterSection]) -
     """A service that does not ask sendlimit is not tried."""
     snapshot, status, section = attached
 
-    check = reach.reachable(snapshot, [replace(status, place=0)], section)
+    check = reach.reachable(snapshot, [replace(status, position=0)], section)
 
     assert check.findings == ()

@@ -14,7 +14,7 @@ import pytest
 from sendlimit.errors import PostfixError
 from sendlimit.postfix import files
 from sendlimit.postfix.apply import apply_attach
-from sendlimit.postfix.attachment import FileChange, Plan, plan_attach
+from sendlimit.postfix.attachment import ConfigPlan, FileChange, plan_attach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.chain import render_entry
 from sendlimit.postfix.commands import PostfixCommands, run
@@ -254,7 +254,7 @@ class TestSafety:
         """A plan is tried on a copy first; when Postfix can't read that, nothing is changed."""
         snapshot = debian.snapshot()
         plan = plan_attach(snapshot, debian.socket)
-        broken = Plan(
+        broken = ConfigPlan(
             changes=(*plan.changes[:1], replace(plan.changes[1], after="smtp inet\n")), notes=()
         )
         before = debian.content()
@@ -357,7 +357,7 @@ class TestSafety:
         folder = debian.state_dir / "postfix-backup"
         folder.mkdir(mode=0o700)
         with (
-            files.exclusive(folder / "lock", "x"),
+            files.file_lock(folder / "lock", "x"),
             pytest.raises(PostfixError, match="runs already"),
         ):
             debian.attach()
@@ -428,7 +428,9 @@ class TestFiles:
         """A change of one file."""
         path = folder / "main.cf"
         path.write_text("before\n")
-        yield FileChange(path=path, before="before\n", after="after\n", without_us="before\n")
+        yield FileChange(
+            path=path, before="before\n", after="after\n", without_sendlimit="before\n"
+        )
         assert list(folder.iterdir()) in ([path], [])
 
     def test_waits_for_postconf(self, change: FileChange) -> None:

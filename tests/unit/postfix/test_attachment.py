@@ -9,11 +9,17 @@ import pytest
 
 from sendlimit.errors import PostfixError
 from sendlimit.postfix import master_cf
-from sendlimit.postfix.attachment import FileChange, Plan, Recorded, plan_attach, plan_detach
+from sendlimit.postfix.attachment import (
+    BackupEntry,
+    ConfigPlan,
+    FileChange,
+    plan_attach,
+    plan_detach,
+)
 from sendlimit.postfix.chain import render_entry
-from sendlimit.postfix.main_cf import COMMENT, settings
+from sendlimit.postfix.main_cf import COMMENT, parameters
 from sendlimit.postfix.services import Role, role_of
-from sendlimit.postfix.snapshot import Service, Snapshot, TextFile
+from sendlimit.postfix.snapshot import SmtpdService, Snapshot, TextFile
 from support.postfix_samples import snapshot_of
 
 _SOCKET = "unix:/var/spool/postfix/sendlimit/milter.sock"
@@ -33,16 +39,16 @@ _EFFECTIVE = {
 
 def _snapshot(main: str, master: str, *, ispconfig: str | bool = False, **facts: Any) -> Snapshot:  # noqa: ANN401 - any field
     """Make a Snapshot from settings without references; what master.cf says wins."""
-    values = {setting.name: setting.value for setting in settings(main)}
+    values = {parameter.name: parameter.value for parameter in parameters(main)}
     services = []
     for text in master_cf.services(master):
-        overrides = {option.name: option.value for option in text.overrides}
-        effective = _EFFECTIVE | values | overrides
+        options = {option.name: option.value for option in text.options}
+        effective = _EFFECTIVE | values | options
         services.append(
-            Service(
+            SmtpdService(
                 key=text.key,
                 is_chrooted=True,
-                overrides=overrides,
+                options=options,
                 effective={name: effective[name] for name in _EFFECTIVE},
             )
         )
@@ -59,16 +65,16 @@ def _snapshot(main: str, master: str, *, ispconfig: str | bool = False, **facts:
     return replace(snapshot, **facts)
 
 
-def _attached(plan: Plan, path: Path) -> str:
+def _attached(plan: ConfigPlan, path: Path) -> str:
     (change,) = [change for change in plan.changes if change.path == path]
     return change.after or ""
 
 
-def _own_settings(plan: Plan) -> dict[str, str]:
+def _own_parameters(plan: ConfigPlan) -> dict[str, str]:
     return {
-        setting.name: setting.value
-        for setting in settings(_attached(plan, _MAIN))
-        if setting.name.startswith("sendlimit_")
+        parameter.name: parameter.value
+        for parameter in parameters(_attached(plan, _MAIN))
+        if parameter.name.startswith("sendlimit_")
     }
 
 
@@ -77,7 +83,7 @@ _SMTP = "smtp inet n - y - - smtpd\n"
 
 
 @pytest.mark.parametrize(
-    ("key", "own", "overrides", "role"),
+    ("key", "own", "options", "role"),
     [
         pytest.param("smtp/inet", {}, {}, Role.NO_AUTH, id="no-auth"),
         pytest.param("smtp/inet", {"auth": "yes"}, {}, Role.LIMITED, id="from-main.cf"),
@@ -145,17 +151,17 @@ _SMTP = "smtp inet n - y - - smtpd\n"
         ),
     ],
 )
-def test_role(key: str, own: Mapping[str, str], overrides: dict[str, str], role: Role) -> None:
+def test_role(key: str, own: Mapping[str, str], options: dict[str, str], role: Role) -> None:
     """A service that offers AUTH is limited, unless it takes mail back from a filter here."""
     effective = {
         **_EFFECTIVE,
         "smtpd_sasl_auth_enable": own.get("auth", "no"),
         "receive_override_options": own.get("options", ""),
     }
-    effective |= {name: value for name, value in overrides.items() if name in effective}
+    effective |= {name: value for name, value in options.items() if name in effective}
 
     assert role is role_of(
-        Service(key=key, is_chrooted=True, overrides=overrides, effective=effective)
+        SmtpdService(key=key, is_chrooted=True, options=options, effective=effective)
     )
 
 
@@ -176,12 +182,12 @@ def test_existing_milters_come_first(main: str, chain: str) -> None:
     """Milters of main.cf stay in front, in both syntaxes; sendlimit is last."""
     plan = plan_attach(_snapshot(_AUTH + main, _SMTP), _SOCKET)
 
-    assert _own_settings(plan) == {"sendlimit_milters": chain}
+    assert _own_parameters(plan) == {"sendlimit_milters": chain}
     assert _attached(plan, _MASTER) == f"{_SMTP}  -o smtpd_milters=$sendlimit_milters\n"
 
 
 def test_every_service_that_offers_auth() -> None:
-    """Every service with AUTH gets the override, the others stay as they are."""
+    """Every service with AUTH gets the option, the others stay as they are."""
     master = (
         "smtp inet n - y - - smtpd\n"
         "submission inet n - y - - smtpd\n\t-o smtpd_sasl_auth_enable=yes\n# next\n"
@@ -218,7 +224,7 @@ def test_service_with_milters_of_its_own(option: str, chain: str) -> None:
 
     plan = plan_attach(_snapshot(f"{_AUTH}smtpd_milters = inet:a:1\n", master), _SOCKET)
 
-    assert _own_settings(plan) == {
+    assert _own_parameters(plan) == {
         "sendlimit_milters": f"inet:a:1 {_ENTRY}",
         "sendlimit_milters_submission_inet": chain,
     }
@@ -238,13 +244,13 @@ def test_names_that_would_collide() -> None:
 
     plan = plan_attach(_snapshot("", master), _SOCKET)
 
-    assert _own_settings(plan) == {
+    assert _own_parameters(plan) == {
         "sendlimit_milters_127_0_0_1_2525_inet": f"a {_ENTRY}",
         "sendlimit_milters_127_0_0_1_2525_inet_2": f"b {_ENTRY}",
     }
 
 
-def _after(plan: Plan, snapshot: Snapshot) -> Snapshot:
+def _after(plan: ConfigPlan, snapshot: Snapshot) -> Snapshot:
     """Read again what a plan has written."""
     texts = {change.path: change.after for change in plan.changes}
     custom = snapshot.ispconfig_custom
@@ -284,7 +290,7 @@ def test_attach_again_after_a_change(later: tuple[str, str]) -> None:
 
     front = "inet:a:9" if later[1] == "a:9" else "inet:a:1"
     assert [change.path for change in plan.changes] == [_MAIN]
-    assert _own_settings(plan) == {"sendlimit_milters": f"{front} {_ENTRY}"}
+    assert _own_parameters(plan) == {"sendlimit_milters": f"{front} {_ENTRY}"}
     assert _attached(plan, _MAIN).count("sendlimit_milters") == 1
     assert _attached(plan, _MAIN).count(COMMENT) == 1
     assert plan.changes[0].is_reload_due
@@ -302,7 +308,7 @@ def test_override_that_is_not_the_last() -> None:
 
 
 def test_service_without_auth_any_more() -> None:
-    """A service that no longer offers AUTH loses its override."""
+    """A service that no longer offers AUTH loses its option."""
     master = f"{_SMTP}  -o smtpd_sasl_auth_enable=no\n  -o smtpd_milters=$sendlimit_milters\n"
     other = "submission inet n - y - - smtpd\n"
 
@@ -323,7 +329,7 @@ def test_ispconfig(milters: str) -> None:
 
     plan = plan_attach(snapshot, _SOCKET)
 
-    assert _own_settings(plan) == {"sendlimit_milters": f"$non_smtpd_milters {_ENTRY}"}
+    assert _own_parameters(plan) == {"sendlimit_milters": f"$non_smtpd_milters {_ENTRY}"}
     assert _attached(plan, _CUSTOM) == f"a = b\nsendlimit_milters = $non_smtpd_milters {_ENTRY}\n"
     assert [change.path for change in plan.changes] == [_CUSTOM, _MAIN, _MASTER]
     assert plan.notes == ()
@@ -344,7 +350,7 @@ def test_ispconfig_with_milters_of_the_admin(non_smtpd: str) -> None:
 
     plan = plan_attach(same, _SOCKET)
 
-    assert _own_settings(plan) == {"sendlimit_milters": f"inet:a:1 {_ENTRY}"}
+    assert _own_parameters(plan) == {"sendlimit_milters": f"inet:a:1 {_ENTRY}"}
     assert "can't stand for smtpd_milters" in plan.notes[0]
 
 
@@ -398,7 +404,7 @@ def test_text_that_postfix_reads_in_another_way() -> None:
     """A service whose options we read differently than Postfix is refused."""
     snapshot = _snapshot(_AUTH, _SMTP)
     (service,) = snapshot.services
-    odd = replace(service, overrides={"smtpd_milters": "inet:x"})
+    odd = replace(service, options={"smtpd_milters": "inet:x"})
 
     with pytest.raises(PostfixError, match="options of smtp/inet are written in a way"):
         plan_attach(replace(snapshot, services=(odd,)), _SOCKET)
@@ -415,7 +421,7 @@ def test_detach_gives_back_what_was_there() -> None:
     snapshot = _snapshot(_AUTH.rstrip("\n"), _SMTP, ispconfig=True)
     attach = plan_attach(snapshot, _SOCKET)
     recorded = {
-        change.path: Recorded(without_us=change.before, attached=change.after)
+        change.path: BackupEntry(without_sendlimit=change.before, attached=change.after)
         for change in attach.changes
     }
 
@@ -435,7 +441,7 @@ def test_detach_from_changed_files() -> None:
     snapshot = _snapshot(_AUTH, _SMTP, ispconfig=True)
     attach = plan_attach(snapshot, _SOCKET)
     recorded = {
-        change.path: Recorded(without_us=change.before, attached=change.after)
+        change.path: BackupEntry(without_sendlimit=change.before, attached=change.after)
         for change in attach.changes
         if change.path != _MASTER
     }
@@ -462,7 +468,7 @@ def test_detach_from_changed_files() -> None:
 
 def test_detach_where_nothing_is() -> None:
     """Detach has nothing to do where attach has not been, whatever the backup says."""
-    recorded = {_MAIN: Recorded(without_us="x", attached=_AUTH)}
+    recorded = {_MAIN: BackupEntry(without_sendlimit="x", attached=_AUTH)}
 
     assert plan_detach(_snapshot(_AUTH, _SMTP), recorded).changes == ()
 
@@ -476,4 +482,4 @@ def test_changes_remember_what_others_wrote() -> None:
     (change,) = plan_attach(_snapshot(main, attached.master_cf.text or ""), _SOCKET).changes
 
     assert isinstance(change, FileChange)
-    assert change.without_us == f"{_AUTH}smtpd_milters = inet:a:1\n"
+    assert change.without_sendlimit == f"{_AUTH}smtpd_milters = inet:a:1\n"

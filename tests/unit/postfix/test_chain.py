@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.chain import Entry, canonical, endpoint_of, parse_chain, render_entry
+from sendlimit.postfix.chain import MilterEntry, canonical, endpoint_of, parse_chain, render_entry
 
 _QUEUE = Path("/var/spool/postfix")
 
@@ -32,7 +32,9 @@ def test_options_of_an_entry() -> None:
     chain = parse_chain("{ unix:x, default_action=accept, { command_timeout = 5s } }")
 
     assert chain == (
-        Entry(endpoint="unix:x", options=(("default_action", "accept"), ("command_timeout", "5s"))),
+        MilterEntry(
+            endpoint="unix:x", options=(("default_action", "accept"), ("command_timeout", "5s"))
+        ),
     )
 
 

@@ -227,7 +227,7 @@ def test_statuses(attached: Instance) -> None:
     """Each smtpd service is listed with its milters and sendlimit's place among them."""
     statuses = service_statuses(attached.snapshot(), attached.socket)
 
-    assert [(status.key, status.role, status.place) for status in statuses] == [
+    assert [(status.key, status.role, status.position) for status in statuses] == [
         ("smtp/inet", Role.LIMITED, 2),
         ("submission/inet", Role.LIMITED, 2),
         ("submissions/inet", Role.LIMITED, 2),

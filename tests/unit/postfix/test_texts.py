@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendlimit.postfix import main_cf, master_cf
-from sendlimit.postfix.services import is_own_override, is_own_parameter
+from sendlimit.postfix.services import is_own_option, is_own_parameter
 
 _MASTER_LINES = st.sampled_from(
     [
@@ -36,22 +36,22 @@ def test_master_cf_comes_back(text: str) -> None:
     """Options that were added to services can be taken out without a trace."""
     keys = {service.key for service in master_cf.services(text)}
     option = "smtpd_milters=$sendlimit_milters"
-    attached = master_cf.with_overrides(text, dict.fromkeys(keys, option))
+    attached = master_cf.with_options(text, dict.fromkeys(keys, option))
 
     for service in master_cf.services(attached):
-        assert is_own_override(service.overrides[-1])
-    assert text == master_cf.without(attached, is_own_override)
+        assert is_own_option(service.options[-1])
+    assert text == master_cf.without(attached, is_own_option)
 
 
 @given(text=_texts(_MAIN_LINES, "compatibility_level = 3.6\n"))
 def test_main_cf_comes_back(text: str) -> None:
     """Settings that were added can be taken out; a newline at the end may stay."""
-    attached = main_cf.with_settings(
+    attached = main_cf.with_parameters(
         text, {"sendlimit_milters": "{ x }", "sendlimit_milters_a": ""}
     )
 
-    assert main_cf.settings(attached)[:-2] == main_cf.settings(text)
-    assert [setting.name for setting in main_cf.settings(attached)][-2:] == [
+    assert main_cf.parameters(attached)[:-2] == main_cf.parameters(text)
+    assert [setting.name for setting in main_cf.parameters(attached)][-2:] == [
         "sendlimit_milters",
         "sendlimit_milters_a",
     ]
@@ -62,7 +62,7 @@ def test_setting_over_several_lines() -> None:
     """A setting goes on over indented lines, with comments and blank lines between."""
     text = "x = 1\nsendlimit_milters = inet:a:1,\n# comment\n\n  unix:b\ny = 2\n"
 
-    setting = main_cf.settings(text)[1]
+    setting = main_cf.parameters(text)[1]
 
     assert (setting.name, setting.value) == ("sendlimit_milters", "inet:a:1, unix:b")
     assert main_cf.without(text, is_own_parameter) == "x = 1\ny = 2\n"
@@ -113,7 +113,7 @@ _OURS = "smtpd_milters=$sendlimit_milters"
 )
 def test_option_in_any_layout(attached: str, detached: str) -> None:
     """Our option is found however somebody laid it out, and others stay where they are."""
-    assert detached == master_cf.without(attached, is_own_override)
+    assert detached == master_cf.without(attached, is_own_option)
 
 
 def test_last_override_is_read_last() -> None:
@@ -128,7 +128,7 @@ def test_last_override_is_read_last() -> None:
     (service,) = master_cf.services(text)
 
     assert service.key == "submission/inet"
-    assert [(option.name, option.value.split()) for option in service.overrides] == [
+    assert [(option.name, option.value.split()) for option in service.options] == [
         ("smtpd_milters", ["inet:a:1"]),
         ("x", ["$y"]),
         ("smtpd_milters", ["{", "inet:b:2,", "default_action=accept", "}", "unix:c"]),

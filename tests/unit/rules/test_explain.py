@@ -46,9 +46,9 @@ def explained(
     )
 
 
-def standing(explanation: Explanation, name: str) -> LimitStatus:
+def status_of(explanation: Explanation, name: str) -> LimitStatus:
     """Return the one of this limit."""
-    (found,) = (one for one in explanation.standings if str(one.name) == name)
+    (found,) = (one for one in explanation.statuses if str(one.name) == name)
     return found
 
 
@@ -56,7 +56,7 @@ def test_messages_a_day_are_always_there() -> None:
     """Without any setting the three counts of R14 are shown, unlimited, the narrowest first."""
     found = explained()
     assert [
-        (str(one.name), one.subject, one.max, one.used, one.remaining) for one in found.standings
+        (str(one.name), one.subject, one.max, one.used, one.remaining) for one in found.statuses
     ] == [
         ("mailbox.messages_per_day", "alice@example.org", None, 0, None),
         ("domain.messages_per_day", "example.org", None, 0, None),
@@ -73,7 +73,7 @@ def test_most_specific_wins() -> None:
         rows=(setting("*", "mailbox.messages_per_day", 300),),
         used={"mailbox.messages_per_day": 150},
     )
-    one = standing(found, "mailbox.messages_per_day")
+    one = status_of(found, "mailbox.messages_per_day")
     assert one.source is not None
     assert (one.max, one.remaining, one.source.origin, one.source.subject) == (
         200,
@@ -88,11 +88,11 @@ def test_boost_says_who_and_why() -> None:
     """A boost that holds goes before the override and carries its row; an ended one is nothing."""
     lasting = setting("alice@example.org", "mailbox.messages_per_day", 300)
     boost = setting("alice@example.org", "mailbox.messages_per_day", 500, NOW + 60)
-    one = standing(explained(rows=(lasting, boost)), "mailbox.messages_per_day")
+    one = status_of(explained(rows=(lasting, boost)), "mailbox.messages_per_day")
     assert one.source is not None
     assert (one.max, one.source.origin, one.source.override) == (500, Origin.BOOST, override(boost))
     ended = boost._replace(valid_until=NOW)
-    one = standing(explained(rows=(lasting, ended)), "mailbox.messages_per_day")
+    one = status_of(explained(rows=(lasting, ended)), "mailbox.messages_per_day")
     assert one.source is not None
     assert (one.max, one.source.origin, one.source.override) == (
         300,
@@ -128,7 +128,7 @@ def test_refusal_names_the_last_to_free_up() -> None:
 def test_recipients_per_message() -> None:
     """It has no count; it refuses the next mail only if it is 0."""
     found = explained(setting("*", "mailbox.recipients_per_message", 50))
-    one = standing(found, "mailbox.recipients_per_message")
+    one = status_of(found, "mailbox.recipients_per_message")
     assert (one.used, one.remaining, found.exceeded) == (None, None, None)
     found = explained(setting("*", "mailbox.recipients_per_message", 0))
     assert found.exceeded is not None
@@ -145,7 +145,7 @@ def test_domain() -> None:
         sender=Sender("", "example.org"),
         used={"domain.messages_per_day": 1000},
     )
-    assert {str(one.name) for one in found.standings} == {
+    assert {str(one.name) for one in found.statuses} == {
         "domain.messages_per_day",
         "global.messages_per_day",
     }
@@ -159,7 +159,7 @@ def test_domain() -> None:
 def test_mailbox_without_domain() -> None:
     """A login without a domain counts in no domain."""
     found = explained(setting("*", "domain.messages_per_day", 0), sender=Sender("alice", None))
-    assert {one.name.scope for one in found.standings} == {Scope.MAILBOX, Scope.GLOBAL}
+    assert {one.name.scope for one in found.statuses} == {Scope.MAILBOX, Scope.GLOBAL}
     assert found.exceeded is None
 
 
@@ -169,6 +169,6 @@ def test_what_was_counted_or_refused_is_shown() -> None:
     key = CounterKey(name.scope, "alice@example.org", name.unit, name.window, 0)
     episode = Episode(key, 5, NOW - 99, NOW - 9, 2, "192.0.2.1", "a@b.c", "alice@example.org")
     found = explained(episodes={name: episode}, used={"mailbox.recipients_per_month": 3})
-    assert standing(found, "mailbox.messages_per_hour").episode == episode
-    assert standing(found, "mailbox.recipients_per_month").used == 3
+    assert status_of(found, "mailbox.messages_per_hour").episode == episode
+    assert status_of(found, "mailbox.recipients_per_month").used == 3
     assert found.exceeded is None

@@ -1,4 +1,4 @@
-"""Refuse a Postfix configuration that attach does not understand. Pure."""
+"""Refuse a Postfix configuration that attach does not support. Pure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     from sendlimit.postfix.snapshot import Snapshot
 
-_OLDEST = (3, 0)  # the first with settings of its own for each milter
+_OLDEST = (3, 0)  # the first release with settings for a single milter
 
 
-def refuse_unless_understood(snapshot: Snapshot) -> None:
-    """Refuse what attach could only guess about.
+def refuse_unless_supported(snapshot: Snapshot) -> None:
+    """Refuse a configuration that attach does not support.
 
     Raises:
-        PostfixError: names file, setting and remedy.
+        PostfixError: names file, parameter and remedy.
     """
     _refuse_version_and_instances(snapshot)
-    _refuse_odd_text(snapshot)
+    _refuse_ambiguous_text(snapshot)
     _refuse_without_auth(snapshot)
 
 
@@ -45,8 +45,8 @@ def _refuse_version_and_instances(snapshot: Snapshot) -> None:
         raise PostfixError(msg)
 
 
-def _refuse_odd_text(snapshot: Snapshot) -> None:
-    """Refuse a master.cf that we read in another way than Postfix does."""
+def _refuse_ambiguous_text(snapshot: Snapshot) -> None:
+    """Refuse a master.cf that master_cf.py reads in another way than Postfix does."""
     texts = {service.key: service for service in master_cf.services(snapshot.master_cf.text or "")}
     keys = [service.key for service in snapshot.services]
     for service in snapshot.services:
@@ -54,8 +54,8 @@ def _refuse_odd_text(snapshot: Snapshot) -> None:
             msg = f"{snapshot.master_cf.path}: {service.key} is there twice: take one of them out"
             raise PostfixError(msg)
         text = texts.get(service.key)
-        read = {override.name: override.value for override in text.overrides} if text else None
-        if read is None or _blankless(read) != _blankless(service.overrides):
+        read = {option.name: option.value for option in text.options} if text else None
+        if read is None or _blankless(read) != _blankless(service.options):
             msg = (
                 f"{snapshot.master_cf.path}: the options of {service.key} are written in a way"
                 f" that sendlimit does not understand: compare 'postconf -P \"{service.key}/*\"',"

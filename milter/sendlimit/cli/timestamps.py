@@ -1,4 +1,4 @@
-"""Moments and time spans on the command line. Pure: the moment of now comes in."""
+"""Timestamps and time spans on the command line, as in systemd.time(7). Pure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,32 @@ _SPAN = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[mhdw])")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
 
-SPANS = "a number with m, h, d or w, such as 24h or 90d"
-MOMENTS = '"2026-11-27 18:00", "18:00" today, "+2h", "+3d", or ISO 8601 with an offset'
+TIME_SPANS = "a number with m, h, d or w, such as 24h or 90d"
+TIMESTAMPS = '"2026-11-27 18:00", "18:00" today, "+2h", "+3d", or ISO 8601 with an offset'
 
 
-def span(text: str) -> int:
-    """Read a time span, such as 24h; return seconds.
+def time_span(text: str) -> int:
+    """Parse a time span, such as 24h; return seconds.
 
     Raises:
         ValueError: says what is allowed.
     """
     match = _SPAN.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is not a time span; allowed: {SPANS}")
+        raise ValueError(f"{text!r} is not a time span; allowed: {TIME_SPANS}")
     return int(match["number"]) * _SECONDS[match["unit"]]
 
 
-def moment(text: str, calendar: Calendar, now: int) -> int:
-    """Read a moment; without an offset it is on the calendar's clock.
+def timestamp(text: str, calendar: Calendar, now: int) -> int:
+    """Parse a timestamp; without an offset it is local time of the calendar.
+
+    Args:
+        text: as on the command line; "+2h" is relative to now.
+        calendar: has the time zone.
+        now: seconds since 1970.
+
+    Returns:
+        Seconds since 1970.
 
     Raises:
         ValueError: says what is allowed.
@@ -39,7 +47,7 @@ def moment(text: str, calendar: Calendar, now: int) -> int:
     words = text.strip()
     try:
         if words.startswith("+"):
-            at = now + span(words[1:])
+            at = now + time_span(words[1:])
         elif _CLOCK.fullmatch(words):
             clock = datetime.strptime(words, "%H:%M")  # noqa: DTZ007 - the calendar gives the zone
             at = int(
@@ -51,15 +59,15 @@ def moment(text: str, calendar: Calendar, now: int) -> int:
             at = int(_read(words, calendar).timestamp())
         calendar.local(at)  # fails for a year that no calendar has
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is not a moment; allowed: {MOMENTS}") from error
+        raise ValueError(f"{text!r} is not a moment; allowed: {TIMESTAMPS}") from error
     return at
 
 
 def _read(words: str, calendar: Calendar) -> datetime:
-    """Read a date with a time.
+    """Parse a date with a time.
 
     Raises:
-        ValueError: it is none, or has no time.
+        ValueError: it is no date, or has no time.
     """
     read = datetime.fromisoformat(words)
     if read.tzinfo is not None:
@@ -69,15 +77,20 @@ def _read(words: str, calendar: Calendar) -> datetime:
     return read.replace(tzinfo=calendar.timezone)
 
 
-def since(text: str, calendar: Calendar, now: int) -> int:
-    """Read how far to look back: a time span before now, or a moment.
+def lookback_start(text: str, calendar: Calendar, now: int) -> int:
+    """Parse how far to look back: a time span before now, or a timestamp.
+
+    Returns:
+        Seconds since 1970, never before.
 
     Raises:
         ValueError: says what is allowed.
     """
     if _SPAN.fullmatch(text.strip()):
-        return max(0, now - span(text))
+        return max(0, now - time_span(text))
     try:
-        return max(0, moment(text, calendar, now))
+        return max(0, timestamp(text, calendar, now))
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a time; allowed: {SPANS}, or {MOMENTS}") from error
+        raise ValueError(
+            f"{text!r} is not a time; allowed: {TIME_SPANS}, or {TIMESTAMPS}"
+        ) from error

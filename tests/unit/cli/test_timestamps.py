@@ -1,10 +1,10 @@
-"""Moments and time spans as they are written on the command line."""
+"""Timestamps and time spans as they are written on the command line."""
 
 from datetime import datetime
 
 import pytest
 
-from sendlimit.cli.moments import moment, since, span
+from sendlimit.cli.timestamps import lookback_start, time_span, timestamp
 from support.counting_samples import BERLIN
 
 
@@ -20,16 +20,16 @@ NOW = at("2026-11-22T12:30:45+01:00")
     ("text", "seconds"),
     [("30m", 1800), ("24h", 86400), ("90d", 7776000), ("2w", 1209600), (" 0h ", 0)],
 )
-def test_span(text: str, seconds: int) -> None:
+def test_time_span(text: str, seconds: int) -> None:
     """A time span is a number and a letter."""
-    assert span(text) == seconds
+    assert time_span(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "24", "h", "-1h", "1.5h", "1y", "9999999d", "1h30m", "٣h"])
-def test_no_span(text: str) -> None:
+def test_no_time_span(text: str) -> None:
     """Anything else is refused with what is allowed."""
     with pytest.raises(ValueError, match="allowed: a number with m, h, d or w"):
-        span(text)
+        time_span(text)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_no_span(text: str) -> None:
         pytest.param("+3d", "2026-11-25T12:30:45+01:00", id="days-ahead"),
     ],
 )
-def test_moment(text: str, expected: str) -> None:
-    """Without an offset a moment is on the calendar's clock."""
-    assert moment(text, BERLIN, NOW) == at(expected)
+def test_timestamp(text: str, expected: str) -> None:
+    """Without an offset a timestamp is on the calendar's clock."""
+    assert timestamp(text, BERLIN, NOW) == at(expected)
 
 
 @pytest.mark.parametrize(
@@ -65,21 +65,21 @@ def test_moment(text: str, expected: str) -> None:
         "+999999w",
     ],
 )
-def test_no_moment(text: str) -> None:
+def test_no_timestamp(text: str) -> None:
     """Anything else is refused with what is allowed; a date alone could mean its begin or end."""
     with pytest.raises(ValueError, match="is not a moment; allowed: "):
-        moment(text, BERLIN, NOW)
+        timestamp(text, BERLIN, NOW)
 
 
 def test_clock_that_is_put_back() -> None:
     """The local hour that happens twice is taken the first time."""
-    assert moment("2026-10-25 02:30", BERLIN, NOW) == at("2026-10-25T02:30:00+02:00")
+    assert timestamp("2026-10-25 02:30", BERLIN, NOW) == at("2026-10-25T02:30:00+02:00")
 
 
-def test_since() -> None:
-    """Looking back takes a time span before now, or a moment; never one before 1970."""
-    assert since("24h", BERLIN, NOW) == NOW - 86400
-    assert since("2026-11-22 08:00", BERLIN, NOW) == at("2026-11-22T08:00:00+01:00")
-    assert since("99999w", BERLIN, NOW) == 0
+def test_lookback_start() -> None:
+    """Looking back takes a time span before now, or a timestamp; never one before 1970."""
+    assert lookback_start("24h", BERLIN, NOW) == NOW - 86400
+    assert lookback_start("2026-11-22 08:00", BERLIN, NOW) == at("2026-11-22T08:00:00+01:00")
+    assert lookback_start("99999w", BERLIN, NOW) == 0
     with pytest.raises(ValueError, match="is not a time; allowed: "):
-        since("long ago", BERLIN, NOW)
+        lookback_start("long ago", BERLIN, NOW)
