@@ -13,7 +13,7 @@ import pytest
 from support.rig.configuration import configuration
 from support.rig.counters import Counters, in_sqlite
 from support.rig.daemon import Sendlimit
-from support.rig.dovecot import PASSWORD, PrivateDovecot
+from support.rig.dovecot import PrivateDovecot
 from support.rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
 from support.rig.process import running
 from support.rig.smtp import SmtpClient
@@ -60,23 +60,13 @@ UNPRINTABLE = {
     "tab": ("a\tb@odd.example", "a?tb@odd.example"),
 }
 
-_ANY_LOGIN = f"""\
-auth_username_chars =
-passdb {{
-  driver = static
-  args = password={PASSWORD}
-}}
-"""
-
 MAILBOXES = [f"m{number}@odd.example" for number in range(40)]
 
 
 @pytest.fixture(scope="module")
 def postfix(module_folder: Path) -> Iterator[PrivatePostfix]:
     """A Postfix whose Dovecot lets any login in."""
-    dovecot = PrivateDovecot(module_folder / "dovecot")
-    with (module_folder / "dovecot" / "dovecot.conf").open("a") as file:
-        file.write(_ANY_LOGIN)
+    dovecot = PrivateDovecot(module_folder / "dovecot", takes_any_login=True)
     postfix = PrivatePostfix(
         module_folder / "postfix", sasl_path=dovecot.sasl_path, milters=RECOMMENDED_MILTERS
     )

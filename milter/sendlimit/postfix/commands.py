@@ -77,16 +77,18 @@ class PostfixCommands:
 
 
 def default_config_directory() -> Path:
-    """Ask postconf which configuration directory it uses.
+    """Find the configuration directory that Postfix's commands use without -c.
+
+    `postconf -h config_directory` is not asked: Postfix 3.10 answers with its compiled-in default
+    as long as main.cf below MAIL_CONFIG has changed within the last two seconds.
+
+    Source: postconf(1) MAIL_CONFIG.
 
     Raises:
         PostfixError: Postfix is not installed.
     """
-    done = run("postconf", "-h", "config_directory")
-    if done.returncode == 0:
-        return Path(done.stdout.strip())
-    # The compiled-in default: reading its main.cf will report what is wrong with that file.
-    return Path(run("postconf", "-d", "-h", "config_directory").stdout.strip())
+    compiled_in = run("postconf", "-d", "-h", "config_directory").stdout.strip()
+    return Path(os.environ.get("MAIL_CONFIG") or compiled_in)
 
 
 def run(program: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,7 @@
 """A private Dovecot that does nothing but SASL for Postfix."""
 
+import functools
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,10 +23,7 @@ state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 protocols =
 ssl = no
-disable_plaintext_auth = no
 auth_mechanisms = plain login
-# Default of Dovecot, written out because sendlimit relies on it: logins are lower-cased.
-auth_username_format = %Lu
 # A wrong password would cost this attempt 2 s, and the next logins from its address more.
 auth_failure_delay = 0
 service anvil {{
@@ -32,6 +31,12 @@ service anvil {{
     mode = 0
   }}
 }}
+"""
+# auth_username_format is Dovecot's default, written out because sendlimit relies on it: logins
+# are lower-cased.
+_SETTINGS_2_3 = """\
+disable_plaintext_auth = no
+auth_username_format = %Lu
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/passwd
@@ -47,6 +52,52 @@ service auth {{
   }}
 }}
 """
+_SETTINGS_2_4 = """\
+auth_allow_cleartext = yes
+auth_username_format = %{{user | lower}}
+passdb passwd-file {{
+  passwd_file_path = {folder}/passwd
+  default_password_scheme = PLAIN
+}}
+userdb static {{
+  fields {{
+    uid = nobody
+    gid = nogroup
+    home = /nonexistent
+  }}
+}}
+service auth {{
+  inet_listener sasl {{
+    listen = 127.0.0.1
+    port = {port}
+  }}
+}}
+"""
+_FIRST_LINES_2_4 = """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+"""
+_ANY_LOGIN_2_3 = f"""\
+auth_username_chars =
+passdb {{
+  driver = static
+  args = password={PASSWORD}
+}}
+"""
+_ANY_LOGIN_2_4 = f"""\
+auth_username_chars =
+passdb static {{
+  password = {PASSWORD}
+}}
+"""
+
+
+@functools.cache
+def _is_2_4() -> bool:
+    """Tell whether this Dovecot has the configuration language of 2.4."""
+    done = subprocess.run(["dovecot", "--version"], capture_output=True, text=True, check=True)
+    major, minor = done.stdout.split(".")[:2]
+    return (int(major), int(minor)) >= (2, 4)
 
 
 class PrivateDovecot:
@@ -55,18 +106,31 @@ class PrivateDovecot:
     A port and not a unix socket, because every Postfix then reaches it, chrooted or not.
     """
 
-    def __init__(self, folder: Path, mailboxes: Mapping[str, str] = MAILBOXES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        mailboxes: Mapping[str, str] = MAILBOXES,
+        *,
+        takes_any_login: bool = False,
+    ) -> None:
         """Write the configuration; nothing is started.
 
         Args:
             folder: an empty or missing folder whose parents user dovecot can enter.
             mailboxes: passwords by lower-case login.
+            takes_any_login: whether every other login may come in, with PASSWORD.
         """
         self.port = free_port()
         self.sasl_path = f"inet:127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "dovecot.conf"
-        config.write_text(_CONFIG.format(folder=folder, port=self.port))
+        template = (
+            _FIRST_LINES_2_4 + _CONFIG + _SETTINGS_2_4 if _is_2_4() else _CONFIG + _SETTINGS_2_3
+        )
+        text = template.format(folder=folder, port=self.port)
+        if takes_any_login:
+            text += _ANY_LOGIN_2_4 if _is_2_4() else _ANY_LOGIN_2_3
+        config.write_text(text)
         self._passwd = folder / "passwd"
         self.set_mailboxes(mailboxes)
         self.process = Process("dovecot", ["dovecot", "-F", "-c", config], folder / "dovecot.log")

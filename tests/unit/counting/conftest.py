@@ -1,4 +1,4 @@
-"""Fixtures that tests of several folders use."""
+"""Fixtures of the tests of the committer."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ import pytest
 
 from support.counting_samples import LIMIT_OF_3
 from support.doubles.daemon import SteppedDaemon
-from support.postfix_samples import write_aged
 
 
 @pytest.fixture
@@ -15,9 +14,3 @@ def daemon(tmp_path: Path) -> SteppedDaemon:
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
     daemon.store.verbs.clear()
     return daemon
-
-
-@pytest.fixture
-def aged_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let attach and detach write files that postconf reads without waiting two seconds."""
-    monkeypatch.setattr("sendlimit.postfix.apply.write_change", write_aged)

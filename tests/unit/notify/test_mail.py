@@ -49,8 +49,8 @@ def test_envelope_and_header() -> None:
 
     message = _message(lines)
     assert [line.split()[0] for line in lines[:2]] == ["ehlo", "mail"]
-    assert lines[1].startswith("mail FROM:<>")
-    assert lines[2] == "rcpt TO:<alice@example.org>"
+    assert lines[1].lower().startswith("mail from:<>")
+    assert lines[2].lower() == "rcpt to:<alice@example.org>"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["From"] == f"sendlimit <sendlimit@{host_name()}>"
     assert message["To"] == "alice@example.org"
@@ -76,7 +76,7 @@ def test_own_words_and_addresses() -> None:
         )
 
     message = _message(lines)
-    assert lines[1].startswith("mail FROM:<b@example.org>")
+    assert lines[1].lower().startswith("mail from:<b@example.org>")
     assert message["From"] == "sendlimit <post@example.org>"
     assert message["Subject"] == "Grenze für alice@example.org"
     assert message.get_content().strip() == "Schön: 100 von 100"
@@ -89,7 +89,10 @@ def test_admins_get_one_mail() -> None:
     with smtp_server(session) as (port, lines):
         _admins(port).deliver(_REACHED)
 
-    assert lines[2:4] == ["rcpt TO:<a@example.org>", "rcpt TO:<b@example.org>"]
+    assert [line.lower() for line in lines[2:4]] == [
+        "rcpt to:<a@example.org>",
+        "rcpt to:<b@example.org>",
+    ]
     assert _message(lines)["To"] == "a@example.org, b@example.org"
 
 
