@@ -14,14 +14,12 @@ _DOUBLES = sorted((_ROOT / "tests" / "support" / "doubles").glob("[!_]*.py"))
 
 WITHOUT_TEST = (
     "cli/",
-    "config/",
     "counting/",
     "daemon/logsetup.py",
     "daemon/milter_client.py",
     "daemon/sdnotify.py",
     "daemon/service.py",
     "doctor/",
-    "notify/",
     "onboarding/",
     "postfix/",
     "store/connection.py",

@@ -84,9 +84,11 @@ class Telemetry(Events):
                 self._notifier = Notifier(self)
             if self._metrics is not None:
                 self._metrics.expect_routes(route.name for route in routes)
-            self._notifier.use(routes, section.warn_at_percent, observe=config.mode == "observe")
+            self._notifier.configure(
+                routes, section.warn_at_percent, observe=config.mode == "observe"
+            )
         elif self._notifier is not None:
-            self._notifier.use([], 0, observe=False)
+            self._notifier.configure([], 0, observe=False)
         self._connect()
 
     def stop(self) -> None:

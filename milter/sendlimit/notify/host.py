@@ -1,4 +1,4 @@
-"""This server's name, as notices give it."""
+"""The name of this server in notices."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ import socket
 
 @functools.cache
 def host_name() -> str:
-    """Return the full name of this host; the first call may ask DNS, so routes make it."""
+    """Return the full name of this host; only a route calls it, since it may ask DNS."""
     return socket.getfqdn()

@@ -1,7 +1,7 @@
 """The mails to admins and to owners of mailboxes, given to the local Postfix.
 
-They can't be counted or limited by ourselves: no login (R1). They can't loop: the envelope
-sender is <> and Auto-Submitted says that a program wrote them.
+They are not counted, because no login sends them (R1). They can't loop: the envelope sender is <>
+and Auto-Submitted says that a program wrote them.
 Source: RFC 3834 (Auto-Submitted), RFC 5321 4.5.5 (null reverse-path).
 """
 
@@ -15,118 +15,116 @@ from typing import TYPE_CHECKING
 
 from sendlimit.config.notify import is_address
 from sendlimit.notify.host import host_name
-from sendlimit.notify.outbox import DeliveryError
-from sendlimit.notify.texts import admin_letter, owner_letter
+from sendlimit.notify.outbox import DeliveryError, Route
+from sendlimit.notify.texts import admin_mail, owner_mail
 from sendlimit.rules.limit import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sendlimit.config.notify import NotifyTexts
     from sendlimit.notify.notices import Notice
-    from sendlimit.notify.texts import Letter
+    from sendlimit.notify.texts import Mail
     from sendlimit.rules.window import Calendar
 
 TIMEOUT_S = 30.0
-"""For each answer of the mail server; Postfix answers at once when it is well."""
+"""For each answer of the mail server; a healthy Postfix answers at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
-    """How mails leave; lives as long as the configuration.
+class MailServer:
+    """The server that takes the mails, and their sender; lives as long as the configuration.
 
     Attributes:
-        smtp_address: host and port.
-        sender: address in From; None: sendlimit@ this host's name.
+        address: host and port.
+        mail_from: address in From; None: sendlimit@ this host's name.
         return_path: envelope sender; "" is <>.
     """
 
-    smtp_address: tuple[str, int]
-    sender: str | None
+    address: tuple[str, int]
+    mail_from: str | None
     return_path: str
 
-    def send(self, letter: Letter, recipients: Sequence[str], notice: Notice) -> None:
-        """Give a mail to the mail server.
+    def send(self, mail: Mail, recipients: Sequence[str], notice: Notice) -> None:
+        """Send a mail to all recipients.
 
         Raises:
-            DeliveryError: it was not taken for at least one recipient.
+            DeliveryError: the server did not take it for at least one recipient.
         """
-        message = self._message(letter, recipients, notice)
+        message = self._message(mail, recipients, notice)
         try:
-            with smtplib.SMTP(*self.smtp_address, host_name(), TIMEOUT_S) as server:
+            with smtplib.SMTP(*self.address, host_name(), TIMEOUT_S) as server:
                 refused = server.send_message(message, self.return_path, list(recipients))
         except smtplib.SMTPRecipientsRefused as error:
-            raise _not_taken(error.recipients) from error
+            raise _refusal(code for code, _ in error.recipients.values()) from error
         except smtplib.SMTPResponseException as error:
-            raise DeliveryError(
-                f"SMTP reply {error.smtp_code}", is_lasting=_is_lasting(error.smtp_code)
-            ) from error
+            raise _refusal([error.smtp_code]) from error
         except smtplib.SMTPNotSupportedError as error:
-            raise DeliveryError("no SMTPUTF8 for this address", is_lasting=True) from error
+            raise DeliveryError("no SMTPUTF8 for this address", is_permanent=True) from error
         except (OSError, smtplib.SMTPException) as error:
             raise DeliveryError(getattr(error, "strerror", None) or type(error).__name__) from error
         if refused:
-            # The others have it: a repetition would reach them twice.
+            # The other recipients have the mail: another try would send it to them twice.
             code = next(iter(refused.values()))[0]
-            raise DeliveryError(f"SMTP reply {code} for some recipients", is_lasting=True)
+            raise DeliveryError(f"SMTP reply {code} for some recipients", is_permanent=True)
 
-    def _message(self, letter: Letter, recipients: Sequence[str], notice: Notice) -> EmailMessage:
+    def _message(self, mail: Mail, recipients: Sequence[str], notice: Notice) -> EmailMessage:
         message = EmailMessage()
-        message["From"] = f"sendlimit <{self.sender or f'sendlimit@{host_name()}'}>"
+        message["From"] = f"sendlimit <{self.mail_from or f'sendlimit@{host_name()}'}>"
         message["To"] = ", ".join(recipients)
-        message["Subject"] = letter.subject
+        message["Subject"] = mail.subject
         message["Date"] = formatdate(notice.at)
         message["Message-ID"] = f"<{notice.id}@{host_name()}>"
         message["Auto-Submitted"] = "auto-generated"
         message["X-Auto-Response-Suppress"] = "All"  # the same, for Exchange
-        message.set_content(letter.body, cte="quoted-printable")  # no 8BITMIME needed
+        message.set_content(mail.body, cte="quoted-printable")  # no 8BITMIME needed
         return message
 
 
-class AdminRoute:
-    """The way to mail_to."""
+def _refusal(codes: Iterable[int]) -> DeliveryError:
+    """Return the error for replies that refuse every recipient."""
+    different = sorted(set(codes))
+    return DeliveryError(
+        f"SMTP reply {' '.join(map(str, different))}",
+        is_permanent=all(code >= 500 for code in different),  # noqa: PLR2004 - RFC 5321 4.2.1
+    )
+
+
+@dataclass(frozen=True)
+class AdminRoute(Route):
+    """Sends every notice to the addresses of mail_to, in one mail."""
 
     name = "mail"
 
-    def __init__(
-        self, post: Post, recipients: Sequence[str], texts: NotifyTexts, calendar: Calendar
-    ) -> None:
-        """Take the settings."""
-        self._post = post
-        self._recipients = recipients
-        self._texts = texts
-        self._calendar = calendar
-
-    def takes(self, notice: Notice) -> bool:
-        """Take every notice."""
-        del notice
-        return True
+    server: MailServer
+    recipients: Sequence[str]
+    texts: NotifyTexts
+    calendar: Calendar
 
     def deliver(self, notice: Notice) -> None:
-        """Send a notice to all admins in one mail.
+        """Send a notice to all admins.
 
         Raises:
             DeliveryError: it was not taken.
         """
-        letter = admin_letter(notice, self._texts, self._calendar, host_name())
-        self._post.send(letter, self._recipients, notice)
+        mail = admin_mail(notice, self.texts, self.calendar, host_name())
+        self.server.send(mail, self.recipients, notice)
 
 
-class OwnerRoute:
-    """The way to the mailbox whose limit it is."""
+@dataclass(frozen=True)
+class OwnerRoute(Route):
+    """Sends the notices about a mailbox to that mailbox."""
 
     name = "owner"
 
-    def __init__(self, post: Post, texts: NotifyTexts, calendar: Calendar) -> None:
-        """Take the settings."""
-        self._post = post
-        self._texts = texts
-        self._calendar = calendar
+    server: MailServer
+    texts: NotifyTexts
+    calendar: Calendar
 
     def takes(self, notice: Notice) -> bool:
-        """Take what concerns the owner: limits of the mailbox, when they hold.
+        """Take notices about limits of the mailbox, if they are enforced.
 
-        A login that is no address can't be written to.
+        A login that is no address gets no mail.
         """
         return (
             notice.exceeded is not None
@@ -143,17 +141,5 @@ class OwnerRoute:
             DeliveryError: it was not taken.
         """
         if notice.sender is not None:
-            letter = owner_letter(notice, self._texts, self._calendar)
-            self._post.send(letter, [notice.sender.mailbox], notice)
-
-
-def _not_taken(replies: dict[str, tuple[int, bytes]]) -> DeliveryError:
-    """Return the error for replies that refused every recipient."""
-    codes = sorted({code for code, _ in replies.values()})
-    return DeliveryError(
-        f"SMTP reply {' '.join(map(str, codes))}", is_lasting=all(map(_is_lasting, codes))
-    )
-
-
-def _is_lasting(code: int) -> bool:
-    return code >= 500  # noqa: PLR2004 - RFC 5321 4.2.1: 5yz is permanent
+            mail = owner_mail(notice, self.texts, self.calendar)
+            self.server.send(mail, [notice.sender.mailbox], notice)

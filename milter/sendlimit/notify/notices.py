@@ -1,8 +1,8 @@
-"""Which notices follow from a decision, a refusal or an outage. Pure; time comes in.
+"""Which notices a decision, a refusal or an outage makes. Pure; time comes in.
 
-A counter is told about once for each limit and period, when it passes warn_at_percent and when
-it is used up; a limit that is changed meanwhile is another limit. What was told is kept in
-memory: after a restart, and by each daemon of a cluster, it may be told again.
+A counter makes one notice when it passes warn_at_percent and one when it is used up, for each
+limit and period; a limit that is changed meanwhile is another limit. The history is kept in
+memory: after a restart, and by each daemon of a cluster, a notice may be made again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from sendlimit.rules.decision import UsageChange
     from sendlimit.rules.mailbox import Sender
 
-WHOLE = 100
-QUIET_S = 3600
-"""A limit per minute is told about once in this time, or its notices would be a flood."""
-OUTAGES_APART_S = 300
-"""A database that comes and goes is told about once in this time."""
-_MEMORY_MIN = 1000
+MINUTE_NOTICES_APART_S = 3600
+"""A limit per minute makes one notice in this time; one each minute would be a flood."""
+OUTAGE_NOTICES_APART_S = 300
+"""A database that comes and goes makes one notice in this time."""
+HISTORY_MIN = 1000
+"""How many entries the history may have before it is pruned for the first time."""
+_PERCENT = 100
 
 
 class Event(StrEnum):
@@ -39,17 +40,17 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to be told, on every route in that route's own form.
+    """One event that is reported; each route gives it a form of its own.
 
     Attributes:
-        id: unique; the same at each try, so that a receiver can tell a repetition.
+        id: unique, and the same at each try, so that a receiver recognises a repetition.
         event: what happened.
-        at: when, seconds since 1970.
-        observe: nothing is refused.
-        sender: whose mail filled the counter; None when the database is the news.
-        exceeded: the limit and its counter with that mail.
-        error: why the database is away.
-        bookings: how many mails were accepted without it and are booked.
+        at: when it happened, in seconds since 1970.
+        observe: whether the mode is "observe", which refuses nothing.
+        sender: the login whose mail filled the counter; None for an event of the database.
+        exceeded: the limit, and its counter with that mail.
+        error: why the database can't be used.
+        bookings: how many mails were accepted during the outage and are booked.
     """
 
     id: str
@@ -62,97 +63,103 @@ class Notice:
     bookings: int = 0
 
 
-class Crossing(NamedTuple):
-    """A counter that has passed a threshold, with the mail that passed it."""
+class ThresholdReached(NamedTuple):
+    """A counter that a mail has taken to a threshold: WARNING or LIMIT_REACHED."""
 
     event: Event
     exceeded: LimitUsage
 
 
-def crossings(usage_changes: Iterable[UsageChange], warn_at_percent: int) -> Iterator[Crossing]:
-    """Yield the counters that these charges took over a threshold.
+def thresholds_reached(
+    usage_changes: Iterable[UsageChange], warn_at_percent: int
+) -> Iterator[ThresholdReached]:
+    """Yield the counters that these charges have taken to a threshold.
 
-    A charge that passes both thresholds at once has only reached the limit.
+    A charge that reaches both thresholds at once makes no warning.
     """
     for limit, key, before, after, period in usage_changes:
         if before < limit.max <= after:
-            yield Crossing(Event.LIMIT_REACHED, LimitUsage(limit, key, after, period))
-        elif before * WHOLE < limit.max * warn_at_percent <= after * WHOLE:
-            yield Crossing(Event.WARNING, LimitUsage(limit, key, after, period))
+            yield ThresholdReached(Event.LIMIT_REACHED, LimitUsage(limit, key, after, period))
+        elif before * _PERCENT < limit.max * warn_at_percent <= after * _PERCENT:
+            yield ThresholdReached(Event.WARNING, LimitUsage(limit, key, after, period))
 
 
-def reached(hit: LimitUsage) -> Crossing | None:
-    """Return what a refusal tells; None when only this one mail was too large.
+def limit_reached(refused: LimitUsage) -> ThresholdReached | None:
+    """Return the counter that a refusal shows to be used up.
 
-    That is so for recipients_per_message, and while there is room for fewer recipients.
+    None: only this mail has too many recipients, for recipients_per_message or for what is left.
     """
-    if hit.key.window is Window.MESSAGE or hit.used < hit.limit.max:
+    if refused.key.window is Window.MESSAGE or refused.used < refused.limit.max:
         return None
-    return Crossing(Event.LIMIT_REACHED, hit)
+    return ThresholdReached(Event.LIMIT_REACHED, refused)
 
 
-class _Told(NamedTuple):
+class _Entry(NamedTuple):
     event: Event
     until: int
 
 
 @dataclass(slots=True)
-class Memory:
-    """What was told about which limit; lives as long as the daemon, guarded by its owner."""
+class History:
+    """Which limits have made notices; lives as long as the daemon, guarded by its owner."""
 
-    _told: dict[tuple[object, ...], _Told] = field(default_factory=dict)
-    _prune_at: int = _MEMORY_MIN
+    _entries: dict[tuple[object, ...], _Entry] = field(default_factory=dict)
+    _prune_at: int = HISTORY_MIN
 
-    def is_news(self, crossing: Crossing, at: int) -> bool:
-        """Say whether a crossing is still to be told; a warning is no news after the limit."""
-        told = self._told.get(_key(crossing))
+    def is_new(self, threshold: ThresholdReached, at: int) -> bool:
+        """Say whether a threshold makes a notice; a warning makes none after the limit."""
+        entry = self._entries.get(_key(threshold))
         return (
-            told is None
-            or told.until <= at
-            or (told.event is Event.WARNING and crossing.event is Event.LIMIT_REACHED)
+            entry is None
+            or entry.until <= at
+            or (entry.event is Event.WARNING and threshold.event is Event.LIMIT_REACHED)
         )
 
-    def keep(self, crossing: Crossing, at: int) -> None:
-        """Remember that a crossing was told."""
-        until = crossing.exceeded.period.end
-        if crossing.exceeded.key.window is Window.MINUTE:
-            until = at + QUIET_S
-        self._told[_key(crossing)] = _Told(crossing.event, until)
-        if len(self._told) >= self._prune_at:
-            self._told = {key: told for key, told in self._told.items() if told.until > at}
-            self._prune_at = max(_MEMORY_MIN, 2 * len(self._told))
+    def add(self, threshold: ThresholdReached, at: int) -> None:
+        """Keep that a threshold has made its notice."""
+        until = threshold.exceeded.period.end
+        if threshold.exceeded.key.window is Window.MINUTE:
+            until = at + MINUTE_NOTICES_APART_S
+        self._entries[_key(threshold)] = _Entry(threshold.event, until)
+        if len(self._entries) >= self._prune_at:
+            self._entries = {key: entry for key, entry in self._entries.items() if entry.until > at}
+            self._prune_at = max(HISTORY_MIN, 2 * len(self._entries))
+
+    def __len__(self) -> int:
+        """Return the number of entries, those that are over included until they are pruned."""
+        return len(self._entries)
 
 
-def _key(crossing: Crossing) -> tuple[object, ...]:
+def _key(threshold: ThresholdReached) -> tuple[object, ...]:
     """Return the counter without its period, and the limit."""
-    return (*crossing.exceeded.key[:-1], crossing.exceeded.limit.max)
+    return (*threshold.exceeded.key[:-1], threshold.exceeded.limit.max)
 
 
 @dataclass(slots=True)
 class Outages:
-    """Which outages of the database are told; guarded by its owner.
+    """Which outages of the database make notices; guarded by its owner.
 
-    An outage is told at once, unless another was told within OUTAGES_APART_S: then when it
-    lasts until that time is over. Its end is told when its beginning was.
+    An outage makes its notice at once, unless another one did within OUTAGE_NOTICES_APART_S: then
+    it makes one after that time, if it still lasts. Its end makes one if its beginning did.
     """
 
     _error: str | None = None
     _quiet_until: int = 0
-    _is_told: bool = False
+    _is_reported: bool = False
 
     def began(self, error: str, at: int) -> str | None:
-        """Take the beginning; return the error if it is to be told now."""
-        self._error, self._is_told = error, False
+        """Take the beginning; return the error if it makes a notice now."""
+        self._error, self._is_reported = error, False
         return self.due(at)
 
     def due(self, at: int) -> str | None:
-        """Return the error of an outage that is to be told now."""
-        if self._error is None or self._is_told or at < self._quiet_until:
+        """Return the error of an outage that makes its notice now."""
+        if self._error is None or self._is_reported or at < self._quiet_until:
             return None
-        self._is_told, self._quiet_until = True, at + OUTAGES_APART_S
+        self._is_reported, self._quiet_until = True, at + OUTAGE_NOTICES_APART_S
         return self._error
 
     def ended(self) -> bool:
-        """Take the end; return whether it is to be told."""
-        was_told, self._error, self._is_told = self._is_told, None, False
-        return was_told
+        """Take the end; return whether it makes a notice."""
+        was_reported, self._error, self._is_reported = self._is_reported, None, False
+        return was_reported

@@ -1,7 +1,4 @@
-"""From what the daemon's callbacks tell to notices on the queues of their routes.
-
-Runs in the callbacks and in the committer: nothing here waits or raises.
-"""
+"""Makes notices of events and puts them on the queues of their routes."""
 
 from __future__ import annotations
 
@@ -13,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.config.reading import secret
 from sendlimit.counting.events import Events
-from sendlimit.notify.mail import AdminRoute, OwnerRoute, Post
-from sendlimit.notify.notices import Event, Memory, Notice, Outages, crossings, reached
+from sendlimit.notify.mail import AdminRoute, MailServer, OwnerRoute
+from sendlimit.notify.notices import (
+    Event,
+    History,
+    Notice,
+    Outages,
+    limit_reached,
+    thresholds_reached,
+)
 from sendlimit.notify.outbox import Outbox
 from sendlimit.notify.webhook import WebhookRoute
 
@@ -24,14 +28,14 @@ if TYPE_CHECKING:
     from sendlimit.config import Config
     from sendlimit.config.notify import NotifySection
     from sendlimit.errors import StoreError
-    from sendlimit.notify.notices import Crossing
+    from sendlimit.notify.notices import ThresholdReached
     from sendlimit.notify.outbox import Route
     from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
 
 
 def routes_of(config: Config, section: NotifySection, path: Path) -> list[Route]:
-    """Return the ways that the config file wants notices to go.
+    """Return the routes that [notify] configures.
 
     Raises:
         ConfigError: the file of webhook_secret_file can't be used.
@@ -44,11 +48,11 @@ def routes_of(config: Config, section: NotifySection, path: Path) -> list[Route]
             file = Path(section.webhook_secret_file)
             key = secret(file, f"{path}: notify.webhook_secret_file").encode()
         routes.append(WebhookRoute(section.webhook_url, key, calendar))
-    post = Post(section.smtp_address, section.mail_from, section.mail_return_path)
+    server = MailServer(section.smtp_address, section.mail_from, section.mail_return_path)
     if section.mail_to:
-        routes.append(AdminRoute(post, section.mail_to, section.texts, calendar))
+        routes.append(AdminRoute(server, section.mail_to, section.texts, calendar))
     if section.mail_owner:
-        routes.append(OwnerRoute(post, section.texts, calendar))
+        routes.append(OwnerRoute(server, section.texts, calendar))
     return routes
 
 
@@ -64,14 +68,14 @@ class Notifier(Events):
         self._events = events
         self._clock = clock
         self._mutex = threading.Lock()
-        self._memory = Memory()
+        self._history = History()
         self._outages = Outages()
         self._outboxes: list[Outbox] = []
         self._warn_at_percent = 100
         self._observe = False
 
-    def use(self, routes: Sequence[Route], warn_at_percent: int, *, observe: bool) -> None:
-        """Send by these routes from now on; what waits on the old ones is tried once more."""
+    def configure(self, routes: Sequence[Route], warn_at_percent: int, *, observe: bool) -> None:
+        """Replace the routes; notices that wait on the old ones are tried once more."""
         outboxes = [Outbox(route, self._events) for route in routes]
         with self._mutex:
             old, self._outboxes = self._outboxes, outboxes
@@ -80,7 +84,7 @@ class Notifier(Events):
             outbox.close()
 
     def stop(self, wait_s: float) -> None:
-        """Try to deliver what waits, at most this long in all."""
+        """Deliver the notices that wait, for at most this many seconds in all."""
         for outbox in self._outboxes:
             outbox.close()
         deadline = time.monotonic() + wait_s
@@ -88,9 +92,9 @@ class Notifier(Events):
             outbox.join(max(0.0, deadline - time.monotonic()))
 
     def decided(self, sender: Sender, decision: Decision, _seconds: float, /) -> None:
-        """Queue a notice for each threshold that the mail has passed."""
-        for crossing in crossings(decision.usage_changes, self._warn_at_percent):
-            self._tell_crossing(sender, crossing)
+        """Queue a notice for each threshold that the mail has reached."""
+        for threshold in thresholds_reached(decision.usage_changes, self._warn_at_percent):
+            self._queue_threshold(sender, threshold)
 
     def undecided(self, *, accepted: bool, seconds: float) -> None:
         """Queue the notice of an outage that lasts, unless its beginning made one."""
@@ -98,42 +102,42 @@ class Notifier(Events):
         with self._mutex:
             error = self._outages.due(int(self._clock()))
         if error is not None:
-            self._tell(Event.STORE_DOWN, error=error)
+            self._queue(Event.STORE_DOWN, error=error)
 
     def refused(self, sender: Sender, exceeded: LimitUsage, /) -> None:
         """Queue the notice that a limit is reached, the first time in its period."""
-        crossing = reached(exceeded)
-        if crossing is not None:
-            self._tell_crossing(sender, crossing)
+        threshold = limit_reached(exceeded)
+        if threshold is not None:
+            self._queue_threshold(sender, threshold)
 
     def store_down(self, error: StoreError, /) -> None:
         """Queue the notice of an outage."""
         with self._mutex:
             text = self._outages.began(str(error), int(self._clock()))
         if text is not None:
-            self._tell(Event.STORE_DOWN, error=text)
+            self._queue(Event.STORE_DOWN, error=text)
 
     def store_back(self, bookings: int, /) -> None:
         """Queue the notice that an outage is over."""
         with self._mutex:
-            is_news = self._outages.ended()
-        if is_news:
-            self._tell(Event.STORE_BACK, bookings=bookings)
+            makes_notice = self._outages.ended()
+        if makes_notice:
+            self._queue(Event.STORE_BACK, bookings=bookings)
 
-    def _tell_crossing(self, sender: Sender, crossing: Crossing) -> None:
-        """Put a crossing on the queues and remember it, unless it is known or all are full."""
+    def _queue_threshold(self, sender: Sender, threshold: ThresholdReached) -> None:
+        """Queue the notice of a threshold and keep it in the history, unless all queues are full."""
         at = int(self._clock())
         with self._mutex:
-            if self._memory.is_news(crossing, at) and self._tell(
-                crossing.event, sender=sender, exceeded=crossing.exceeded
+            if self._history.is_new(threshold, at) and self._queue(
+                threshold.event, sender=sender, exceeded=threshold.exceeded
             ):
-                self._memory.keep(crossing, at)
+                self._history.add(threshold, at)
 
-    def _tell(self, event: Event, **facts: Any) -> bool:  # noqa: ANN401 - the fields of Notice
-        """Put a notice on the queues; return False when none of them had room."""
+    def _queue(self, event: Event, **values: Any) -> bool:  # noqa: ANN401 - the fields of Notice
+        """Queue a notice for each route that takes it; return False if all their queues are full."""
         notice = Notice(
-            secrets.token_hex(16), event, int(self._clock()), observe=self._observe, **facts
+            secrets.token_hex(16), event, int(self._clock()), observe=self._observe, **values
         )
-        wanted = [outbox for outbox in self._outboxes if outbox.route.takes(notice)]
-        had_room = [outbox.put(notice) for outbox in wanted]
-        return not wanted or any(had_room)
+        takers = [outbox for outbox in self._outboxes if outbox.route.takes(notice)]
+        had_room = [outbox.put(notice) for outbox in takers]
+        return not takers or any(had_room)

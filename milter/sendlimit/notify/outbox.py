@@ -1,15 +1,16 @@
 """A bounded queue and a thread for each route by which notices go.
 
-FAILURE: a receiver that can't take a notice now gets it again after a pause, a few times. Then
-it is given up. While a receiver hangs, its queue fills up; what comes then is dropped.
+FAILURE: a notice that a receiver can't take now is tried again after a pause, a few times, and
+then given up. While a receiver hangs its queue fills up, and further notices are dropped.
 """
 
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sendlimit import maillog
 
@@ -33,26 +34,32 @@ class Outcome(StrEnum):
 
 
 class DeliveryError(Exception):
-    """A receiver did not take a notice. The text holds no secret and no address.
+    """A receiver did not take a notice; the reason holds no secret and no address.
 
     Attributes:
-        is_lasting: trying again won't help.
+        is_permanent: another try would fail as well.
     """
 
-    def __init__(self, reason: str, *, is_lasting: bool = False) -> None:
-        """Take the reason in a few words."""
+    def __init__(self, reason: str, *, is_permanent: bool = False) -> None:
         super().__init__(reason)
-        self.is_lasting = is_lasting
+        self.is_permanent = is_permanent
 
 
-class Route(Protocol):
-    """One way to tell somebody."""
+class Route(ABC):
+    """One way to deliver notices.
+
+    Attributes:
+        name: a label of the metrics.
+    """
 
     name: str
 
     def takes(self, notice: Notice) -> bool:
-        """Say whether this notice goes this way; called by the callbacks, must not wait."""
+        """Say whether this route delivers this notice; must not block, for callbacks call it."""
+        del notice
+        return True
 
+    @abstractmethod
     def deliver(self, notice: Notice) -> None:
         """Deliver within a bounded time.
 
@@ -62,7 +69,16 @@ class Route(Protocol):
 
 
 class Outbox:
-    """The queue of one route; any thread may put, one thread of its own delivers."""
+    """The queue of one route; any thread may call put(), a thread of its own delivers.
+
+    Every access to the queue and its flags holds `_changed`.
+
+    Args:
+        route: delivers the notices.
+        events: told what became of each notice.
+        waiting_max: notices in the queue; further ones are dropped.
+        pauses_s: seconds before the second try and each further one.
+    """
 
     def __init__(
         self,
@@ -72,14 +88,6 @@ class Outbox:
         waiting_max: int = WAITING_MAX,
         pauses_s: Sequence[float] = PAUSES_S,
     ) -> None:
-        """Start the thread.
-
-        Args:
-            route: where notices go.
-            events: told what became of each notice.
-            waiting_max: notices in the queue; further ones are dropped.
-            pauses_s: between tries.
-        """
         self.route = route
         self._events = events
         self._waiting_max = waiting_max
@@ -92,7 +100,7 @@ class Outbox:
         self._thread.start()
 
     def put(self, notice: Notice) -> bool:
-        """Queue a notice that the route takes; return False when it had to be dropped."""
+        """Queue a notice that the route takes; return False if it was dropped."""
         with self._changed:
             has_room = len(self._waiting) < self._waiting_max and not self._closing
             if has_room:
@@ -105,13 +113,17 @@ class Outbox:
         return has_room
 
     def close(self) -> None:
-        """Take no more; what waits is tried once, without pauses."""
+        """Take no more notices; those in the queue are tried once, without pauses."""
         with self._changed:
             self._closing = True
             self._changed.notify()
 
     def join(self, wait_s: float) -> None:
-        """Wait until what waited at close() is delivered; what is not by then is given up."""
+        """Wait until the queue is empty after close(), then drop the rest.
+
+        Args:
+            wait_s: how long to wait, in seconds.
+        """
         self._thread.join(wait_s)
         with self._changed:
             lost = len(self._waiting)
@@ -129,35 +141,35 @@ class Outbox:
                 self._events.fault(f"notify-{self.route.name}")
                 outcome = Outcome.FAILED
             self._events.notice_done(self.route.name, outcome)
-            self._tell_dropped()
+            self._log_dropped()
 
     def _take(self) -> Notice | None:
-        """Wait for a notice; None when the outbox is closed and empty."""
+        """Wait for a notice; return None when the outbox is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
             return self._waiting.popleft() if self._waiting else None
 
     def _deliver(self, notice: Notice) -> Outcome:
-        """Try until it is taken or given up."""
+        """Try until the notice is taken or given up."""
         pauses = iter(self._pauses_s)
         while True:
             try:
                 self.route.deliver(notice)
             except DeliveryError as error:
                 pause_s = next(pauses, None)
-                if error.is_lasting or pause_s is None or not self._pause(pause_s):
+                if error.is_permanent or pause_s is None or not self._pause(pause_s):
                     maillog.notice_failed(self.route.name, notice.event, str(error))
                     return Outcome.FAILED
             else:
                 return Outcome.SENT
 
     def _pause(self, seconds: float) -> bool:
-        """Wait before the next try; return False when there is to be none."""
+        """Wait before the next try; return False if the outbox was closed meanwhile."""
         with self._changed:
             return not self._changed.wait_for(lambda: self._closing, seconds)
 
-    def _tell_dropped(self) -> None:
-        """Log what was dropped since the last notice went out."""
+    def _log_dropped(self) -> None:
+        """Log how many notices were dropped since the last one was delivered."""
         with self._changed:
             dropped, self._dropped = self._dropped, 0
         if dropped:

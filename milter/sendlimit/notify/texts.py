@@ -1,4 +1,4 @@
-"""The words of notices: a sentence for the webhook, subject and body of the mails. Pure."""
+"""The texts of notices: a sentence for the webhook, subject and body of the mails. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SENTENCES = {
 }
 
 
-class Letter(NamedTuple):
+class Mail(NamedTuple):
     """A mail without its addresses; the subject is one line."""
 
     subject: str
@@ -27,7 +27,7 @@ class Letter(NamedTuple):
 
 
 def sentence(notice: Notice, calendar: Calendar) -> str:
-    """Say a notice in one line, as chat programs show it."""
+    """Return a notice in one line, as chat programs show it."""
     match notice.event:
         case Event.STORE_DOWN:
             return "The database is away: sending limits do not hold"
@@ -38,8 +38,8 @@ def sentence(notice: Notice, calendar: Calendar) -> str:
             return f"{text} (observe mode)" if notice.observe else text
 
 
-def admin_letter(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str) -> Letter:
-    """Write to admins; the body ends with the host and the time."""
+def admin_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str) -> Mail:
+    """Return the mail to admins; its body ends with the host and the time."""
     when = calendar.local(notice.at).strftime("%Y-%m-%d %H:%M:%S %Z").rstrip()
     footer = f"-- \nsendlimit on {host}, {when}\n"
     match notice.event:
@@ -52,25 +52,25 @@ def admin_letter(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: s
             body = f"Limits hold again. Mails accepted meanwhile: {notice.bookings}, all counted.\n"
         case event:
             template = texts.admin_warning if event is Event.WARNING else texts.admin_reached
-            letter = _filled(template, notice, calendar)
+            mail = _filled(template, notice, calendar)
             observing = f"\n{_OBSERVING}\n" if notice.observe else ""
-            return Letter(letter.subject, f"{letter.body}{observing}\n{footer}")
-    return Letter(f"sendlimit: {sentence(notice, calendar)}", f"{body}\n{footer}")
+            return Mail(mail.subject, f"{mail.body}{observing}\n{footer}")
+    return Mail(f"sendlimit: {sentence(notice, calendar)}", f"{body}\n{footer}")
 
 
-def owner_letter(notice: Notice, texts: NotifyTexts, calendar: Calendar) -> Letter:
-    """Write to the owner of a mailbox about a limit."""
+def owner_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar) -> Mail:
+    """Return the mail to the owner of a mailbox about a limit."""
     is_warning = notice.event is Event.WARNING
     return _filled(texts.owner_warning if is_warning else texts.owner_reached, notice, calendar)
 
 
-def _filled(template: MailText, notice: Notice, calendar: Calendar) -> Letter:
+def _filled(template: MailText, notice: Notice, calendar: Calendar) -> Mail:
     filling = _values(notice, calendar)
-    return Letter(one_line(template.subject.format_map(filling)), template.body.format_map(filling))
+    return Mail(one_line(template.subject.format_map(filling)), template.body.format_map(filling))
 
 
 def _values(notice: Notice, calendar: Calendar) -> dict[str, str]:
-    """Return what the placeholders stand for; a login may hold anything, so each is one line."""
+    """Return the values of the placeholders, each in one line: a login may hold line breaks."""
     if notice.exceeded is None or notice.sender is None:
         return {}
     found = values(notice.exceeded, notice.sender, calendar, notice.at)

@@ -1,7 +1,7 @@
 """The webhook: a POST of one JSON document for each notice, signed when there is a key.
 
-docs/notifications.md describes the document and how a receiver checks the signature. A URL
-may be a secret (those of chat programs are), so neither log nor error shows it.
+docs/notifications.md describes the document and how a receiver checks the signature. The URL
+may be a secret, as those of chat programs are, so neither log nor error shows it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import requests
 
 from sendlimit import __version__
 from sendlimit.notify.host import host_name
-from sendlimit.notify.outbox import DeliveryError
+from sendlimit.notify.outbox import DeliveryError, Route
 from sendlimit.notify.texts import sentence
 
 if TYPE_CHECKING:
@@ -26,31 +27,25 @@ if TYPE_CHECKING:
 FORMAT = 1
 SIGNATURE_HEADER = "X-Sendlimit-Signature"
 TIMEOUT_S = (5.0, 10.0)
-"""To connect, and to wait for the answer."""
-_TRY_LATER = {408, 425, 429}  # besides 5xx; RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4
+"""For the connection, and for the answer."""
+_TRANSIENT = {408, 425, 429}  # besides 5xx; RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4
 
 
-class WebhookRoute:
-    """The way to webhook_url."""
+@dataclass(frozen=True)
+class WebhookRoute(Route):
+    """Posts every notice to webhook_url.
+
+    Attributes:
+        url: http or https.
+        key: key of the signature; None: posts are not signed.
+        calendar: for the sentence in the document.
+    """
 
     name = "webhook"
 
-    def __init__(self, url: str, key: bytes | None, calendar: Calendar) -> None:
-        """Take the settings.
-
-        Args:
-            url: http or https.
-            key: of the signature; None: none.
-            calendar: for the sentence.
-        """
-        self._url = url
-        self._key = key
-        self._calendar = calendar
-
-    def takes(self, notice: Notice) -> bool:
-        """Take every notice."""
-        del notice
-        return True
+    url: str
+    key: bytes | None
+    calendar: Calendar
 
     def deliver(self, notice: Notice) -> None:
         """Post a notice; only the status of the answer is read.
@@ -58,37 +53,37 @@ class WebhookRoute:
         Raises:
             DeliveryError: no answer, or another status than 2xx.
         """
-        body = json.dumps(document(notice, self._calendar, host_name())).encode()
+        body = json.dumps(document(notice, self.calendar, host_name())).encode()
         headers = {"Content-Type": "application/json", "User-Agent": f"sendlimit/{__version__}"}
-        if self._key is not None:
-            headers[SIGNATURE_HEADER] = signature(self._key, body)
+        if self.key is not None:
+            headers[SIGNATURE_HEADER] = signature(self.key, body)
         try:
             with requests.post(
-                self._url,
+                self.url,
                 data=body,
                 headers=headers,
                 timeout=TIMEOUT_S,
-                allow_redirects=False,  # would become a GET without the document
-                stream=True,  # the body, of whatever length, is left alone
+                allow_redirects=False,  # a redirect would become a GET without the document
+                stream=True,  # the body of the answer may have any length and is not read
             ) as response:
                 status = response.status_code
         except requests.Timeout as error:
             raise DeliveryError("no answer in time") from error
         except requests.RequestException as error:
-            # Its own text holds the URL.
+            # The text of the error holds the URL.
             raise DeliveryError(type(error).__name__) from error
         if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 15.3: successful
-            is_lasting = status < 500 and status not in _TRY_LATER  # noqa: PLR2004 - RFC 9110 15.6
-            raise DeliveryError(f"HTTP status {status}", is_lasting=is_lasting)
+            is_permanent = status < 500 and status not in _TRANSIENT  # noqa: PLR2004 - RFC 9110 15.6
+            raise DeliveryError(f"HTTP status {status}", is_permanent=is_permanent)
 
 
 def signature(key: bytes, body: bytes) -> str:
-    """Sign a body: "sha256=" and the HMAC in hex."""
+    """Return the signature of a body: "sha256=" and the HMAC in hex."""
     return "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
 
 
 def document(notice: Notice, calendar: Calendar, host: str) -> dict[str, Any]:
-    """Return a notice as JSON has it."""
+    """Return the JSON document of a notice."""
     found: dict[str, Any] = {
         "format": FORMAT,
         "id": notice.id,

@@ -26,7 +26,7 @@ def test_keys_have_their_defaults() -> None:
 
 
 def test_origin() -> None:
-    """A key of the file is told from one that has its default."""
+    """A key that the file sets is distinguished from one that has its default."""
     config = Config.model_validate({"log": {"level": "debug"}})
     found = {entry.key: (entry.value, entry.in_file) for entry in entries(config)}
 

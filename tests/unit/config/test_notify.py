@@ -45,7 +45,7 @@ def test_everything(tmp_path: Path) -> None:
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """Only who is told must be said; the table is off when it is absent."""
+    """Only a receiver must be named; without the table there are no notices."""
     file = tmp_path / "sendlimit.toml"
     file.write_text("[notify]\nmail_owner = true\n")
     notify = load(file).notify

@@ -32,7 +32,7 @@ def _problems(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("folder", _BAD_CONFIGS, ids=lambda folder: folder.name)
 def test_broken_file_gives_its_sentences(folder: Path, tmp_path: Path) -> None:
-    """Every problem of the file is told at once: file, key, what is wrong, what is allowed."""
+    """Every problem of the file is reported at once: file, key, what is wrong, what is allowed."""
     path = tmp_path / "sendlimit.toml"
     path.write_bytes((folder / "sendlimit.toml").read_bytes())
     path.chmod(0o644)

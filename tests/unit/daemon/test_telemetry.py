@@ -2,12 +2,15 @@
 
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import tomli_w
 
 from sendlimit.config import Config
 from sendlimit.counting.ledger import Ledger
@@ -162,3 +165,28 @@ def test_address_in_use(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages == [
         f'metrics-unavailable address={listen} error="Address already in use"'
     ]
+
+
+@pytest.mark.parametrize(
+    ("tables", "loaded"),
+    [
+        ({}, []),
+        ({"metrics": {"listen": "127.0.0.1:9140"}}, ["prometheus_client"]),
+        ({"notify": {"mail_owner": True}}, ["requests", "smtplib"]),
+    ],
+)
+def test_only_what_is_configured_is_imported(
+    tmp_path: Path, tables: dict[str, object], loaded: list[str]
+) -> None:
+    """A daemon without [metrics] and [notify] does not load their libraries."""
+    file = tmp_path / "sendlimit.toml"
+    file.write_text(tomli_w.dumps(tables))
+    code = (
+        "import sys, pathlib; from sendlimit.config.reading import load;"
+        "import sendlimit.daemon.service; from sendlimit.daemon.telemetry import Telemetry;"
+        f"path = pathlib.Path({str(file)!r}); Telemetry(load(path), path);"
+        "print(*sorted({'prometheus_client', 'requests', 'smtplib'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == loaded

@@ -9,7 +9,7 @@ import pytest
 
 from sendlimit.config.notify import NotifyTexts
 from sendlimit.notify.host import host_name
-from sendlimit.notify.mail import AdminRoute, OwnerRoute, Post
+from sendlimit.notify.mail import AdminRoute, MailServer, OwnerRoute
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.outbox import DeliveryError
 from sendlimit.rules.mailbox import Sender
@@ -24,13 +24,15 @@ _REACHED = Notice("1f", Event.LIMIT_REACHED, NOON, sender=ALICE, exceeded=_HIT)
 
 
 def _owner(port: int, texts: NotifyTexts | None = None, **settings: str) -> OwnerRoute:
-    post = Post(("127.0.0.1", port), settings.get("sender"), settings.get("return_path", ""))
-    return OwnerRoute(post, texts or NotifyTexts(), UTC)
+    server = MailServer(
+        ("127.0.0.1", port), settings.get("mail_from"), settings.get("return_path", "")
+    )
+    return OwnerRoute(server, texts or NotifyTexts(), UTC)
 
 
 def _admins(port: int) -> AdminRoute:
-    post = Post(("127.0.0.1", port), None, "")
-    return AdminRoute(post, ["a@example.org", "b@example.org"], NotifyTexts(), UTC)
+    server = MailServer(("127.0.0.1", port), None, "")
+    return AdminRoute(server, ["a@example.org", "b@example.org"], NotifyTexts(), UTC)
 
 
 def _message(lines: Sequence[str]) -> EmailMessage:
@@ -43,7 +45,7 @@ def _message(lines: Sequence[str]) -> EmailMessage:
 
 
 def test_envelope_and_header() -> None:
-    """No login, no way to bounce, and a header that keeps other programs from answering."""
+    """The mail needs no login, can't bounce, and its header keeps programs from answering."""
     with smtp_server(_SESSION) as (port, lines):
         _owner(port).deliver(_REACHED)
 
@@ -71,7 +73,7 @@ def test_own_words_and_addresses() -> None:
         }
     )
     with smtp_server(_SESSION) as (port, lines):
-        _owner(port, texts, sender="post@example.org", return_path="b@example.org").deliver(
+        _owner(port, texts, mail_from="post@example.org", return_path="b@example.org").deliver(
             _REACHED
         )
 
@@ -97,7 +99,7 @@ def test_admins_get_one_mail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("session", "reason", "is_lasting"),
+    ("session", "reason", "is_permanent"),
     [
         pytest.param(["421 4.3.2 later"], "SMTP reply 421", False, id="greeting"),
         pytest.param([*_SESSION[:2], "530 5.7.0 log in first"], "SMTP reply 530", True, id="MAIL"),
@@ -107,30 +109,30 @@ def test_admins_get_one_mail() -> None:
         pytest.param(_SESSION[:3], "SMTPServerDisconnected", False, id="hangs up"),
     ],
 )  # fmt: skip
-def test_failure(session: Sequence[str], reason: str, is_lasting: bool) -> None:  # noqa: FBT001 - a table
-    """What the server says later may pass is tried again; what it refuses for good is not."""
+def test_failure(session: Sequence[str], reason: str, is_permanent: bool) -> None:  # noqa: FBT001 - a table
+    """A transient reply is worth another try, a permanent one is not."""
     with smtp_server(session) as (port, _), pytest.raises(DeliveryError) as failure:
         _owner(port).deliver(_REACHED)
 
-    assert (str(failure.value), failure.value.is_lasting) == (reason, is_lasting)
+    assert (str(failure.value), failure.value.is_permanent) == (reason, is_permanent)
 
 
 def test_some_recipients_refused() -> None:
-    """When the others have the mail, it is not sent again."""
+    """A mail that some recipients have is not sent again."""
     session = [*_SESSION[:4], "450 4.2.0 busy", *_SESSION[4:]]
     with smtp_server(session) as (port, _), pytest.raises(DeliveryError) as failure:
         _admins(port).deliver(_REACHED)
 
     assert str(failure.value) == "SMTP reply 450 for some recipients"
-    assert failure.value.is_lasting
+    assert failure.value.is_permanent
 
 
-def test_nobody_there() -> None:
+def test_server_away() -> None:
     """A mail server that is away is worth another try."""
     with pytest.raises(DeliveryError, match="Connection refused") as failure:
         _owner(free_port()).deliver(_REACHED)
 
-    assert not failure.value.is_lasting
+    assert not failure.value.is_permanent
 
 
 def test_address_that_the_server_can_not_take() -> None:
@@ -144,7 +146,7 @@ def test_address_that_the_server_can_not_take() -> None:
     ):
         _owner(port).deliver(notice)
 
-    assert failure.value.is_lasting
+    assert failure.value.is_permanent
 
 
 @pytest.mark.parametrize(
@@ -171,5 +173,5 @@ def test_address_that_the_server_can_not_take() -> None:
     ],
 )  # fmt: skip
 def test_what_concerns_the_owner(notice: Notice, expected: bool) -> None:  # noqa: FBT001 - a table
-    """An owner is told about limits of the own mailbox that hold, if the login is an address."""
+    """An owner gets notices about enforced limits of the mailbox, if the login is an address."""
     assert _owner(25).takes(notice) is expected

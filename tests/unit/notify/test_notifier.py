@@ -1,7 +1,5 @@
-"""From the daemon's callbacks to the queues, and what is loaded for it."""
+"""From events to the queues of the routes."""
 
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,8 +10,9 @@ import tomli_w
 
 from sendlimit.config.reading import load
 from sendlimit.errors import ConfigError, StoreUnavailable
-from sendlimit.notify.notices import OUTAGES_APART_S, Event, Notice
+from sendlimit.notify.notices import OUTAGE_NOTICES_APART_S, Event, Notice
 from sendlimit.notify.notifier import Notifier, routes_of
+from sendlimit.notify.outbox import Route
 from sendlimit.rules.decision import Decision, UsageChange
 from support.counting_samples import ALICE, NOON, hit_of
 from support.doubles.events import RecordingEvents
@@ -23,7 +22,7 @@ _DAY = "mailbox.messages_per_day"
 
 
 @dataclass
-class RecordingRoute:
+class RecordingRoute(Route):
     """Keeps what it gets."""
 
     name: str = "mail"
@@ -83,9 +82,9 @@ def stage() -> Iterator[Stage]:
 
 
 def test_each_once_on_every_route(stage: Stage) -> None:
-    """Warning and limit are told once on each route, however many mails follow."""
+    """Warning and limit make one notice each on every route, however many mails follow."""
     routes = [RecordingRoute("mail"), RecordingRoute("webhook")]
-    stage.notifier.use(routes, 80, observe=False)
+    stage.notifier.configure(routes, 80, observe=False)
     for _ in range(3):
         stage.pass_warning()
     for _ in range(3):
@@ -99,13 +98,13 @@ def test_each_once_on_every_route(stage: Stage) -> None:
     assert Counter(stage.events.recorded) == {("mail", "sent"): 2, ("webhook", "sent"): 2}
 
 
-def test_reload_keeps_the_memory(stage: Stage) -> None:
-    """A changed configuration does not tell again; other routes and thresholds hold at once."""
+def test_reload_keeps_the_history(stage: Stage) -> None:
+    """A changed configuration makes no notice again; other routes and thresholds hold at once."""
     old, new = RecordingRoute(), RecordingRoute()
-    stage.notifier.use([old], 80, observe=False)
+    stage.notifier.configure([old], 80, observe=False)
     stage.pass_warning()
     old.wait_for(Event.WARNING)
-    stage.notifier.use([new], 90, observe=True)
+    stage.notifier.configure([new], 90, observe=True)
     stage.pass_warning()
     stage.notifier.decided(ALICE, _decision(89, 90), 0.1)
     stage.refuse()
@@ -118,37 +117,37 @@ def test_reload_keeps_the_memory(stage: Stage) -> None:
 def test_no_route(stage: Stage) -> None:
     """Without routes, or with none that takes it, nothing is sent and nothing fails."""
     stage.refuse()
-    deaf = RecordingRoute(wanted=False)
-    stage.notifier.use([deaf], 80, observe=False)
+    other = RecordingRoute(wanted=False)
+    stage.notifier.configure([other], 80, observe=False)
     stage.notifier.store_down(StoreUnavailable("gone"))
 
-    assert not deaf.notices
+    assert not other.notices
     assert not stage.events.recorded
 
 
-def test_dropped_is_told_later(stage: Stage) -> None:
-    """What no queue had room for is not remembered as told."""
-    stage.notifier.use([RecordingRoute()], 80, observe=False)
+def test_dropped_notice_is_made_again(stage: Stage) -> None:
+    """A notice that no queue had room for is made again by the next mail."""
+    stage.notifier.configure([RecordingRoute()], 80, observe=False)
     stage.notifier._outboxes[0].close()
     stage.refuse()
     assert stage.events.recorded == [("mail", "dropped")]
 
     route = RecordingRoute()
-    stage.notifier.use([route], 80, observe=False)
+    stage.notifier.configure([route], 80, observe=False)
     stage.refuse()
     route.wait_for(Event.LIMIT_REACHED)
 
 
 def test_outage(stage: Stage) -> None:
-    """The database's end and return are told; an outage soon after when a mail shows it lasts."""
+    """Outage and end make notices; an outage soon after makes one when a mail shows that it lasts."""
     route = RecordingRoute()
-    stage.notifier.use([route], 80, observe=False)
+    stage.notifier.configure([route], 80, observe=False)
     stage.notifier.store_down(StoreUnavailable("gone"))
     stage.notifier.store_back(5)
     stage.notifier.store_down(StoreUnavailable("again"))
     stage.notifier.undecided(accepted=True, seconds=2)
     route.wait_for(Event.STORE_DOWN, Event.STORE_BACK)
-    stage.now[0] += OUTAGES_APART_S
+    stage.now[0] += OUTAGE_NOTICES_APART_S
     stage.notifier.undecided(accepted=True, seconds=2)
 
     route.wait_for(Event.STORE_DOWN, Event.STORE_BACK, Event.STORE_DOWN)
@@ -197,28 +196,3 @@ class TestRoutes:
         """A key file that is not there is a problem of the configuration."""
         with pytest.raises(ConfigError, match=r"can't be read: No such file"):
             self._names(tmp_path, webhook_url="https://e.org/", webhook_secret_file="/no/key")
-
-
-@pytest.mark.parametrize(
-    ("tables", "loaded"),
-    [
-        ({}, []),
-        ({"metrics": {"listen": "127.0.0.1:9140"}}, ["prometheus_client"]),
-        ({"notify": {"mail_owner": True}}, ["requests", "smtplib"]),
-    ],
-)
-def test_only_what_is_configured_is_imported(
-    tmp_path: Path, tables: dict[str, object], loaded: list[str]
-) -> None:
-    """A daemon without [metrics] and [notify] does not load their libraries."""
-    file = tmp_path / "sendlimit.toml"
-    file.write_text(tomli_w.dumps(tables))
-    code = (
-        "import sys, pathlib; from sendlimit.config.reading import load;"
-        "import sendlimit.daemon.service; from sendlimit.daemon.telemetry import Telemetry;"
-        f"path = pathlib.Path({str(file)!r}); Telemetry(load(path), path);"
-        "print(*sorted({'prometheus_client', 'requests', 'smtplib'} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.split() == loaded

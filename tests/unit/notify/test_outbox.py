@@ -1,4 +1,4 @@
-"""The queue and the thread of a route: bounded, counted, never in anybody's way."""
+"""The queue and the thread of a route: bounded, counted, never in the way of a mail."""
 
 import threading
 from collections import Counter
@@ -8,25 +8,20 @@ from dataclasses import dataclass, field
 import pytest
 
 from sendlimit.notify.notices import Event, Notice
-from sendlimit.notify.outbox import DeliveryError, Outbox, Outcome
+from sendlimit.notify.outbox import DeliveryError, Outbox, Outcome, Route
 from support.counting_samples import NOON
 from support.doubles.events import RecordingEvents
 from support.rig.process import wait_for
 
 
 @dataclass
-class ScriptedRoute:
+class ScriptedRoute(Route):
     """Raises what is scripted, then takes everything; waits while it is held."""
 
     name: str = "webhook"
     script: list[Exception] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
     free: threading.Event = field(default_factory=threading.Event)
-
-    def takes(self, notice: Notice) -> bool:
-        """Take all."""
-        del notice
-        return True
 
     def deliver(self, notice: Notice) -> None:
         """Follow the script."""
@@ -55,16 +50,25 @@ class Box:
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
-    """An outbox for three notices that tries three times, almost without a pause."""
+def pauses_s() -> tuple[float, ...]:
+    """Almost no pause between three tries."""
+    return 0.001, 0.001
+
+
+@pytest.fixture
+def box(pauses_s: tuple[float, ...]) -> Iterator[Box]:
+    """An outbox for three notices."""
     events = RecordingEvents()
     route = ScriptedRoute()
-    outbox = Outbox(route, events, waiting_max=3, pauses_s=(0.001, 0.001))
+    outbox = Outbox(route, events, waiting_max=3, pauses_s=pauses_s)
     route.free.set()
     yield Box(route, outbox, events)
     route.free.set()
     outbox.close()
     outbox.join(20)
+
+
+long_pause = pytest.mark.parametrize("pauses_s", [(3600.0,)], ids=["an hour's pause"])
 
 
 def _notice(number: int) -> Notice:
@@ -102,9 +106,9 @@ def test_retries_are_bounded(box: Box, caplog: pytest.LogCaptureFixture) -> None
     ]
 
 
-def test_lasting_failure(box: Box) -> None:
-    """What can't get better is tried once."""
-    box.route.script = [DeliveryError("HTTP status 404", is_lasting=True)]
+def test_permanent_failure(box: Box) -> None:
+    """A notice that is refused for good is tried once."""
+    box.route.script = [DeliveryError("HTTP status 404", is_permanent=True)]
     box.outbox.put(_notice(0))
 
     box.wait_for(failed=1)
@@ -112,7 +116,7 @@ def test_lasting_failure(box: Box) -> None:
 
 
 def test_fault(box: Box) -> None:
-    """An error that nobody thought of costs one notice, not the thread."""
+    """An unexpected exception costs one notice, not the thread."""
     box.route.script = [RuntimeError("bug")]
     box.outbox.put(_notice(0))
     box.outbox.put(_notice(1))
@@ -135,10 +139,10 @@ def test_bound(box: Box, caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.messages == ["notices-dropped route=webhook number=4"]
 
 
+@long_pause
 def test_close(box: Box) -> None:
     """A closed outbox tries what waits once, without pauses, and takes no more."""
     box.route.free.clear()
-    box.outbox._pauses_s = (3600,)
     box.route.script = [DeliveryError("busy")]
     for number in range(3):
         box.outbox.put(_notice(number))
@@ -151,9 +155,9 @@ def test_close(box: Box) -> None:
     assert box.outcomes == {Outcome.FAILED: 1, Outcome.SENT: 2, Outcome.DROPPED: 1}
 
 
+@long_pause
 def test_close_ends_a_pause(box: Box) -> None:
-    """Who waits for the next try is woken by close()."""
-    box.outbox._pauses_s = (3600,)
+    """close() ends the wait for the next try."""
     box.route.script = [DeliveryError("busy")]
     box.outbox.put(_notice(0))
     wait_for(lambda: not box.route.script, 20, "first try")

@@ -24,7 +24,7 @@ _WARNING = Notice("1f", Event.WARNING, NOON, sender=ALICE, exceeded=_HIT)
 
 @pytest.fixture
 def receiver() -> Iterator[WebhookReceiver]:
-    """A receiver that takes everything."""
+    """A receiver that answers 204."""
     with webhook_receiver() as receiver:
         yield receiver
 
@@ -90,7 +90,7 @@ def test_no_key(receiver: WebhookReceiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "is_lasting"),
+    ("status", "is_permanent"),
     [
         pytest.param(500, False, id="error of the server"),
         pytest.param(503, False, id="overloaded"),
@@ -101,13 +101,13 @@ def test_no_key(receiver: WebhookReceiver) -> None:
         pytest.param(302, True, id="redirect: not followed, it would lose the document"),
     ],
 )
-def test_status(receiver: WebhookReceiver, status: int, is_lasting: bool) -> None:  # noqa: FBT001 - a table
-    """Any status but 2xx is a failure; only those that pass are worth another try."""
+def test_status(receiver: WebhookReceiver, status: int, is_permanent: bool) -> None:  # noqa: FBT001 - a table
+    """Any status but 2xx is a failure; only a transient one is worth another try."""
     receiver.statuses = [status]
     with pytest.raises(DeliveryError, match=f"^HTTP status {status}$") as failure:
         _route(receiver).deliver(_WARNING)
 
-    assert failure.value.is_lasting is is_lasting
+    assert failure.value.is_permanent is is_permanent
     assert len(receiver.posts) == 1
 
 
@@ -118,16 +118,16 @@ def test_hanging_receiver(receiver: WebhookReceiver, monkeypatch: pytest.MonkeyP
     with pytest.raises(DeliveryError, match=r"^no answer in time$") as failure:
         _route(receiver).deliver(_WARNING)
 
-    assert not failure.value.is_lasting
+    assert not failure.value.is_permanent
 
 
-def test_nobody_there() -> None:
+def test_receiver_away() -> None:
     """The error of a receiver that is away does not hold the URL, which may be a secret."""
     url = f"http://127.0.0.1:{free_port()}/T000/secret-part"
     with pytest.raises(DeliveryError, match=r"^ConnectionError$") as failure:
         WebhookRoute(url, None, UTC).deliver(_WARNING)
 
-    assert not failure.value.is_lasting
+    assert not failure.value.is_permanent
 
 
 def test_documentation() -> None:

@@ -1,0 +1,92 @@
+"""What notices say."""
+
+import pytest
+
+from sendlimit.config.notify import NotifyTexts
+from sendlimit.notify.notices import Event, Notice
+from sendlimit.notify.texts import admin_mail, owner_mail, sentence
+from sendlimit.rules.decision import LimitUsage
+from sendlimit.rules.mailbox import Sender
+from support.counting_samples import ALICE, BERLIN, NOON, hit_of
+
+_DAY = "mailbox.messages_per_day"
+
+
+def _notice(
+    event: Event, hit: LimitUsage | None = None, sender: Sender = ALICE, **facts: object
+) -> Notice:
+    return Notice("1f", event, NOON, sender=sender if hit else None, exceeded=hit, **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("notice", "expected"),
+    [
+        (
+            _notice(Event.WARNING, hit_of(_DAY, 100, 80)),
+            "alice@example.org is close to the mailbox limit: 80 of 100 messages per day",
+        ),
+        (
+            _notice(Event.LIMIT_REACHED, hit_of("global.messages_per_day", 9, 9), observe=True),
+            "alice@example.org has reached the server limit: 9 of 9 messages per day (observe mode)",
+        ),
+        (_notice(Event.STORE_DOWN, error="gone"), "The database is away: sending limits do not hold"),
+        (
+            _notice(Event.STORE_BACK, bookings=7),
+            "The database is back, mails accepted without it and counted now: 7",
+        ),
+    ],
+)  # fmt: skip
+def test_sentence(notice: Notice, expected: str) -> None:
+    """Each event is a sentence that makes sense alone."""
+    assert sentence(notice, BERLIN) == expected
+
+
+def test_owner() -> None:
+    """The owner learns how much is used, when it frees up, and what else it may mean."""
+    hit = hit_of(_DAY, 100, 80)
+    mail = owner_mail(_notice(Event.WARNING, hit), NotifyTexts(), BERLIN)
+
+    assert mail.subject == "You are close to your sending limit"
+    assert "80 of 100 messages that alice@example.org may send this day" in mail.body
+    assert "2026-11-23 01:00 CET" in mail.body
+    assert "change it now" in mail.body
+
+
+def test_admin() -> None:
+    """Admins learn which limit of whom, and on which host."""
+    hit = hit_of("domain.messages_per_day", 100, 100)
+    mail = admin_mail(_notice(Event.LIMIT_REACHED, hit), NotifyTexts(), BERLIN, "mx1")
+
+    assert mail.subject == (
+        "sendlimit: alice@example.org has reached the domain limit of 100 messages per day"
+    )
+    assert "'sendlimit show alice@example.org'" in mail.body
+    assert mail.body.endswith("-- \nsendlimit on mx1, 2026-11-22 13:00:00 CET\n")
+
+
+def test_admin_in_observe_mode() -> None:
+    """In observe mode the mail to admins says that nothing is refused."""
+    notice = _notice(Event.LIMIT_REACHED, hit_of(_DAY, 1, 1), observe=True)
+
+    assert "nothing is refused" in admin_mail(notice, NotifyTexts(), BERLIN, "mx1").body
+
+
+def test_store() -> None:
+    """The mails about the database name the error and the number of mails."""
+    texts = NotifyTexts()
+    down = admin_mail(_notice(Event.STORE_DOWN, error="no route"), texts, BERLIN, "mx1")
+    back = admin_mail(_notice(Event.STORE_BACK, bookings=7), texts, BERLIN, "mx1")
+
+    assert down.subject == "sendlimit: The database is away: sending limits do not hold"
+    assert down.body.startswith("no route\n")
+    assert "Mails accepted meanwhile: 7" in back.body
+
+
+def test_odd_login() -> None:
+    """A login with a line break can't add a header or a line."""
+    sender = Sender("a\r\nBcc: x@example.net\r\n\r\n@example.org", "example.org")
+    notice = _notice(Event.LIMIT_REACHED, hit_of(_DAY, 1, 1, sender), sender)
+    mail = admin_mail(notice, NotifyTexts(), BERLIN, "mx1")
+
+    assert mail.subject.splitlines() == [mail.subject]
+    assert "\nBcc" not in mail.body
