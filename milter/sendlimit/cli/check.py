@@ -8,7 +8,6 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import print_json, print_table
-from sendlimit.daemon.listener import address_of
 from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.errors import ConfigError, SendlimitError
 from sendlimit.rules.limit import holding
@@ -114,7 +113,7 @@ def _limits(names: frozenset[LimitName]) -> Line:
 def _socket(invocation: Invocation) -> Line:
     section = invocation.config.milter
     try:
-        if not daemon_answers(*address_of(section.socket)):
+        if not daemon_answers(section.socket):
             return Line(
                 _ERROR, "socket", f"{section.socket}: somebody listens, but it is no milter"
             )

@@ -12,7 +12,6 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.postfix import postfix_options
 from sendlimit.cli.printing import print_data, print_json, print_note
 from sendlimit.cli.timestamps import time_span
-from sendlimit.daemon.listener import address_of
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import CANARY, canary
 from sendlimit.doctor.check import CODES, Check, fine
@@ -112,8 +111,7 @@ class _Examination:
 
     @cached_property
     def _daemon(self) -> Check:
-        spec = self._invocation.config.milter.socket
-        return reach.daemon(spec, *address_of(spec))
+        return reach.daemon(self._invocation.config.milter.socket)
 
     def our_side(self) -> Iterator[Check]:
         """Look at the settings, the daemon and the database."""

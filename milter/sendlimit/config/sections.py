@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
 from sendlimit.config.base import Section
+from sendlimit.postfix.milter_socket import PORT_MAX, parse_milter_socket
 from sendlimit.rules.limit import Scope
 from sendlimit.rules.subject import read_subject
 from sendlimit.store.location import parse_url
 
-_SOCKET = re.compile(
-    r"(?P<path>(?:unix|local):/.+)|inet:(?P<port>\d{1,5})@(?P<host>[^@\s\[\]]+)|inet6:(?P<port6>\d{1,5})@\[(?P<host6>[0-9a-fA-F:.]+)\]"
-)
-_PORT_MAX = 65535
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _PATH_MAX = 103
 """unix(7): a socket's path has 107 bytes; the daemon makes it with four more at its end."""
 
@@ -40,13 +39,8 @@ class MilterSection(Section):
     @field_validator("socket")
     @classmethod
     def _socket(cls, value: str) -> str:
-        match = _SOCKET.fullmatch(value)
-        port = match and (match["port"] or match["port6"])
-        if match is None or (port and not 0 < int(port) <= _PORT_MAX):
-            raise ValueError(
-                f'{value!r} is not a socket; allowed: "unix:/PATH", "inet:PORT@ADDRESS", "inet6:PORT@[ADDRESS]"'
-            )
-        if not port and len(value.partition(":")[2].encode()) > _PATH_MAX:
+        path = parse_milter_socket(value).path
+        if path is not None and len(str(path).encode()) > _PATH_MAX:
             raise ValueError(f"has a path that is too long; allowed: {_PATH_MAX} bytes")
         return value
 
@@ -64,8 +58,7 @@ class MilterSection(Section):
     @property
     def path(self) -> Path | None:
         """The file of a unix socket, None for the others."""
-        kind, _, rest = self.socket.partition(":")
-        return Path(rest) if kind in {"unix", "local"} else None
+        return parse_milter_socket(self.socket).path
 
 
 class StoreSection(Section):
@@ -194,7 +187,7 @@ def host_and_port(text: str, usual_port: int) -> tuple[str, int]:
         ValueError: it is neither; the text gives examples with the usual port.
     """
     match = _HOST_AND_PORT.fullmatch(text)
-    if match is None or not 0 < int(match["port"]) <= _PORT_MAX:
+    if match is None or not 0 < int(match["port"]) <= PORT_MAX:
         raise ValueError(
             f"{text!r} is not an address with a port;"
             f' allowed: "127.0.0.1:{usual_port}", "[::1]:{usual_port}"'

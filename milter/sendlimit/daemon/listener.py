@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import grp
 import os
-import re
 import socket
 import stat
 import threading
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.daemon.milter_client import Conversation
 from sendlimit.errors import ConfigError, ListenError, SocketInUse
+from sendlimit.postfix.milter_socket import parse_milter_socket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,21 +32,11 @@ if TYPE_CHECKING:
 _ANSWERS_S = 1.0
 _STARTS_S = 10.0
 _POLL_S = 0.01
-_INET = re.compile(r"inet6?:(?P<port>\d+)@\[?(?P<host>[^\]]+)\]?")
-
-
-def address_of(spec: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
-    """Return what to connect to for a socket of the config file."""
-    match = _INET.fullmatch(spec)
-    if match is None:
-        return socket.AF_UNIX, spec.partition(":")[2]
-    family = socket.AF_INET6 if spec.startswith("inet6:") else socket.AF_INET
-    return family, (match["host"], int(match["port"]))
 
 
 def answers(spec: str) -> bool:
     """Say whether somebody listens on a socket."""
-    family, address = address_of(spec)
+    family, address = parse_milter_socket(spec)
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(_ANSWERS_S)
         try:
@@ -61,7 +51,7 @@ def answers(spec: str) -> bool:
 def negotiates(spec: str) -> bool:
     """Say whether a milter answers on a socket, not only its backlog."""
     try:
-        with Conversation(*address_of(spec), _ANSWERS_S):
+        with Conversation(*parse_milter_socket(spec), _ANSWERS_S):
             return True
     except OSError:
         return False

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from sendlimit.daemon.listener import address_of
 from sendlimit.daemon.milter_client import TIMEOUT_S, Answer, Conversation
 from sendlimit.doctor.check import Check, error, fine, found, warning
+from sendlimit.postfix.milter_socket import parse_milter_socket
 from sendlimit.rules.limit import Scope, Unit
 from sendlimit.rules.reply import UNAVAILABLE_TEXT
 from sendlimit.rules.window import Window
@@ -57,7 +57,7 @@ def canary(connection: Connection, config: Config, now: int) -> Check:
     timeout_s = TIMEOUT_S + config.store.decision_timeout_s
     before = _used(connection)
     try:
-        with Conversation(*address_of(spec), timeout_s) as conversation:
+        with Conversation(*parse_milter_socket(spec), timeout_s) as conversation:
             answer = conversation.mail(CANARY, _MACROS)
             is_counted = answer.kind == "continue" and _waited(
                 lambda: _used(connection) == before + 1, _COUNTED_S

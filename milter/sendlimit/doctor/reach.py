@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.daemon.milter_client import Address, Conversation, NoMilterError
 from sendlimit.doctor.check import Check, error, fine, found
+from sendlimit.postfix.milter_socket import parse_milter_socket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,30 +32,24 @@ _ATTEMPT_S = 10  # the child is ended then: it may hang in a name server
 _WHY = "nobody is limited meanwhile: Postfix lets all mail pass uncounted"
 
 
-def daemon_answers(family: socket.AddressFamily, address: Address) -> bool:
-    """Begin a milter conversation and end it again; True when a milter answers.
+def daemon_answers(spec: str) -> bool:
+    """Begin a milter conversation on milter.socket and end it; True when a milter answers.
 
     Raises:
-        OSError: nobody listens, or nobody answers in time.
+        OSError: no program listens, or none answers in time.
     """
     try:
-        with Conversation(family, address):
+        with Conversation(*parse_milter_socket(spec)):
             return True
     except NoMilterError:
         return False
 
 
-def daemon(spec: str, family: socket.AddressFamily, address: Address) -> Check:
-    """Ask the daemon's socket.
-
-    Args:
-        spec: milter.socket.
-        family: of the address.
-        address: the same as spec.
-    """
+def daemon(spec: str) -> Check:
+    """Ask the daemon on milter.socket."""
     remedy = "systemctl start sendlimit"
     try:
-        if daemon_answers(family, address):
+        if daemon_answers(spec):
             return fine("daemon", f"{spec}: it answers")
         problem = "somebody listens there who is no milter"
         remedy = "stop that program, or change milter.socket, then: systemctl restart sendlimit"

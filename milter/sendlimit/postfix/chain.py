@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sendlimit.errors import PostfixError
+from sendlimit.postfix.milter_socket import parse_milter_socket
 
 ENTRY_OPTIONS = {
     "default_action": "accept",
@@ -21,11 +22,8 @@ ENTRY_OPTIONS = {
 """What sendlimit's entry sets: a daemon that is down or hangs must not hold up mail (R11)."""
 
 _SEPARATORS = re.compile(r"[,\s]")
-_SOCKET = re.compile(r"(?P<kind>unix|local|inet|inet6):(?P<address>.+)")
-_INET = re.compile(r"(?P<port>[0-9]+|[A-Za-z][\w-]*)(?:@(?P<host>[^@]+))?")
 _HOST = re.compile(r"[\w.:-]+")
-_LOOPBACK = {"inet": "127.0.0.1", "inet6": "::1"}
-_ANY_ADDRESS = {None, "", "*", "0.0.0.0", "::"}  # noqa: S104 - compared with, never bound
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, never bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,24 +103,20 @@ def endpoint_of(socket: str, queue_directory: Path) -> str:
     Raises:
         PostfixError: Postfix can't connect to such a socket.
     """
-    match = _SOCKET.fullmatch(socket)
-    if not match:
-        msg = (
-            f"milter.socket is '{socket}', but Postfix can only connect to unix:/PATH,"
-            " inet:PORT@HOST or inet6:PORT@[HOST]: change milter.socket"
-        )
-        raise PostfixError(msg)
-    kind, address = match["kind"], match["address"]
-    if kind in {"unix", "local"}:
-        return _unix_endpoint(socket, Path(address), queue_directory)
-    return _inet_endpoint(socket, kind, address)
+    try:
+        address = parse_milter_socket(socket).address
+    except ValueError as error:
+        raise PostfixError(f"milter.socket: {error}") from error
+    if isinstance(address, str):
+        return _unix_endpoint(Path(address), queue_directory)
+    return _inet_endpoint(*address)
 
 
-def _unix_endpoint(socket: str, path: Path, queue_directory: Path) -> str:
-    if not path.is_absolute() or re.search(r"[\s,{}$]", str(path)):
+def _unix_endpoint(path: Path, queue_directory: Path) -> str:
+    if re.search(r"[\s,{}$]", str(path)):
         msg = (
-            f"milter.socket is '{socket}', but Postfix needs an absolute path without blanks,"
-            " commas, braces and dollar signs: change milter.socket"
+            f"milter.socket has the path '{path}', but Postfix needs one without blanks, commas,"
+            " braces and dollar signs: change milter.socket"
         )
         raise PostfixError(msg)
     if path.is_relative_to(queue_directory):
@@ -130,18 +124,15 @@ def _unix_endpoint(socket: str, path: Path, queue_directory: Path) -> str:
     return f"unix:{path}"
 
 
-def _inet_endpoint(socket: str, kind: str, address: str) -> str:
-    match = _INET.fullmatch(address)
-    host = match["host"] and match["host"].removeprefix("[").removesuffix("]") if match else ""
-    if match and host in _ANY_ADDRESS:
-        host = _LOOPBACK[kind]  # it listens on every address; Postfix is on this host
-    if not match or not host or not _HOST.fullmatch(host):
+def _inet_endpoint(host: str, port: int) -> str:
+    host = _LOOPBACK.get(host, host)  # a daemon on all addresses listens on this host's, too
+    if not _HOST.fullmatch(host):
         msg = (
-            f"milter.socket is '{socket}', which is not {kind}:PORT@HOST: change milter.socket,"
-            " for example to inet:10040@127.0.0.1"
+            f"milter.socket has the host '{host}', which Postfix can't connect to: change"
+            " milter.socket, for example to inet:10040@127.0.0.1"
         )
         raise PostfixError(msg)
-    return f"inet:[{host}]:{match['port']}" if ":" in host else f"inet:{host}:{match['port']}"
+    return f"inet:[{host}]:{port}" if ":" in host else f"inet:{host}:{port}"
 
 
 def canonical(endpoint: str, queue_directory: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sendlimit.config.sections import MilterSection
-from sendlimit.daemon.listener import Listener, address_of, answers
+from sendlimit.daemon.listener import Listener, answers
 from sendlimit.errors import ConfigError, ListenError, SocketInUse
 
 _GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -41,21 +41,6 @@ def live(path: Path) -> Iterator[socket.socket]:
     """Another daemon that listens there."""
     with closing(_listening(path)) as server:
         yield server
-
-
-@pytest.mark.parametrize(
-    ("spec", "family", "address"),
-    [
-        ("unix:/run/m.sock", socket.AF_UNIX, "/run/m.sock"),
-        ("local:/run/m.sock", socket.AF_UNIX, "/run/m.sock"),
-        ("inet:10040@127.0.0.1", socket.AF_INET, ("127.0.0.1", 10040)),
-        ("inet:10040@localhost", socket.AF_INET, ("localhost", 10040)),
-        ("inet6:10040@[::1]", socket.AF_INET6, ("::1", 10040)),
-    ],
-)
-def test_address_of(spec: str, family: socket.AddressFamily, address: object) -> None:
-    """Each form of milter.socket is something to connect to."""
-    assert (family, address) == address_of(spec)
 
 
 def test_nobody_answers(path: Path) -> None:

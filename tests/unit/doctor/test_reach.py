@@ -56,7 +56,7 @@ def listener(path: Path, answer: bytes) -> Iterator[list[bytes]]:
 def test_daemon_answers(folder: Path, answer: bytes, *, is_milter: bool) -> None:
     """Whoever negotiates as a milter is one; the conversation is ended in good order."""
     with listener(folder / "s", answer) as read:
-        assert daemon_answers(socket.AF_UNIX, str(folder / "s")) is is_milter
+        assert daemon_answers(f"unix:{folder}/s") is is_milter
     assert read[0][:5] == b"\x00\x00\x00\x0dO"
     assert read[1] == b"\x00\x00\x00\x01Q"
 
@@ -64,7 +64,7 @@ def test_daemon_answers(folder: Path, answer: bytes, *, is_milter: bool) -> None
 def test_nobody_listens(folder: Path) -> None:
     """A path without a listener is an OSError."""
     with pytest.raises(FileNotFoundError):
-        daemon_answers(socket.AF_UNIX, str(folder / "none"))
+        daemon_answers(f"unix:{folder}/none")
 
 
 def test_obstacle(folder: Path) -> None:
@@ -89,9 +89,6 @@ def test_obstacle(folder: Path) -> None:
     )
 
 
-_SPEC = "unix:/s"
-
-
 @pytest.mark.parametrize(
     ("failure", "remedy"),
     [
@@ -110,7 +107,7 @@ def test_daemon(monkeypatch: pytest.MonkeyPatch, failure: OSError, remedy: str) 
 
     monkeypatch.setattr(reach, "daemon_answers", fail)
 
-    (finding,) = reach.daemon(_SPEC, socket.AF_UNIX, "/s").findings
+    (finding,) = reach.daemon("unix:/s").findings
 
     assert finding.remedy.startswith(remedy)
 
@@ -118,7 +115,7 @@ def test_daemon(monkeypatch: pytest.MonkeyPatch, failure: OSError, remedy: str) 
 def test_daemon_is_somebody_else(folder: Path) -> None:
     """A program that is no milter on the socket is told apart from no program."""
     with listener(folder / "s", b"220 mail.example.org ESMTP\r\n"):
-        (finding,) = reach.daemon(_SPEC, socket.AF_UNIX, str(folder / "s")).findings
+        (finding,) = reach.daemon(f"unix:{folder}/s").findings
 
     assert "no milter" in finding.problem
 
