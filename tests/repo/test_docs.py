@@ -290,18 +290,6 @@ def test_rules() -> None:
     assert named <= set(rules)
 
 
-def test_layers() -> None:
-    """docs/design.md has the layers that import-linter checks, in their order."""
-    tools = tomllib.loads((_ROOT / "pyproject.toml").read_text())["tool"]
-    contract = tools["importlinter"]["contracts"][0]
-    table = (_DOCS / "design.md").read_text().split("| layer |")[1].split("\n\n")[0]
-    documented = [
-        re.findall(r"`(\w+)`", row) for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
-    ]
-
-    assert documented == [re.findall(r"\w+", layer) for layer in contract["layers"]]
-
-
 def test_numbers_of_security() -> None:
     """The limits in docs/security.md are those of the code."""
     table = (_DOCS / "security.md").read_text().split("## Limits in numbers")[1].split("## ")[0]
@@ -320,20 +308,3 @@ def test_numbers_of_security() -> None:
         "connections that wait to be accepted": callbacks.BACKLOG,
         "greatest limit": MAX_LIMIT,
     }
-
-
-@pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=name_of)
-def test_links(path: Path) -> None:
-    """Every link to a file of the repository leads to a file, and to a heading that it has."""
-    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", path.read_text()):
-        file, _, heading = target.partition("#")
-        goal = (path.parent / file) if file else path
-        assert goal.exists(), target
-        if heading:
-            assert heading in anchors(goal.read_text()), target
-
-
-def anchors(text: str) -> set[str]:
-    """The headings of a document as links name them."""
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

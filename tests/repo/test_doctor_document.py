@@ -5,21 +5,22 @@ from pathlib import Path
 
 from sendlimit.doctor.check import CODES
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[2]
 _DOCUMENT = (_ROOT / "docs" / "doctor.md").read_text()
 _PACKAGE = _ROOT / "milter" / "sendlimit"
 
 
 def test_document() -> None:
-    """The document has every check and, in its table, what it can find; both in their order."""
-    _, *parts = re.split(r"^## `(\w+)`$", _DOCUMENT, flags=re.MULTILINE)
-    documented = {
-        name: tuple(re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE))
-        for name, text in zip(parts[::2], parts[1::2], strict=True)
-    }
+    """The table has every check and what it can find, in the order of the report."""
+    documented: dict[str, list[str]] = {}
+    check = ""
+    for named, finding in re.findall(
+        r"^\| (?:`([\w-]+)` )?\| `([\w-]+)` \|", _DOCUMENT, re.MULTILINE
+    ):
+        check = named or check
+        documented.setdefault(check, []).append(finding)
 
-    assert documented == CODES
-    assert list(documented) == list(CODES)
+    assert [*documented.items()] == [(name, [*codes]) for name, codes in CODES.items()]
 
 
 def test_codes() -> None:
