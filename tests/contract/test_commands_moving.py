@@ -11,6 +11,7 @@ import pytest
 from sendlimit.config import Config
 from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
+from sendlimit.store.changes import Author
 from sendlimit.store.overrides import overrides, set_overrides
 from support.command_samples import ALICE, NOW, Commands, at, day, episode
 from support.counting_samples import BERLIN
@@ -209,7 +210,7 @@ def test_row_that_the_database_refuses(commands: Commands) -> None:
     changed = good._replace(setting=good.setting._replace(max=5))
     bad = good._replace(setting=good.setting._replace(subject="UPPER"))
     with pytest.raises(Exception, match=r"(?i)constraint|check"):
-        set_overrides(commands.tables, [(changed, good), (bad, None)])
+        set_overrides(commands.tables, [(changed, good), (bad, None)], Author("t", "command", NOW))
     assert overrides(commands.tables) == [good]
 
 

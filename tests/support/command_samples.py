@@ -55,6 +55,7 @@ class Commands:
         """Take the configuration file and where output goes."""
         self.config = config
         self.now = NOW
+        self.slept_s = 0.0
         self.polls: Iterator[object] = iter(())
         self._capsys = capsys
         self.stdout = self.stderr = ""
@@ -63,7 +64,10 @@ class Commands:
     def __call__(self, *words: str) -> int:
         """Run a command; return its exit code."""
         code = run(
-            [*words, "--config", str(self.config)], clock=lambda: self.now, sleep=self._sleep
+            [*words, "--config", str(self.config)],
+            clock=lambda: self.now,
+            sleep=self._sleep,
+            monotonic=lambda: self.slept_s,
         )
         self.stdout, self.stderr = self._capsys.readouterr()
         return code
@@ -115,6 +119,7 @@ class Commands:
 
     def _sleep(self, seconds: float) -> None:
         assert seconds > 0
+        self.slept_s += seconds
         if next(self.polls, None) is None:
             raise KeyboardInterrupt
 

@@ -71,15 +71,17 @@ def run(
     *,
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> int:
     """Run one command and return its exit code; no exception leaves it.
 
     Args:
         words: the command line without the program.
         clock: says what time it is, seconds since 1970.
-        sleep: waits for some seconds (refusals --follow).
+        sleep: waits for some seconds (refusals --follow, changes that the daemon hears of).
+        monotonic: seconds of a clock that only goes forward.
     """
-    invocation = Invocation(clock, sleep)
+    invocation = Invocation(clock, sleep, monotonic=monotonic)
     escape_unencodable_output()
     try:
         code = sendlimit.main(list(words), "sendlimit", standalone_mode=False, obj=invocation)

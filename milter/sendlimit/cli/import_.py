@@ -242,7 +242,8 @@ def _import(invocation: Invocation, source: str, reading: Reading, options: Impo
                 (Override(change.setting, reason, set_by, at), change.before)
                 for change in planned.changes
             ]
-            set_overrides(connection, changes)
+            made = set_overrides(connection, changes, invocation.author())
+            invocation.let_hear(connection, made)
     if options.as_json:
         record = _record(source, planned, reading, _rules(invocation, existing))
         print_json({**record, "applied": not options.dry_run})

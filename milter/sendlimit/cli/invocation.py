@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from sendlimit.cli.admin import admin_name
+from sendlimit.cli.printing import print_note
 from sendlimit.config.reading import default_path, load, read_password
 from sendlimit.errors import SchemaError
 from sendlimit.rules.limit import Settings
+from sendlimit.store.changes import Author, wait_until_heard
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import Location, SQLiteLocation, parse_url
 from sendlimit.store.migrations import schema_version
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
 
     from sendlimit.config import Config
     from sendlimit.rules.window import Calendar
+    from sendlimit.store.changes import Made
     from sendlimit.store.connection import Connection
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -36,12 +42,14 @@ class Invocation:
         sleep: waits for some seconds.
         given_path: --config, wherever it was written; None: not given.
         debug: show where an error came from.
+        monotonic: seconds of a clock that only goes forward.
     """
 
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     given_path: Path | None = None
     debug: bool = False
+    monotonic: Callable[[], float] = time.monotonic
 
     @property
     def path(self) -> Path:
@@ -71,6 +79,16 @@ class Invocation:
     def now(self) -> int:
         """Return the moment of the call, whole seconds since 1970."""
         return int(self.clock())
+
+    def author(self) -> Author:
+        """Return who changes something by this command."""
+        return Author(admin_name(), "command", self.now())
+
+    def let_hear(self, connection: Connection, made: Made[T]) -> None:
+        """Wait until the daemon has heard of a change; say so where it has not."""
+        said = wait_until_heard(connection, made, self.monotonic, self.sleep)
+        if said is not None:
+            print_note(said)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

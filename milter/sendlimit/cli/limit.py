@@ -148,8 +148,10 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
         _check_scope(who, name)
         setting = Setting(who.key, name, None if isinstance(value, str) else value, valid_until)
         row = Override(setting, reason, admin_name(), at)
-        before = set_override(connection, row)
+        made = set_override(connection, row, invocation.author())
+        before = made.result
         others = [other for other in overrides(connection, [who.key]) if other.setting.name == name]
+        invocation.let_hear(connection, made)
     if as_json:
         print_json(
             {"now": override_record(row), "before": override_record(before) if before else None}
@@ -197,7 +199,9 @@ def unset_limit(
                     f"{who.key} has a boost and a lasting override of {name}: say --boost or --lasting"
                 )
             is_boost = True in kinds
-        before = unset_override(connection, who.key, name, is_boost=is_boost)
+        made = unset_override(connection, who.key, name, invocation.author(), is_boost=is_boost)
+        before = made.result
+        invocation.let_hear(connection, made)
     if before is None:
         what = f"no {_kind(is_boost=is_boost)}" if kind else "neither a boost nor an override"
         raise SendlimitError(

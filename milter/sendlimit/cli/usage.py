@@ -47,7 +47,11 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
             numbers = ", ".join(f"{_name(key)} {amount}" for key, amount in used.items())
             print_note(f"{who.title} has used: {numbers}")
             confirm("Set these to 0?")
-        taken = counting.reset(connection, [*used]) if used else {}
+        taken: dict[CounterKey, int] = {}
+        if used:
+            made = counting.reset(connection, [*used], invocation.author())
+            taken = made.result
+            invocation.let_hear(connection, made)
     if as_json:
         print_json([_record(key, amount, calendar, at) for key, amount in taken.items()])
         return

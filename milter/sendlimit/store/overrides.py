@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from sendlimit.errors import StoreError
 from sendlimit.rules.override import Override
+from sendlimit.store.changes import Change, make_change
 from sendlimit.store.rows import placeholders, setting
-from sendlimit.store.sqltime import from_sql, to_sql
-from sendlimit.store.transaction import atomically
+from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sendlimit.rules.limit import LimitName, Setting
+    from sendlimit.store.changes import Author, Made
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 
@@ -48,7 +49,9 @@ def overrides(connection: Connection, subjects: Collection[str] | None = None) -
     return [_override(row) for row in connection.execute(statement, [*subjects])]
 
 
-def set_override(connection: Connection, override: Override) -> Override | None:
+def set_override(
+    connection: Connection, override: Override, author: Author
+) -> Made[Override | None]:
     """Put a row in place of the one of the same limit and kind (boost or lasting).
 
     Returns:
@@ -56,31 +59,35 @@ def set_override(connection: Connection, override: Override) -> Override | None:
     """
     key = _key_of(override.setting)
 
-    def work() -> Override | None:
-        before = connection.execute(_ONE, key)
-        if before:
+    def work() -> tuple[Override | None, list[Change]]:
+        rows = connection.execute(_ONE, key)
+        if rows:
             connection.execute(_CHANGE, (*_values(override), *key))
         else:
             _add(connection, [override])
-        return _override(before[0]) if before else None
+        before = _override(rows[0]) if rows else None
+        return before, [_change("limit set", before, override)]
 
-    return atomically(connection, work)
+    return make_change(connection, author, work)
 
 
 def set_overrides(
-    connection: Connection, changes: Sequence[tuple[Override, Override | None]]
-) -> None:
-    """Set lasting overrides, all or none.
+    connection: Connection,
+    changes: Sequence[tuple[Override, Override | None]],
+    author: Author,
+) -> Made[None]:
+    """Set lasting overrides, all or none: an import.
 
     Args:
         connection: to the tables.
         changes: the rows, each with the one that it replaces; a limit is in it once.
+        author: who does it.
 
     Raises:
         StoreError: nothing was set; another one has changed a row meanwhile.
     """
 
-    def work() -> None:
+    def work() -> tuple[None, list[Change]]:
         now = lasting(connection)
         for override, before in changes:
             setting = override.setting
@@ -94,8 +101,9 @@ def set_overrides(
         new = [override for override, before in changes if before is None]
         for start in range(0, len(new), _CHUNK):
             _add(connection, new[start : start + _CHUNK])
+        return None, [_change("import", before, override) for override, before in changes]
 
-    atomically(connection, work)
+    return make_change(connection, author, work)
 
 
 def lasting(connection: Connection) -> dict[tuple[str, LimitName], Override]:
@@ -108,8 +116,8 @@ def lasting(connection: Connection) -> dict[tuple[str, LimitName], Override]:
 
 
 def unset_override(
-    connection: Connection, subject: str, name: LimitName, *, is_boost: bool
-) -> Override | None:
+    connection: Connection, subject: str, name: LimitName, author: Author, *, is_boost: bool
+) -> Made[Override | None]:
     """Remove a row.
 
     Returns:
@@ -117,18 +125,45 @@ def unset_override(
     """
     key = _key(subject, name, is_boost=is_boost)
 
-    def work() -> Override | None:
-        before = connection.execute(_ONE, key)
+    def work() -> tuple[Override | None, list[Change]]:
+        rows = connection.execute(_ONE, key)
+        if not rows:
+            return None, []
         connection.execute(_REMOVE, key)
-        return _override(before[0]) if before else None
+        before = _override(rows[0])
+        return before, [_change("limit unset", before, None)]
 
-    return atomically(connection, work)
+    return make_change(connection, author, work)
 
 
 def remove_ended(connection: Connection, before: int) -> int:
     """Remove the boosts that ended before the moment; return how many."""
     connection.execute(_ENDED, [to_sql(before)])
     return connection.affected()
+
+
+def override_record(override: Override) -> dict[str, object]:
+    """Return a row of er_limit as JSON has it; max null is unlimited, until null is lasting."""
+    setting = override.setting
+    return {
+        "subject": setting.subject,
+        "limit": str(setting.name),
+        "max": setting.max,
+        "until": to_iso(setting.valid_until),
+        "reason": override.reason,
+        "set_by": override.set_by,
+        "set_at": to_iso(override.set_at),
+    }
+
+
+def _change(what: str, before: Override | None, after: Override | None) -> Change:
+    subject = next(row.setting.subject for row in (before, after) if row is not None)
+    return Change(
+        what,
+        subject,
+        override_record(before) if before else None,
+        override_record(after) if after else None,
+    )
 
 
 def _add(connection: Connection, new: Sequence[Override]) -> None:

@@ -1,4 +1,4 @@
-"""Moments in the tables: "YYYY-MM-DD HH:MM:SS" in UTC, in both databases."""
+"""Moments in the tables, "YYYY-MM-DD HH:MM:SS" in UTC in both databases, and in JSON."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def from_sql(text: str) -> int:
 def until_from_sql(text: str | None) -> int | None:
     """Read the end of a boost; None is lasting."""
     return None if text is None else from_sql(text)
+
+
+def to_iso(at: int | None) -> str | None:
+    """Write a moment as JSON has it: "2026-11-22T17:00:00+00:00"."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.rules.limit import CounterKey, Scope, Unit
+from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
 from sendlimit.rules.window import Window
+from sendlimit.store.changes import Change, make_change
 from sendlimit.store.rows import key_params
-from sendlimit.store.sqltime import from_sql, to_sql
-from sendlimit.store.transaction import atomically
+from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from sendlimit.rules.limit import LimitName
     from sendlimit.rules.window import Calendar
+    from sendlimit.store.changes import Author, Made
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 
@@ -30,10 +30,6 @@ SELECT subject, used FROM er_counter
 _SCOPES = (
     "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
 )
-# A write that changes nothing locks the row in both databases, as the ledger's own lock does.
-_LOCK_LATCH = """
-UPDATE er_counter SET used = used
- WHERE scope = 'global' AND subject = '*' AND unit = 'messages' AND `window` = 'ever'"""
 _RESET = "UPDATE er_counter SET used = 0 WHERE "
 _OLD = """
 SELECT scope, subject, unit, `window`, period_start FROM er_counter
@@ -62,21 +58,36 @@ def running_keys(scope: Scope, subject: str, calendar: Calendar, at: int) -> lis
     ]
 
 
-def reset(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey, int]:
-    """Set counters to 0, under the latch: no batch of the ledger is half way.
+def reset(
+    connection: Connection, keys: Sequence[CounterKey], author: Author
+) -> Made[dict[CounterKey, int]]:
+    """Set counters of one subject to 0.
 
     Returns:
         What was taken away, without the counters that had nothing.
     """
 
-    def work() -> dict[CounterKey, int]:
-        connection.execute(_LOCK_LATCH)
+    def work() -> tuple[dict[CounterKey, int], list[Change]]:
         taken = {key: used for key, used in usage(connection, keys).items() if used}
+        if not taken:
+            return {}, []
         for chunk in _chunks([*taken]):
             connection.execute(_RESET + _any_of(chunk), _params(chunk))
-        return taken
+        change = Change(
+            "usage reset",
+            keys[0].subject,
+            [counter_record(key, used) for key, used in taken.items()],
+            [counter_record(key, 0) for key in taken],
+        )
+        return taken, [change]
 
-    return atomically(connection, work)
+    return make_change(connection, author, work)
+
+
+def counter_record(key: CounterKey, used: int) -> dict[str, object]:
+    """Return a counter as er_change has it."""
+    name = LimitName(key.scope, key.unit, key.window)
+    return {"limit": str(name), "period_start": to_iso(key.period_start), "used": used}
 
 
 def top(
