@@ -11,7 +11,6 @@ from sendlimit.cli.admin import admin_name, confirm
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.limit import LimitNameType
 from sendlimit.cli.printing import limit_value, print_data, print_json, print_note, print_table
-from sendlimit.cli.records import override_record
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.config.reading import secret
 from sendlimit.errors import SendlimitError
@@ -22,7 +21,7 @@ from sendlimit.rules.override import Override
 from sendlimit.rules.precedence import Rules
 from sendlimit.store.foreign import read_table
 from sendlimit.store.location import MariaDBLocation, parse_url
-from sendlimit.store.overrides import lasting, set_overrides
+from sendlimit.store.overrides import lasting, override_record, set_overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

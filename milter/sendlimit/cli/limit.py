@@ -11,7 +11,6 @@ from sendlimit.cli.admin import admin_name
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import (
     UNLIMITED,
-    iso,
     limit_value,
     local_time,
     local_time_with_zone,
@@ -20,14 +19,14 @@ from sendlimit.cli.printing import (
     print_note,
     print_table,
 )
-from sendlimit.cli.records import override_record
 from sendlimit.cli.subject import Subject, subject_from
 from sendlimit.cli.timestamps import timestamp
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.errors import SendlimitError
 from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
 from sendlimit.rules.override import Override
-from sendlimit.store.overrides import overrides, set_override, unset_override
+from sendlimit.store.overrides import override_record, overrides, set_override, unset_override
+from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
     from sendlimit.rules.window import Calendar
@@ -339,7 +338,7 @@ def _set_again(who: Subject, row: Override, at: int) -> str | None:
         limit_value(row.setting.max),
     ]
     if row.setting.valid_until is not None:
-        words += ["--until", str(iso(row.setting.valid_until))]
+        words += ["--until", str(to_iso(row.setting.valid_until))]
     if row.reason:
         words += ["--reason", row.reason]
     return shlex.join(words)

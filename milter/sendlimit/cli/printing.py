@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -126,8 +125,3 @@ def local_time(calendar: Calendar, at: int) -> str:
 def local_time_with_zone(calendar: Calendar, at: int) -> str:
     """Write a moment with the name of its zone: "2026-11-22 18:00 CET"."""
     return calendar.local(at).strftime("%Y-%m-%d %H:%M %Z").rstrip()
-
-
-def iso(at: int | None) -> str | None:
-    """Write a moment for machines: "2026-11-22T17:00:00+00:00"."""
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat()

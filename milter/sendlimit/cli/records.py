@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.cli.printing import iso
 from sendlimit.rules.limit import LimitName
+from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sendlimit.rules.episode import Episode
-    from sendlimit.rules.override import Override
 
 OVERRIDE = {
     "subject": "'*', a domain or a mailbox",
@@ -171,20 +170,6 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def override_record(override: Override) -> dict[str, object]:
-    """Return a row of er_limit; max null is unlimited, until null is lasting."""
-    setting = override.setting
-    return {
-        "subject": setting.subject,
-        "limit": str(setting.name),
-        "max": setting.max,
-        "until": iso(setting.valid_until),
-        "reason": override.reason,
-        "set_by": override.set_by,
-        "set_at": iso(override.set_at),
-    }
-
-
 def episode_record(episode: Episode) -> dict[str, object]:
     """Return a row of er_refusal."""
     key = episode.key
@@ -192,9 +177,9 @@ def episode_record(episode: Episode) -> dict[str, object]:
         "limit": str(LimitName(key.scope, key.unit, key.window)),
         "subject": key.subject,
         "max": episode.limit,
-        "period_start": iso(key.period_start),
-        "first_at": iso(episode.first_at),
-        "last_at": iso(episode.last_at),
+        "period_start": to_iso(key.period_start),
+        "first_at": to_iso(episode.first_at),
+        "last_at": to_iso(episode.last_at),
         "attempts": episode.attempts,
         "last_client_addr": episode.last_client_addr,
         "last_sender": episode.last_sender,

@@ -10,14 +10,13 @@ import click
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import (
     escaped,
-    iso,
     limit_value,
     local_time,
     local_time_with_zone,
     print_data,
     print_json,
 )
-from sendlimit.cli.records import episode_record, override_record
+from sendlimit.cli.records import episode_record
 from sendlimit.cli.subject import SERVER, Subject, subject_from
 from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import EVERYONE, Origin, Scope
@@ -25,7 +24,8 @@ from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.reply import duration
 from sendlimit.rules.window import Window
 from sendlimit.store.episodes import last_episodes
-from sendlimit.store.overrides import overrides
+from sendlimit.store.overrides import override_record, overrides
+from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import usage
 
 if TYPE_CHECKING:
@@ -187,12 +187,12 @@ def _record(
     return {
         "subject": who.key,
         "scope": str(who.scope),
-        "at": iso(at),
+        "at": to_iso(at),
         "mode": "observe" if observe else "enforce",
         "exempt": is_exempt,
         "over_limit": str(hit.limit.name) if hit else None,
         "refused": hit is not None and not observe,
-        "resets_at": iso(hit.period.end) if hit else None,
+        "resets_at": to_iso(hit.period.end) if hit else None,
         "limits": [_status_record(status) for status in explanation.statuses],
         "defaults": [_status_record(status) for status in explanation.defaults],
     }
@@ -206,8 +206,8 @@ def _status_record(status: LimitStatus) -> dict[str, object]:
         "max": status.max,
         "used": status.used,
         "remaining": status.remaining,
-        "period_start": iso(status.period.start),
-        "period_end": iso(status.period.end),
+        "period_start": to_iso(status.period.start),
+        "period_end": to_iso(status.period.end),
         "origin": str(source.origin) if source else None,
         "set_for": source.subject if source else None,
         "override": override_record(source.override) if source and source.override else None,

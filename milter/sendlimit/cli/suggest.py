@@ -9,7 +9,6 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import (
-    iso,
     limit_value,
     local_time,
     print_data,
@@ -32,6 +31,7 @@ from sendlimit.rules.precedence import Rules
 from sendlimit.rules.window import Window
 from sendlimit.store.history import Span, above, amounts, beginning, busiest, refused_subjects
 from sendlimit.store.overrides import lasting
+from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -273,8 +273,8 @@ def _command(one: Exceeding) -> str:
 def _record(found: Suggestion) -> Mapping[str, object]:
     return {
         "limit": str(found.name),
-        "since": iso(found.since),
-        "until": iso(found.until),
+        "since": to_iso(found.since),
+        "until": to_iso(found.until),
         "periods": found.periods,
         "periods_with_mail": found.with_mail,
         "mailboxes_refused": found.held_back,

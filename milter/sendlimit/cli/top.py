@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import iso, limit_value, local_time, print_json, print_note, print_table
+from sendlimit.cli.printing import limit_value, local_time, print_json, print_note, print_table
 from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names, counted_sender, holding
 from sendlimit.rules.precedence import Rules
 from sendlimit.rules.window import Window
 from sendlimit.store.overrides import overrides
+from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import top as most_used
 
 _WINDOWS = [str(window) for window in (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)]
@@ -73,8 +74,8 @@ def top(  # noqa: PLR0913 - one parameter an option
         print_json(
             {
                 "limit": str(name),
-                "period_start": iso(period.start),
-                "period_end": iso(period.end),
+                "period_start": to_iso(period.start),
+                "period_end": to_iso(period.end),
                 "subjects": [
                     {"subject": subject, "used": used, "max": maximum}
                     for subject, used, maximum in rows

@@ -8,10 +8,11 @@ import click
 
 from sendlimit.cli.admin import confirm
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import iso, local_time, print_json, print_note, print_table
+from sendlimit.cli.printing import local_time, print_json, print_note, print_table
 from sendlimit.cli.subject import subject_from
 from sendlimit.rules.limit import LimitName
 from sendlimit.store import usage as counting
+from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
     from sendlimit.rules.limit import CounterKey
@@ -82,6 +83,6 @@ def _record(key: CounterKey, amount: int, calendar: Calendar, at: int) -> dict[s
         "subject": key.subject,
         "limit": str(_name(key)),
         "taken": amount,
-        "period_start": iso(key.period_start),
-        "period_end": iso(calendar.period(key.window, at).end),
+        "period_start": to_iso(key.period_start),
+        "period_end": to_iso(calendar.period(key.window, at).end),
     }
