@@ -18,7 +18,7 @@ _PACKAGES = (
     "redis-server",
     "rspamd",
 )
-_DISTRIBUTIONS = ("mysqlclient", "pymilter", "PyMySQL", "sendlimit")
+_DISTRIBUTIONS = ("pymilter", "PyMySQL", "sendlimit")
 
 
 def _field(path: str, name: str) -> str:

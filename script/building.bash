@@ -18,7 +18,7 @@ install_packages() {
   local name=${python##*/} package
   local missing=()
   has dpkg-query || fail "this is neither Debian nor Ubuntu: there is no dpkg"
-  for package in gcc libc6-dev libmariadb-dev libmilter-dev pkg-config "$name" "$name-dev" "$name-venv"; do
+  for package in gcc libc6-dev libmilter-dev "$name" "$name-dev" "$name-venv"; do
     if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
       missing+=("$package")
     fi

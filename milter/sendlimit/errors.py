@@ -8,8 +8,11 @@ SendlimitError
   JournalError         the crash journal can't be made or looked for
   StoreError           anything the database answers that is not a result
     StoreUnavailable   no connection, or it was lost: the outcome is unknown
+      StoreDenied      the database knows no such user or password, or forbids a statement
     StoreConflict      rolled back by the database: read again and redo
     SchemaError        the tables are missing, too old or too new
+      NoSuchDatabase   the server has no database of this name
+      NoSuchTable      the database has no table or column of this name
   PostfixError         Postfix's configuration can't be read or changed safely
 
 A class's docstring is its default message.
@@ -69,12 +72,24 @@ class StoreUnavailable(StoreError):  # noqa: N818 - reads as the fact it reports
     """The database can't be reached, or the connection was lost."""
 
 
+class StoreDenied(StoreUnavailable):
+    """The database knows no such user or password, or forbids the statement."""
+
+
 class StoreConflict(StoreError):  # noqa: N818 - reads as the fact it reports
     """The database rolled the transaction back (deadlock or lock wait): it can be done again."""
 
 
 class SchemaError(StoreError):
     """The tables are missing or of another version: run 'sendlimit db status'."""
+
+
+class NoSuchDatabase(SchemaError):  # noqa: N818 - reads as the fact it reports
+    """There is no such database: run 'sendlimit db init'."""
+
+
+class NoSuchTable(SchemaError):  # noqa: N818 - reads as the fact it reports
+    """The database has no such table or column: run 'sendlimit db status'."""
 
 
 class PostfixError(SendlimitError):

@@ -25,7 +25,7 @@ from sendlimit.config.sections import StoreSection
 from sendlimit.counting import committer
 from sendlimit.daemon import callbacks, logsetup
 from sendlimit.rules import mailbox, policy, reply
-from sendlimit.store import connection
+from sendlimit.store import drivers
 
 _ROOT = Path(__file__).parents[2]
 _DOCS = _ROOT / "docs"
@@ -298,9 +298,9 @@ def test_numbers_of_security() -> None:
 
     assert numbers == {
         "time a mail waits for its decision": StoreSection().decision_timeout_s,
-        "connecting to the database": connection.CONNECT_TIMEOUT_S,
-        "waiting for the database's answer": connection.READ_TIMEOUT_S,
-        "waiting for a row lock": connection.LOCK_WAIT_S,
+        "connecting to the database": drivers.CONNECT_TIMEOUT_S,
+        "waiting for the database's answer": drivers.READ_TIMEOUT_S,
+        "waiting for a row lock": drivers.LOCK_WAIT_S,
         "requests in one transaction": committer.BATCH_MAX,
         "key of a mailbox or domain": mailbox.KEY_MAX,
         "text of a refusal": reply.LINE_MAX,

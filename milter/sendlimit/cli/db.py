@@ -14,7 +14,8 @@ from sendlimit.cli.printing import print_data, print_json, print_note
 from sendlimit.config.reading import read_password, secret
 from sendlimit.errors import SendlimitError, StoreError
 from sendlimit.store import SCHEMA_VERSION
-from sendlimit.store.connection import make_file, open_connection
+from sendlimit.store.connection import open_connection
+from sendlimit.store.drivers import make_file
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import pending, schema_version, upgrade
 from sendlimit.store.rows import check_version

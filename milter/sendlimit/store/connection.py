@@ -5,54 +5,19 @@ For the commands, which each do one thing and end; the ledger has stores of its 
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 import sqlite3
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import MySQLdb
-from MySQLdb.constants import CLIENT, CR, ER, FIELD_TYPE
-from MySQLdb.converters import conversions
-
-from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
-from sendlimit.store.location import MariaDBLocation, SQLiteLocation
+from sendlimit.store.drivers import mariadb_errors, open_sqlite, sqlite_errors
+from sendlimit.store.location import SQLiteLocation
+from sendlimit.store.servers import open_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from MySQLdb.connections import Connection as MySQLdbConnection
-
-    from sendlimit.store.location import Host, Location
+    from sendlimit.store.location import Location
+    from sendlimit.store.packets import PacketConnection
     from sendlimit.store.rows import Row
-
-CONNECT_TIMEOUT_S = 2
-READ_TIMEOUT_S = 15
-"""Longer than a Galera cluster stalls when a node fails (7 s measured)."""
-LOCK_WAIT_S = 5
-COLLATION = "utf8mb4_nopad_bin"
-"""As the tables have it; MySQL knows none of this name."""
-
-_FILE_MODE = 0o660
-
-NO_SUCH_DATABASE = ER.BAD_DB_ERROR
-MISSING_TABLE = frozenset({ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR})
-_CONFLICTS = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, 1020})
-_ACCESS = frozenset({ER.ACCESS_DENIED_ERROR, ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR})
-_LOST = frozenset({CR.SERVER_GONE_ERROR, CR.SERVER_LOST, CR.CONN_HOST_ERROR, CR.CONNECTION_ERROR})
-_UNREACHED = frozenset({CR.CONN_HOST_ERROR, CR.CONNECTION_ERROR})
-_SYSTEM_ERROR = re.compile(r" \((\d+)\)$")
-
-# Moments stay text (store.sqltime reads them); sums are whole numbers.
-_CONV = conversions | {
-    FIELD_TYPE.DATE: str,
-    FIELD_TYPE.DATETIME: str,
-    FIELD_TYPE.TIME: str,
-    FIELD_TYPE.TIMESTAMP: str,
-    FIELD_TYPE.NEWDECIMAL: int,
-}
 
 
 class Connection(Protocol):
@@ -77,136 +42,47 @@ class Connection(Protocol):
         """Close; what was not committed is gone."""
 
 
-@contextmanager
-def mariadb_errors(where: object) -> Iterator[None]:
-    """Turn the client library's errors into ours, with the cause kept."""
-    try:
-        yield
-    except MySQLdb.Error as error:
-        number = error.args[0] if error.args else None
-        message = f"{where}: {_reason(number, str(error.args[-1] if error.args else error))}"
-        if number in _CONFLICTS:
-            raise StoreConflict(message) from error
-        if (
-            isinstance(error, MySQLdb.InterfaceError)
-            or number in _ACCESS
-            or number in _LOST
-            or (isinstance(error, MySQLdb.OperationalError) and number not in MISSING_TABLE)
-        ):
-            raise StoreUnavailable(message) from error
-        raise StoreError(message) from error
-
-
-def _reason(number: object, text: str) -> str:
-    """Say in words what the client library says with the system's number at the end."""
-    if number not in _UNREACHED or not (found := _SYSTEM_ERROR.search(text)):
-        return text
-    # It asks for the reason too early: the connection is still in progress then.
-    in_progress = int(found[1]) == errno.EINPROGRESS
-    words = "refused or unreachable" if in_progress else os.strerror(int(found[1]))
-    return f"{text[: found.start()]}: {words}"
-
-
-@contextmanager
-def sqlite_errors(where: object) -> Iterator[None]:
-    """Turn sqlite3's errors into ours, with the cause kept."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        message = f"{where}: {error}"
-        if "locked" in str(error) or "busy" in str(error):
-            raise StoreConflict(message) from error
-        raise StoreUnavailable(message) from error
-    except sqlite3.Error as error:
-        raise StoreError(f"{where}: {error}") from error
-
-
-def open_mariadb(
-    location: MariaDBLocation,
-    password: str,
-    host: Host | None,
-    *,
-    database: bool = True,
-    collation: str = COLLATION,
-) -> MySQLdbConnection:
-    """Open a connection to one server.
+class MariaDBConnection:
+    """A command's connection to MariaDB.
 
     Args:
-        location: user and database.
-        password: "" where the server asks for none.
-        host: which of the servers; None with a unix_socket.
-        database: False connects without choosing the database (to create it).
-        collation: of the texts that are compared with our columns; "": the server's own.
+        connection: an open one, which it closes.
+        where: names the server in errors.
     """
-    if location.unix_socket is not None or host is None:
-        address: dict[str, Any] = {"unix_socket": location.unix_socket}
-    else:
-        # The client library takes "localhost" for its own unix socket.
-        name = "127.0.0.1" if host.name == "localhost" else host.name
-        address = {"host": name, "port": host.port}
-    return MySQLdb.connect(
-        **address,
-        user=location.user,
-        password=password,
-        database=location.database if database else "",
-        charset="utf8mb4",
-        collation=collation,
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        write_timeout=READ_TIMEOUT_S,
-        client_flag=CLIENT.FOUND_ROWS,
-        local_infile=0,
-        conv=_CONV,
-        autocommit=True,
-        init_command=(
-            "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-            f" innodb_lock_wait_timeout = {LOCK_WAIT_S}"
-        ),
-    )
 
-
-class MariaDBConnection:
-    """A command's connection to MariaDB."""
-
-    def __init__(self, connection: MySQLdbConnection, where: object) -> None:
-        """Take an open connection."""
+    def __init__(self, connection: PacketConnection, where: str) -> None:
         self._connection = connection
         self._where = where
         self._affected = 0
 
     def execute(self, statement: str, params: Sequence[object] = ()) -> list[Row]:
         """Run one statement; return its rows, [] when it has none."""
-        with mariadb_errors(self._where), self._connection.cursor() as cursor:
+        with mariadb_errors(self._where):
             # Without parameters "%" is left alone; with them "%%" is one.
-            self._affected = cursor.execute(statement, tuple(params) or None)
-            return list(cursor.fetchall())
+            self._connection.send(self._connection.fill(statement, params) if params else statement)
+            rows, self._affected = self._connection.receive()[0]
+        return [*rows]
 
     def affected(self) -> int:
         """Return how many rows the last statement found to change."""
         return self._affected
 
     def script(self, text: str) -> None:
-        """Run a file of sql/; MariaDB commits each table by itself."""
-        with mariadb_errors(self._where), self._connection.cursor() as cursor:
-            cursor.execute(text)
-            while cursor.nextset():
-                pass
+        """Run a file of sql/; MariaDB commits each statement by itself."""
+        self.execute(text)
 
     def begin(self) -> None:
         """Begin a transaction."""
-        with mariadb_errors(self._where):
-            self._connection.begin()
+        self.execute("BEGIN")
 
     def commit(self) -> None:
         """Commit."""
-        with mariadb_errors(self._where):
-            self._connection.commit()
+        self.execute("COMMIT")
 
     def close(self) -> None:
         """Close; what was not committed is gone."""
         if self._connection.open:
-            with mariadb_errors(self._where):
-                self._connection.close()
+            self._connection.close()
 
 
 class SQLiteConnection:
@@ -259,63 +135,13 @@ class SQLiteConnection:
         self._connection.close()
 
 
-def open_sqlite(location: SQLiteLocation) -> sqlite3.Connection:
-    """Open a file with the journal that lets commands read while the daemon writes.
-
-    synchronous=FULL: what was counted survives a power loss, as with MariaDB's default.
-
-    Raises:
-        StoreUnavailable: there is no file and none can be made.
-    """
-    make_file(location)
-    connection = sqlite3.connect(location.path, timeout=LOCK_WAIT_S, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-def make_file(location: SQLiteLocation) -> None:
-    """Make the file if there is none: closed to others, whatever the umask says.
-
-    Made by root it gets the owner of its directory. SQLite gives its journal the same owner and mode.
-
-    Raises:
-        StoreUnavailable: it can't be made.
-    """
-    path = Path(location.path)
-    try:
-        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE)
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise StoreUnavailable(
-            f"{location}: can't be made: {error.strerror}: {path.parent}"
-        ) from error
-    try:
-        os.fchmod(file, _FILE_MODE)
-        if os.geteuid() == 0:
-            folder = path.parent.stat()
-            os.fchown(file, folder.st_uid, folder.st_gid)
-    finally:
-        os.close(file)
-
-
 def open_connection(location: Location, password: str = "") -> Connection:
-    """Open a command's connection: the first of the hosts that answers.
+    """Open a command's connection, to the host that the daemon would use.
 
     Raises:
         StoreError: no host answered, or the file can't be opened.
     """
     if isinstance(location, SQLiteLocation):
         return SQLiteConnection(location)
-    for host in location.hosts[:-1]:
-        try:
-            return _open_host(location, password, host)
-        except StoreUnavailable:
-            continue
-    return _open_host(location, password, location.hosts[-1])
-
-
-def _open_host(location: MariaDBLocation, password: str, host: Host) -> Connection:
-    with mariadb_errors(location):
-        return MariaDBConnection(open_mariadb(location, password, host), location)
+    server = open_server(location, password)
+    return MariaDBConnection(server.connection, server.where)

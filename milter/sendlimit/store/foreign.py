@@ -6,9 +6,9 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from MySQLdb.cursors import DictCursor
+from pymysql.cursors import DictCursor
 
-from sendlimit.store.connection import mariadb_errors, open_mariadb, sqlite_errors
+from sendlimit.store.drivers import mariadb_errors, open_mariadb, sqlite_errors
 from sendlimit.store.location import SQLiteLocation
 
 if TYPE_CHECKING:

@@ -9,27 +9,25 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sendlimit.errors import SchemaError, StoreError, StoreUnavailable
+from sendlimit.errors import StoreError, StoreUnavailable
 from sendlimit.store import Loaded, Writing, rows
 from sendlimit.store import statements as sql
-from sendlimit.store.connection import (
-    MISSING_TABLE,
-    NO_SUCH_DATABASE,
-    mariadb_errors,
-    open_mariadb,
-)
+from sendlimit.store.drivers import mariadb_errors
+from sendlimit.store.servers import open_server
 from sendlimit.store.sqltime import to_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from MySQLdb.connections import Connection
-
     from sendlimit.rules.counting_settings import Publication
     from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
     from sendlimit.rules.window import Window
-    from sendlimit.store.location import Host, MariaDBLocation
+    from sendlimit.store.location import MariaDBLocation
+    from sendlimit.store.packets import PacketConnection
     from sendlimit.store.rows import Row
+
+_CHUNK = 500
+"""Rows a statement, so that none is too large for the server's max_allowed_packet."""
 
 
 def _add(additions: Mapping[CounterKey, int]) -> str:
@@ -60,39 +58,20 @@ class MariaDBStore:
         """Take where to connect to; connects later."""
         self._location = location
         self._password = password
-        self._connection: Connection | None = None
+        self._connection: PacketConnection | None = None
+        self._where = str(location)
         self._is_node = True
 
     def connect(self) -> None:
-        """Connect to the first host that answers with the right tables."""
+        """Connect to the first host that answers with the right tables and takes writes."""
         self.close()
-        failure: StoreError | None = None
-        for host in self._location.hosts:
-            try:
-                return self._connect(host)
-            except StoreError as error:
-                failure = failure or error
-                self.close()
-        raise failure or StoreUnavailable
-
-    def _connect(self, host: Host) -> None:
-        where = self._location if len(self._location.hosts) == 1 else f"{self._location} at {host}"
-        try:
-            with mariadb_errors(where):
-                self._connection = open_mariadb(self._location, self._password, host)
-                version = self._rows(sql.VERSION)[0][0]
-        except StoreError as error:
-            number = error.__cause__.args[0] if error.__cause__ and error.__cause__.args else None
-            if number in MISSING_TABLE:
-                rows.check_version(None, where)
-            if number == NO_SUCH_DATABASE:
-                raise SchemaError(
-                    f"{where}: there is no such database: run 'sendlimit db init'"
-                ) from error
-            raise
-        rows.check_version(version, where)
-        with mariadb_errors(where):
-            self._rows(sql.KEEP_LATCH)
+        server = open_server(self._location, self._password)
+        self._connection, self._where = server.connection, server.where
+        if server.problem is not None:
+            self.close()
+            raise server.problem
+        with mariadb_errors(self._where):
+            self._run(sql.KEEP_LATCH)
             self._is_node = any(row[1] == "ON" for row in self._rows(sql.MariaDB.IS_NODE))
 
     def close(self) -> None:
@@ -101,16 +80,16 @@ class MariaDBStore:
         if connection is not None:
             connection.close()
 
-    def _opened(self) -> Connection:
+    def _opened(self) -> PacketConnection:
         if self._connection is None:
             raise StoreUnavailable
         return self._connection
 
-    def _run(self, statement: str, params: Iterable[object] = ()) -> list[Sequence[Row]]:
+    def _run(self, statements: str, params: Iterable[object] = ()) -> list[Sequence[Row]]:
         """Send one packet; return the rows of each of its statements."""
         connection = self._opened()
-        connection.query(_filled(connection, statement, params))
-        return _results(connection)
+        connection.send(connection.fill(statements, params))
+        return [result.rows for result in connection.receive()]
 
     def _rows(self, statement: str, params: Iterable[object] = ()) -> Sequence[Row]:
         """Run one statement; return its rows."""
@@ -129,7 +108,7 @@ class MariaDBStore:
             params.extend(subjects)
         statements.extend(("START TRANSACTION", _add(additions)))
         params.extend(key.subject for key in additions)
-        with mariadb_errors(self._location):
+        with mariadb_errors(self._where):
             *before, after = self._run(";".join(statements), params)
         settings = before[0] if subjects else ()
         return rows.loaded(additions, after, settings)
@@ -160,29 +139,28 @@ class MariaDBStore:
             params.extend((entry, 1))
         statements.extend((sql.MariaDB.BATCH, "COMMIT"))
         params.extend((writing.committer, writing.batch))
-        with mariadb_errors(self._location):
+        with mariadb_errors(self._where):
             self._send(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params, on_sent)
 
     def _send(self, statement: str, params: Iterable[object], on_sent: Callable[[], None]) -> None:
         """Send one packet, promise if this server decides alone, then wait for the answer."""
         connection = self._opened()
-        connection.send_query(_filled(connection, statement, params))
+        connection.send(connection.fill(statement, params))
         if not self._is_node:
             on_sent()
-        connection.read_query_result()
-        _results(connection)
+        connection.receive()
 
     def rollback(self) -> None:
         """Roll back, or drop the connection when even that fails."""
         try:
-            with mariadb_errors(self._location):
+            with mariadb_errors(self._where):
                 self._run("ROLLBACK")
         except StoreError:
             self.close()
 
     def fence(self, committer: str) -> int:
         """Take the latch, write the own row, read the batch number, commit."""
-        with mariadb_errors(self._location):
+        with mariadb_errors(self._where):
             self._run("START TRANSACTION")
             self._rows(sql.MariaDB.LATCH)
             self._run(sql.MariaDB.FENCE, (committer,))
@@ -192,20 +170,20 @@ class MariaDBStore:
 
     def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which of these have a row in er_committer."""
-        with mariadb_errors(self._location):
+        with mariadb_errors(self._where):
             statement = sql.BOOKED_ENTRIES.format(ids=rows.placeholders([*entries]))
             return {row[0] for row in self._rows(statement, [*entries])}
 
     def names_in_force(self, now: int) -> frozenset[LimitName]:
         """Return the names that any row limits at the moment."""
-        with mariadb_errors(self._location):
+        with mariadb_errors(self._where):
             found = self._rows(sql.NAMES_IN_FORCE, (to_sql(now),))
         return frozenset(rows.limit_name(row) for row in found)
 
     def publish(self, publication: Publication) -> None:
         """Write what has changed of the file's limits and the days."""
         limits, days = rows.published_limits(publication), rows.published_days(publication)
-        with mariadb_errors(self._location):
+        with mariadb_errors(self._where):
             if sorted(self._rows(sql.PUBLISHED_LIMITS)) != limits:
                 self._replace(sql.FORGET_LIMITS, sql.PUBLISH_LIMIT, limits)
             if sorted(self._rows(sql.PUBLISHED_DAYS)) != days:
@@ -213,28 +191,11 @@ class MariaDBStore:
 
     def _replace(self, forget: str, insert: str, new: Sequence[Row]) -> None:
         """Replace a table's rows in one transaction."""
-        with self._opened().cursor() as cursor:
-            cursor.execute("START TRANSACTION")
-            cursor.execute(forget)
-            cursor.executemany(insert, new)
-            cursor.execute("COMMIT")
-
-
-def _filled(connection: Connection, statement: str, params: Iterable[object]) -> bytes:
-    """Put the parameters into a statement as literals."""
-    return statement.encode() % tuple([connection.literal(param) for param in params])
-
-
-def _results(connection: Connection) -> list[Sequence[Row]]:
-    """Read what a packet's statements returned, () for one without rows.
-
-    Nothing is called in vain: store_result() and next_result() let other threads run, and under
-    load it takes longer to get the interpreter back than to read an answer.
-    """
-    results: list[Sequence[Row]] = []
-    while True:
-        has_rows = connection.field_count()
-        results.append(connection.store_result().fetch_row(0) if has_rows else ())
-        if not connection.more_results():
-            return results
-        connection.next_result()
+        head, _, row = insert.rpartition(" VALUES ")
+        self._run("START TRANSACTION")
+        self._run(forget)
+        for start in range(0, len(new), _CHUNK):
+            chunk = new[start : start + _CHUNK]
+            values = ",".join([row] * len(chunk))
+            self._run(f"{head} VALUES {values}", [value for one in chunk for value in one])
+        self._run("COMMIT")

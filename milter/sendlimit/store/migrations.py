@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.errors import StoreError
+from sendlimit.errors import NoSuchTable
 from sendlimit.store import statements as sql
 from sendlimit.store.location import SQLiteLocation
 
@@ -48,12 +48,14 @@ def migrations(location: Location) -> list[Migration]:
 
 
 def schema_version(connection: Connection) -> int | None:
-    """Return the version of the tables; None when there are none."""
+    """Return the version of the tables; None when there are none.
+
+    Raises:
+        StoreError: the tables can't be read, which is not the same.
+    """
     try:
         version = connection.execute(sql.VERSION)[0][0]
-    except StoreError:
-        # Asked again, so that a lost connection is not taken for an empty database.
-        connection.execute("SELECT 1")
+    except NoSuchTable:
         return None
     return None if version is None else int(version)
 

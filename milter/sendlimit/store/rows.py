@@ -97,7 +97,7 @@ def check_version(found: int | None, where: object) -> None:
         SchemaError: with what to do.
     """
     if found is None:
-        raise SchemaError(f"{where}: the tables are missing: run 'sendlimit db init'")
+        raise no_tables(where)
     if found < SCHEMA_VERSION:
         raise SchemaError(
             f"{where}: the tables have version {found}, this release needs {SCHEMA_VERSION}: run 'sendlimit db upgrade'"
@@ -106,6 +106,11 @@ def check_version(found: int | None, where: object) -> None:
         raise SchemaError(
             f"{where}: the tables have version {found}, newer than the {SCHEMA_VERSION} this release knows: upgrade sendlimit"
         )
+
+
+def no_tables(where: object) -> SchemaError:
+    """Return the error for a database without tables."""
+    return SchemaError(f"{where}: the tables are missing: run 'sendlimit db init'")
 
 
 def placeholders(values: Sequence[object]) -> str:

@@ -7,14 +7,15 @@ printed for one.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from MySQLdb import string_literal
+from pymysql.converters import escape_string
 
-from sendlimit.errors import StoreError, StoreUnavailable
-from sendlimit.store.connection import MariaDBConnection, mariadb_errors, open_mariadb
+from sendlimit.errors import StoreDenied
+from sendlimit.store.connection import MariaDBConnection
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation, parse_url
 from sendlimit.store.migrations import migrations
+from sendlimit.store.servers import open_admin_server
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -61,9 +62,7 @@ class Statement(NamedTuple):
     @property
     def literal(self) -> str:
         """The statement as one writes it by hand."""
-        # bytes, whatever the stubs of the client library say
-        literals = (cast("bytes", string_literal(param)).decode() for param in self.params)
-        return self.text % tuple(literals)
+        return self.text % tuple(f"'{escape_string(param)}'" for param in self.params)
 
 
 def client_hosts(location: MariaDBLocation) -> tuple[str, ...]:
@@ -136,29 +135,23 @@ def admin_location(url: str) -> MariaDBLocation:
 
 
 def open_admin(location: MariaDBLocation, password: str) -> Connection:
-    """Connect as an admin, without a database: to the first of the hosts that answers.
+    """Connect as an admin, without a database: to the first of the hosts that takes writes.
 
     Raises:
-        StoreUnavailable: nobody answers, or not with these credentials.
+        StoreError: none of them does, or not with these credentials.
     """
-    where = f"admin {location.user}@{location.unix_socket or ','.join(str(host) for host in location.hosts)}"
-    failure: StoreError = StoreUnavailable()
-    for host in location.hosts:
-        try:
-            with mariadb_errors(where):
-                return MariaDBConnection(
-                    open_mariadb(location, password, host, database=False), where
-                )
-        except StoreUnavailable as error:
-            failure = error
-    raise failure
+    server = open_admin_server(location, password)
+    if server.problem is not None:
+        server.connection.close()
+        raise server.problem
+    return MariaDBConnection(server.connection, server.where)
 
 
 def missing_rights(connection: Connection) -> list[str]:
     """Return what the user may not do, as "DELETE on er_counter"; nothing is changed by asking.
 
     Raises:
-        StoreError: the connection is lost.
+        StoreError: a trial failed for another reason: no right is known to be missing.
     """
     missing = []
     for table, columns in _TABLES.items():
@@ -167,8 +160,6 @@ def missing_rights(connection: Connection) -> list[str]:
                 connection.execute(
                     trial.format(table=table, column=columns[0], columns=", ".join(columns))
                 )
-            except StoreError:
-                # Asked again, so that a lost connection is not taken for a missing right.
-                connection.execute("SELECT 1")
+            except StoreDenied:
                 missing.append(f"{right} on {table}")
     return missing
