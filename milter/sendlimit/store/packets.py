@@ -106,9 +106,11 @@ class PacketConnection(Connection):
         try:
             yield
         except RuntimeError as error:
-            # An authentication that needs another library, or a server that asks for our files.
             self._force_close()
-            raise OperationalError(number, str(error)) from error
+            # Else the server asked for a file of ours, which PyMySQL refuses.
+            needs_library = "auth method" in str(error)
+            remedy = "; use TLS or a unix socket, or another plugin" if needs_library else ""
+            raise OperationalError(number, f"{error}{remedy}") from error
         except _MALFORMED as error:
             self._force_close()
             raise OperationalError(number, "the answer is not MariaDB's") from error
