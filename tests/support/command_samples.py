@@ -9,8 +9,8 @@ from sendlimit.cli import run
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
-from sendlimit.store.rows import episode_params, key_params
 from support.counting_samples import BERLIN, moment
+from support.real_stores import insert_counter, insert_episode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,21 +90,12 @@ class Commands:
     def count(self, key: CounterKey, used: int) -> None:
         """Put a counter into the tables."""
         assert self.tables is not None
-        self.tables.execute(
-            "INSERT INTO er_counter (scope, subject, unit, `window`, period_start, used)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            (*key_params(key), used),
-        )
+        insert_counter(self.tables, key, used)
 
     def refuse(self, episode: Episode) -> None:
         """Put an episode into the tables."""
         assert self.tables is not None
-        self.tables.execute(
-            "INSERT INTO er_refusal (scope, subject, unit, `window`, period_start, `limit`,"
-            " first_at, last_at, attempts, last_client_addr, last_sender, last_mailbox)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            episode_params(episode),
-        )
+        insert_episode(self.tables, episode)
 
     def used(self) -> list[int]:
         """Return what all counters of days have, the smallest first."""

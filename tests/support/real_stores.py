@@ -10,6 +10,7 @@ from sendlimit.store.connection import open_connection
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.migrations import upgrade
+from sendlimit.store.rows import episode_params, key_params
 from sendlimit.store.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
@@ -72,3 +73,22 @@ def used(store: Store, keys: Collection[CounterKey]) -> dict[CounterKey, int]:
     loaded = store.begin({LATCH: 0} | dict.fromkeys(keys, 0), ())
     store.rollback()
     return {key: loaded.usage[key] for key in keys}
+
+
+def insert_counter(tables: Connection, key: CounterKey, used: int) -> None:
+    """Put a counter into the tables."""
+    tables.execute(
+        "INSERT INTO er_counter (scope, subject, unit, `window`, period_start, used)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        (*key_params(key), used),
+    )
+
+
+def insert_episode(tables: Connection, episode: Episode) -> None:
+    """Put an episode into the tables."""
+    tables.execute(
+        "INSERT INTO er_refusal (scope, subject, unit, `window`, period_start, `limit`,"
+        " first_at, last_at, attempts, last_client_addr, last_sender, last_mailbox)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        episode_params(episode),
+    )
