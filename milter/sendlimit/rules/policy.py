@@ -14,7 +14,7 @@ from sendlimit.rules.limit import ORDER, SCOPE_ORDER, Charge, CounterKey, Unit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from sendlimit.rules.plan import LimitedCounter, Plans
+    from sendlimit.rules.plan import LimitedCounter, Plan, Plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,11 @@ class Facts:
 
 def decide(request: Request, facts: Facts) -> Decision:
     """Decide one request against the usage; nothing is charged here (R6, R7, R9)."""
-    plan = facts.plans.plan(request.sender, request.at)
+    return decide_by(facts.plans.plan(request.sender, request.at), request, facts)
+
+
+def decide_by(plan: Plan, request: Request, facts: Facts) -> Decision:
+    """Decide one request by its sender's plan."""
     if request.recipients:
         amount, checked = request.recipients, plan.recipients
         charges = tuple(Charge(key, amount) for key in plan.counted(Unit.RECIPIENTS))

@@ -53,6 +53,95 @@ class Writing:
     unbooked: Sequence[str] = ()
 
 
+class LeaseRow(NamedTuple):
+    """The row of er_lease.
+
+    Attributes:
+        holder: id of the daemon start that holds it; "": it is free.
+        beat: goes up with each transaction that writes the row.
+        seen_change: the last row of er_change that the holder follows.
+    """
+
+    holder: str
+    beat: int
+    seen_change: int
+
+
+class Change(NamedTuple):
+    """A row of er_change: a change by people that the holder has to follow.
+
+    Attributes:
+        subject: whose limits or counters: "*", a domain or a mailbox.
+    """
+
+    id: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """What the holder of the lease writes, and reads with it, in one transaction of one packet.
+
+    It is in only if er_lease has this holder and this beat, and the committer's own row these
+    fences; else it is rolled back.
+
+    Attributes:
+        committer: id of the holder.
+        batch: number for its row in er_committer, one more than the last.
+        journal: the last record of the journal whose amount is in additions.
+        fences: of its row, as known.
+        beat: of er_lease, as it wrote it last; the row has one more afterwards.
+        applied_change: for er_lease.seen_change.
+        seen_change: rows of er_change after this one are returned.
+        additions: negative ones never take a counter below 0 and never make a row.
+        read: counters to return, too.
+        subjects: whose rows of er_limit to return.
+        episodes: refusals to merge into er_refusal.
+        let_go: free the lease.
+    """
+
+    committer: str
+    batch: int
+    journal: int
+    fences: int
+    beat: int
+    applied_change: int = 0
+    seen_change: int = 0
+    additions: Mapping[CounterKey, int] = field(default_factory=dict)
+    read: Collection[CounterKey] = ()
+    subjects: Collection[str] = ()
+    episodes: Sequence[Episode] = ()
+    let_go: bool = False
+
+
+class Flushed(NamedTuple):
+    """What a flush returns that is in.
+
+    Attributes:
+        usage: the counters of additions and of read, as they are now; 0 where there is no row.
+        settings: the rows of er_limit asked for, ended boosts too.
+        changes: in the order of their ids.
+        beats: all rows of er_daemon, by id.
+    """
+
+    usage: Mapping[CounterKey, int]
+    settings: Sequence[Setting]
+    changes: Sequence[Change]
+    beats: Mapping[str, int]
+
+
+class Fenced(NamedTuple):
+    """The committer's own row, behind a fence.
+
+    Attributes:
+        batch: the number of its last batch or flush that is in, 0 before the first.
+        fences: what the next flush has to know.
+    """
+
+    batch: int
+    fences: int
+
+
 class Store(Protocol):
     """One connection to a database, for the ledger's thread alone."""
 

@@ -1,0 +1,321 @@
+"""The counters of the running periods in memory, and which of them are known whole. Pure.
+
+A running period of a name is complete when it was read whole since the lease was taken, or
+began more than CLOCK_ALLOWANCE_S after that: then a counter that is not in memory is 0. The
+allowance is for other daemons whose clocks are ahead, and who counted in it before they stopped.
+
+Above the cap everything is forgotten and nothing is complete: a counter comes back with the
+flush of the first mail that needs it.
+
+Used under the ledger's mutex.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.rules.limit import LATCH, CounterKey, LimitName
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from sendlimit.counting.stretches import Stretches
+    from sendlimit.rules.window import Period
+
+CLOCK_ALLOWANCE_S = 60
+COUNTERS_MAX = 1_000_000
+OBJECTS_MAX = 20_000
+"""Counters that are objects, of senders with a plan; the others are numbers by subject."""
+_NEVER = 2**62
+
+
+class Counter:
+    """One counter, while senders have plans with it.
+
+    Attributes:
+        group: the counters of the same name and period.
+        subject: whose.
+        used: what decides: the database's value as known, and what this daemon has counted since.
+        pending: of that, what the open stretch holds.
+        known: whether the database's value is in `used`.
+    """
+
+    __slots__ = ("group", "known", "pending", "subject", "used")
+
+    def __init__(self, group: Group, subject: str, used: int, *, known: bool) -> None:
+        self.group = group
+        self.subject = subject
+        self.used = used
+        self.pending = 0
+        self.known = known
+
+    @property
+    def key(self) -> CounterKey:
+        """The key of its row."""
+        scope, unit, window = self.group.name
+        return CounterKey(scope, self.subject, unit, window, self.group.start)
+
+
+class Group:
+    """The counters of one name in one period.
+
+    Attributes:
+        name: scope, unit and window.
+        start: of the period, seconds since 1970, UTC.
+        complete: whether a counter that is not in memory is 0.
+        read_up_to: the last subject that loading has read; None before the first.
+        given_up: loading ended because there are too many counters.
+        idle: used, by subject, of those that are known and no objects: a third of the space.
+        counters: the others, by subject.
+    """
+
+    __slots__ = ("complete", "counters", "given_up", "idle", "name", "read_up_to", "start")
+
+    def __init__(self, name: LimitName, start: int) -> None:
+        self.name = name
+        self.start = start
+        self.complete = False
+        self.read_up_to: str | None = None
+        self.given_up = False
+        self.idle: dict[str, int] = {}
+        self.counters: dict[str, Counter] = {}
+
+
+class Loading(NamedTuple):
+    """A chunk to read: the counters of a name in a period whose subject comes after one.
+
+    Attributes:
+        after: a subject, in the binary order of its UTF-8; None: from the beginning.
+        lease: which lease it is for; a chunk that was asked for under another is dropped.
+    """
+
+    name: LimitName
+    start: int
+    after: str | None
+    lease: int
+
+
+class Counters:
+    """All counters in memory.
+
+    Args:
+        stretches: what is pending; a counter that comes into memory takes its own from there.
+        limit: how many counters are kept at most.
+
+    Attributes:
+        generation: changes when counters are not the objects any more that plans refer to.
+    """
+
+    def __init__(self, stretches: Stretches, limit: int = COUNTERS_MAX) -> None:
+        self.generation = 0
+        self._stretches = stretches
+        self._limit = limit
+        self._groups: dict[tuple[LimitName, int], Group] = {}
+        self._running: dict[LimitName, Group] = {}
+        self._lease = 0
+        self._since = _NEVER
+        self._tidy_at = OBJECTS_MAX
+        self._objects = 0
+        self._idle = 0
+
+    def __len__(self) -> int:
+        """Return how many are in memory."""
+        return self._objects + self._idle
+
+    # periods
+
+    def begin(self, at: int) -> None:
+        """Note that from this moment on, seconds since 1970, this daemon alone counts."""
+        self._since = at
+
+    def forget(self, last: int) -> None:
+        """Forget everything: a lease begins or ends, or there are too many counters.
+
+        Args:
+            last: number of the journal's last record.
+        """
+        self._stretches.close(last)
+        self.generation += 1
+        self._lease += 1
+        self._since = _NEVER
+        self._tidy_at = OBJECTS_MAX
+        self._groups = {}
+        self._running = {}
+        self._objects = self._idle = 0
+
+    def run(self, running: Mapping[LimitName, Period], last: int) -> None:
+        """Note the running periods of the names that are counted; forget all others.
+
+        A new period is complete if the one before was, and it began long enough after the
+        lease was taken. One that comes again, as a clock was put back, has to be read.
+
+        Args:
+            running: by name.
+            last: number of the journal's last record.
+        """
+        if all(
+            name in self._running and self._running[name].start == period.start
+            for name, period in running.items()
+        ) and len(running) == len(self._running):
+            return
+        for name, period in running.items():
+            before = self._running.get(name)
+            if before is not None and before.start == period.start:
+                continue
+            group = self._running[name] = self._group(name, period.start)
+            group.read_up_to, group.given_up = None, False
+            group.complete = (
+                before is not None
+                and before.complete
+                and period.start > before.start
+                and period.start - CLOCK_ALLOWANCE_S > self._since
+            )
+            if group.complete:
+                _know_all(group)
+        for name in self._running.keys() - running.keys():
+            del self._running[name]
+        # What is pending is by key from here on: a counter that is made anew finds it.
+        self._stretches.close(last)
+        for (name, start), group in list(self._groups.items()):
+            if self._running.get(name) is not group:
+                del self._groups[name, start]
+                self._objects -= len(group.counters)
+                self._idle -= len(group.idle)
+
+    def _group(self, name: LimitName, start: int) -> Group:
+        group = self._groups.get((name, start))
+        if group is None:
+            group = self._groups[name, start] = Group(name, start)
+        return group
+
+    # counters
+
+    def get(self, key: CounterKey) -> Counter:
+        """Return a counter, which comes into memory if it is not there."""
+        scope, subject, unit, window, start = key
+        group = self._group(LimitName(scope, unit, window), start)
+        counter = group.counters.get(subject)
+        if counter is None:
+            used = group.idle.pop(subject, None)
+            known = group.complete or used is not None
+            if used is None:
+                used = self._stretches.pending(key)
+            else:
+                self._idle -= 1
+            counter = group.counters[subject] = Counter(group, subject, used, known=known)
+            self._objects += 1
+        return counter
+
+    def add(self, key: CounterKey, amount: int) -> None:
+        """Count for a key, and in memory if it is there."""
+        scope, subject, unit, window, start = key
+        group = self._groups.get((LimitName(scope, unit, window), start))
+        if group is not None and (subject in group.counters or subject in group.idle):
+            counter = self.get(key)
+            counter.used += amount
+            counter.pending += amount
+            self._stretches.touched.append(counter)
+        else:
+            self._stretches.add(key, amount)
+
+    def follow(self, key: CounterKey, used: int) -> None:
+        """Take the database's value, which has the stretch in flight in it, and what came since."""
+        if key == LATCH:
+            return
+        used += self._stretches.since(key)
+        scope, subject, unit, window, start = key
+        group = self._group(LimitName(scope, unit, window), start)
+        counter = group.counters.get(subject)
+        if counter is not None:
+            counter.used = used + counter.pending
+            counter.known = True
+            return
+        if subject not in group.idle:
+            self._idle += 1
+        group.idle[subject] = used
+
+    def of_subjects(self, subjects: Collection[str]) -> list[CounterKey]:
+        """Return the counters of subjects that are in memory."""
+        return [
+            CounterKey(name.scope, subject, name.unit, name.window, start)
+            for (name, start), group in self._groups.items()
+            for subject in subjects
+            if subject in group.counters or subject in group.idle
+        ]
+
+    # space
+
+    @property
+    def crowded(self) -> bool:
+        """Whether tidy() has something to do."""
+        return self._objects > self._tidy_at or len(self) > self._limit
+
+    def tidy(self, at: int, last: int) -> None:
+        """Make space: known counters become numbers again, or all are forgotten above the cap.
+
+        Args:
+            at: seconds since 1970.
+            last: number of the journal's last record.
+        """
+        if len(self) > self._limit:
+            running = self._running
+            self.forget(last)
+            self.begin(at)
+            for name, before in running.items():
+                group = self._running[name] = self._group(name, before.start)
+                group.given_up = True
+            return
+        self._stretches.close(last)
+        self.generation += 1
+        for group in self._groups.values():
+            known = {
+                subject: counter.used
+                for subject, counter in group.counters.items()
+                if counter.known
+            }
+            group.idle.update(known)
+            for subject in known:
+                del group.counters[subject]
+            self._idle += len(known)
+            self._objects -= len(known)
+        self._tidy_at = max(OBJECTS_MAX, 2 * self._objects)
+
+    # loading
+
+    def next_chunk(self) -> Loading | None:
+        """Return what to read next of the running periods; None: they are complete, or too big."""
+        for group in self._running.values():
+            if not (group.complete or group.given_up):
+                return Loading(group.name, group.start, group.read_up_to, self._lease)
+        return None
+
+    def load(self, loading: Loading, rows: Iterable[tuple[str, int]], *, more: bool) -> None:
+        """Take a chunk; what is known already is newer.
+
+        No flush may have been under way, or in doubt, when it was read.
+
+        Args:
+            loading: what was asked for.
+            rows: (subject, used), in the order of the subjects.
+            more: whether further rows may follow.
+        """
+        name, start, _, lease = loading
+        group = self._running.get(name)
+        if lease != self._lease or group is None or group.start != start:
+            return
+        for subject, used in rows:
+            group.read_up_to = subject
+            counter = group.counters.get(subject)
+            if subject not in group.idle and (counter is None or not counter.known):
+                self.follow(CounterKey(name.scope, subject, name.unit, name.window, start), used)
+        if len(self) > self._limit * 9 // 10:
+            group.given_up = True
+        elif not more:
+            group.complete = True
+            _know_all(group)
+
+
+def _know_all(group: Group) -> None:
+    """Take the counters that the database has no row of for what this daemon has counted."""
+    for counter in group.counters.values():
+        counter.known = True

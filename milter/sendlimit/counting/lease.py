@@ -1,0 +1,273 @@
+"""Who may grant from memory: the states of one daemon beside others on one database. Pure.
+
+The lease is a row (holder, beat) that the holder's every flush moves on, in its own transaction.
+The holder grants from memory for VALID_S from the moment before that flush was sent. Another
+daemon passes a holder by once it has itself seen the beat stand still for STILL_S. So no clocks
+of two machines are compared. All transactions take the latch first.
+
+| state   | step            | next    | memory |                                               |
+|---------|-----------------|---------|--------|-----------------------------------------------|
+| away    | KEPT            | sole    | kept   | the row still has this daemon and its beat    |
+| away    | TAKEN_OVER      | sole    | empty  | from an earlier start with the same state_dir |
+| away    | JOINED          | shared  | empty  | nobody alive holds the lease                  |
+| shared  | TAKEN           | sole    | empty  | no other daemon beats                         |
+| sole    | FLUSHED         | sole    | kept   | its beat went on                              |
+| sole    | LAPSED          | away    | kept   | no flush was answered in time                 |
+| sole    | LOST            | away    | empty  | the row has another holder or another beat    |
+| sole    | LEAVE           | leaving | kept   | another daemon beats, or this one stops       |
+| leaving | HANDED_OVER     | shared  | empty  | the last flush is in, the lease is free       |
+| leaving | FAILED          | away    | kept   | the last flush failed, or is in doubt         |
+| leaving | LOST            | away    | empty  | as in sole                                    |
+
+Every other step is an error of the caller. `leaving` is sole without grants.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sendlimit.store import LeaseRow
+
+VALID_S = 3.0
+"""How long a flush that was answered lets the holder grant, from before it was sent."""
+STILL_S = 4.0
+"""How long a beat has stood still when its daemon is passed by; 1 s is for drifting clocks."""
+UNSEEN_S = 10.0
+"""How long the others have not beaten before the lease is taken, so that it does not wander."""
+BEAT_S = 1.0
+"""How often each daemon beats in every state, also an idle one."""
+LOOK_S = 0.25
+"""How often a daemon that found a living holder looks again."""
+
+
+class State(StrEnum):
+    """Of a daemon; the table at the top of the file says how they follow each other."""
+
+    AWAY = "away"
+    SHARED = "shared"
+    SOLE = "sole"
+    LEAVING = "leaving"
+
+
+class Step(StrEnum):
+    """What changes the state."""
+
+    KEPT = "kept"
+    TAKEN_OVER = "taken over"
+    JOINED = "joined"
+    TAKEN = "taken"
+    FLUSHED = "flushed"
+    LAPSED = "lapsed"
+    LOST = "lost"
+    LEAVE = "leave"
+    HANDED_OVER = "handed over"
+    FAILED = "failed"
+
+
+class _Next(NamedTuple):
+    state: State
+    keeps_memory: bool
+
+
+_STEPS: Mapping[tuple[State, Step], _Next] = {
+    (State.AWAY, Step.KEPT): _Next(State.SOLE, keeps_memory=True),
+    (State.AWAY, Step.TAKEN_OVER): _Next(State.SOLE, keeps_memory=False),
+    (State.AWAY, Step.JOINED): _Next(State.SHARED, keeps_memory=False),
+    (State.SHARED, Step.TAKEN): _Next(State.SOLE, keeps_memory=False),
+    (State.SOLE, Step.FLUSHED): _Next(State.SOLE, keeps_memory=True),
+    (State.SOLE, Step.LAPSED): _Next(State.AWAY, keeps_memory=True),
+    (State.SOLE, Step.LOST): _Next(State.AWAY, keeps_memory=False),
+    (State.SOLE, Step.LEAVE): _Next(State.LEAVING, keeps_memory=True),
+    (State.LEAVING, Step.HANDED_OVER): _Next(State.SHARED, keeps_memory=False),
+    (State.LEAVING, Step.FAILED): _Next(State.AWAY, keeps_memory=True),
+    (State.LEAVING, Step.LOST): _Next(State.AWAY, keeps_memory=False),
+}
+
+
+class WrongStepError(RuntimeError):
+    """A step that the state does not allow: an error in this program."""
+
+
+class Claim(StrEnum):
+    """What a transaction that has the latch finds out about the lease."""
+
+    FREE = "free"
+    CLEAR = "clear"
+    """Held by this daemon, which does not count as its holder, or by one that stands still."""
+    MINE = "mine"
+    """Held by this daemon with the beat that it wrote last."""
+    INHERITED = "inherited"
+    """Held by the earlier start of this daemon, whose process has ended."""
+    HELD = "held"
+    """By another that is alive: nothing may be decided."""
+
+
+class Lease:
+    """One daemon start's part in it; changed by the committer, under the ledger's mutex.
+
+    Args:
+        daemon: id of this start, new with every start.
+        predecessor: id of the earlier start whose state_dir this one has locked, on the
+            same boot of the machine; "" when there is none.
+
+    Attributes:
+        forget: empties the memory: counters, plans and which periods are complete; set by Memory.
+        state: see the table.
+        grants_until: CLOCK_BOOTTIME, s: before it a grant from memory is allowed; 0: not at all.
+            Read by callbacks, under the mutex, before each grant.
+        beat: the beat of the row as this daemon wrote it last; -1: it never has.
+        seen_change: the last row of er_change that was read.
+        applied_change: the last one that memory follows; reported with the next flush.
+    """
+
+    def __init__(self, daemon: str, predecessor: str = "") -> None:
+        self.daemon = daemon
+        self.predecessor = predecessor
+        self.forget: Callable[[], None] = lambda: None
+        self.state = State.AWAY
+        self.grants_until = 0.0
+        self.beat = -1
+        self.seen_change = 0
+        self.applied_change = 0
+        self._valid_until = 0.0
+        self._watched: tuple[str, int, float] = "", -1, 0.0
+        self._others: dict[str, tuple[int, float]] = {}
+
+    def _go(self, step: Step) -> None:
+        """Change the state: the one place that does.
+
+        Raises:
+            WrongStepError: the state does not allow the step.
+        """
+        following = _STEPS.get((self.state, step))
+        if following is None:
+            raise WrongStepError(f"{step} in state {self.state}")
+        self.state = following.state
+        self.grants_until = self._valid_until if self.state is State.SOLE else 0.0
+        if not following.keeps_memory:
+            self.forget()
+
+    @property
+    def holds(self) -> bool:
+        """Whether this daemon counts as the holder: it flushes, and nobody else decides."""
+        return self.state in {State.SOLE, State.LEAVING}
+
+    # what a transaction finds
+
+    def claim(self, row: LeaseRow, sent: float) -> Claim:
+        """Say what the row means for this daemon, when it was read under the latch.
+
+        Args:
+            row: as read.
+            sent: CLOCK_BOOTTIME before the reading was sent, so not after it was read.
+        """
+        holder, beat, _ = row
+        if not holder:
+            return Claim.FREE
+        if holder == self.daemon:
+            mine = self.state is State.AWAY and beat == self.beat
+            return Claim.MINE if mine else Claim.CLEAR
+        if holder == self.predecessor and self.state is State.AWAY:
+            return Claim.INHERITED
+        watched_holder, watched_beat, since = self._watched
+        stood_still = (holder, beat) == (watched_holder, watched_beat) and sent - since > STILL_S
+        return Claim.CLEAR if stood_still else Claim.HELD
+
+    def watch(self, row: LeaseRow, now: float) -> None:
+        """Note who holds the lease; the time counts from the answer that first showed the beat."""
+        if self._watched[:2] != row[:2]:
+            self._watched = row.holder, row.beat, now
+
+    def look_at_others(self, beats: Mapping[str, int], now: float) -> bool:
+        """Note the beats of the other daemons' rows; return whether one has gone on, or is new."""
+        known = self._others
+        self._others = {
+            daemon: known[daemon] if daemon in known and known[daemon][0] == beat else (beat, now)
+            for daemon, beat in beats.items()
+            if daemon != self.daemon
+        }
+        return any(known.get(daemon) != seen for daemon, seen in self._others.items())
+
+    def alone(self, now: float) -> bool:
+        """Say whether no other daemon has beaten for UNSEEN_S."""
+        return all(now - since > UNSEEN_S for _, since in self._others.values())
+
+    def as_seen(self, beats: Mapping[str, int]) -> bool:
+        """Say whether the other daemons' rows are as when they were looked at last."""
+        others = {daemon: beat for daemon, beat in beats.items() if daemon != self.daemon}
+        return others == {daemon: beat for daemon, (beat, _) in self._others.items()}
+
+    # the steps
+
+    def kept(self, sent: float, beat: int) -> None:
+        """ENTER found the lease as it was left, and moved its beat: sole again, memory is right."""
+        self._renewed(sent, beat)
+        self._go(Step.KEPT)
+
+    def taken_over(self, sent: float, beat: int, last_change: int) -> None:
+        """ENTER took the lease of the earlier start, and booked what that had in its journal."""
+        self._begun(sent, beat, last_change)
+        self._go(Step.TAKEN_OVER)
+
+    def joined(self) -> None:
+        """ENTER found no living holder: decide under the latch, as others may, too."""
+        self._go(Step.JOINED)
+
+    def taken(self, sent: float, beat: int, last_change: int) -> None:
+        """TAKE is in: no other daemon beats, and those that begin will see the row."""
+        self._begun(sent, beat, last_change)
+        self._go(Step.TAKEN)
+
+    def flushed(self, sent: float, beat: int) -> None:
+        """A flush is in: its beat went on."""
+        self._renewed(sent, beat)
+        self._go(Step.FLUSHED)
+
+    def lapse(self, now: float) -> bool:
+        """Leave sole when no flush was answered in time; return whether that was so."""
+        if self.state is not State.SOLE or now < self._valid_until:
+            return False
+        self._go(Step.LAPSED)
+        return True
+
+    def lost(self) -> None:
+        """A flush found another holder or another beat: what memory says is not right any more."""
+        self.beat = -1
+        self._go(Step.LOST)
+
+    def leave(self) -> None:
+        """Grant nothing more from memory; the next flush hands over."""
+        self._go(Step.LEAVE)
+
+    def handed_over(self) -> None:
+        """The flush that let go of the lease is in."""
+        self.beat = -1
+        self._go(Step.HANDED_OVER)
+
+    def leaving_failed(self) -> None:
+        """The flush that let go failed or is in doubt: perhaps another decides already."""
+        self._go(Step.FAILED)
+
+    def committed_in_doubt(self, beat: int) -> None:
+        """The fence found a flush in whose answer was lost: the row has the beat that it wrote."""
+        self.beat = beat
+
+    def changes_read(self, last: int) -> None:
+        """Rows of er_change up to this one were read; they are still to be applied."""
+        self.seen_change = last
+
+    def changes_applied(self) -> None:
+        """Memory follows all rows of er_change that were read; the next flush says so."""
+        self.applied_change = self.seen_change
+
+    def _begun(self, sent: float, beat: int, last_change: int) -> None:
+        self.seen_change = self.applied_change = last_change
+        self._renewed(sent, beat)
+
+    def _renewed(self, sent: float, beat: int) -> None:
+        self._valid_until = sent + VALID_S
+        self.beat = beat

@@ -1,0 +1,326 @@
+"""Decisions from memory: plans, counters and the journal, in the callback's own thread. Pure.
+
+Grants come from memory, refusals from the database: what memory would refuse is asked for
+again, and decided on the numbers of a flush that is in. Time comes in as an argument: `now` is
+CLOCK_BOOTTIME in s, read inside the mutex; `at` is seconds since 1970.
+
+FAILURE: every method is called under the ledger's mutex; none waits, logs or does I/O.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from sendlimit.counting.batch import Answer, reverse
+from sendlimit.counting.counters import CLOCK_ALLOWANCE_S
+from sendlimit.counting.journal import RecordKeys
+from sendlimit.counting.sender_plan import Reservation, SenderPlan
+from sendlimit.counting.stretches import CLOSE_AT
+from sendlimit.rules.decision import Request
+from sendlimit.rules.limit import Charge, counted_names, holding
+from sendlimit.rules.plan import Plans, make_plan
+from sendlimit.rules.policy import decide_by
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from sendlimit.counting.counters import Counter, Counters
+    from sendlimit.counting.lease import Lease
+    from sendlimit.counting.stretches import Stretches
+    from sendlimit.rules.counting_settings import CountingSettings
+    from sendlimit.rules.decision import Decision
+    from sendlimit.rules.limit import CounterKey, Setting
+    from sendlimit.rules.mailbox import Sender
+
+PLANS_MAX = 5_000
+"""Plans that are kept at once."""
+_FOR_EVER = 2**62
+
+
+class Records(Protocol):
+    """The journal, as far as counting writes it.
+
+    Attributes:
+        number: of the last record.
+    """
+
+    number: int
+
+    def room(self) -> bool:
+        """Say whether a further record fits."""
+
+    def add(self, keys: RecordKeys, amount: int, at: int) -> None:
+        """Write a record."""
+
+
+class Memory:
+    """All that a daemon decides from while it holds the lease.
+
+    Args:
+        lease: says whether it may.
+        settings: of the config file.
+        journal: where everything is noted that is counted.
+        counters: those in memory.
+        stretches: what is counted and not in the database.
+
+    Attributes:
+        rows: of er_limit, ended boosts too, as last read.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        settings: CountingSettings,
+        journal: Records,
+        counters: Counters,
+        stretches: Stretches,
+    ) -> None:
+        self.rows: Sequence[Setting] = ()
+        self._lease = lease
+        self._journal = journal
+        self._counters = counters
+        self._stretches = stretches
+        self._touched = stretches.touched
+        self._by_sender: dict[Sender, SenderPlan] = {}
+        self._run_since = self._run_until = 0
+        lease.forget = self.forget
+        self.adopt(settings)
+
+    # what is in force
+
+    def adopt(self, settings: CountingSettings) -> None:
+        """Take the settings of a config file that was loaded."""
+        self._settings = settings
+        self._drop_plans()
+
+    def learn(self, rows: Sequence[Setting]) -> None:
+        """Take all rows of er_limit."""
+        self.rows = rows
+        self._drop_plans()
+
+    def learn_some(self, subjects: Collection[str], rows: Iterable[Setting]) -> bool:
+        """Take the rows of some subjects; return whether they were others than known."""
+        fresh = sorted(rows, key=str)
+        if fresh == sorted((row for row in self.rows if row.subject in subjects), key=str):
+            return False
+        self.learn([*(row for row in self.rows if row.subject not in subjects), *fresh])
+        return True
+
+    def _drop_plans(self) -> None:
+        """Let each plan be made anew; the counters stay."""
+        self._by_sender = {}
+        self._plans: Plans | None = None
+        self._plans_until = 0
+
+    def _plans_at(self, at: int) -> Plans:
+        """Return what plans are made from; a boost that has ended is not in it."""
+        plans = self._plans
+        if plans is None or at >= self._plans_until:
+            rows = holding(self.rows, at)
+            ends = [row.valid_until for row in rows if row.valid_until is not None]
+            rules = self._settings.file.with_rows(rows)
+            names = counted_names(rules.names())
+            plans = self._plans = Plans(rules, names, self._settings.calendar)
+            self._plans_until = min(ends, default=_FOR_EVER)
+            self._by_sender = {}
+            self._run_until = 0
+        if at >= self._run_until or at < self._run_since - CLOCK_ALLOWANCE_S:
+            self._run(plans, at)
+        return plans
+
+    def _run(self, plans: Plans, at: int) -> None:
+        """Note the running periods."""
+        calendar = plans.calendar
+        running = {name: calendar.period(name.window, at) for name in plans.names}
+        self._run_since = max(period.start for period in running.values())
+        self._run_until = min(period.end for period in running.values())
+        self._counters.run(running, self._journal.number)
+
+    def look_at_clock(self, at: int) -> None:
+        """Note which periods are running, and make space; called with each flush."""
+        self._plans_at(at)
+        self._make_space(at)
+
+    def _make_space(self, at: int) -> None:
+        if self._counters.crowded:
+            self._by_sender = {}
+            self._counters.tidy(at, self._journal.number)
+
+    def forget(self) -> None:
+        """Empty the memory: the lease was taken, given away or lost. What is pending stays."""
+        self._by_sender = {}
+        self._run_until = 0
+        self._counters.forget(self._journal.number)
+
+    def begin(self, at: int, rows: Sequence[Setting]) -> None:
+        """Note that this daemon alone counts from now on, by these rows of er_limit."""
+        self._counters.begin(at)
+        self.learn(rows)
+
+    # what callbacks do
+
+    def reserve(  # noqa: C901 - the way of every mail; a call costs as much as a counter
+        self, sender: Sender, at: int, now: float
+    ) -> Reservation | None:
+        """Reserve a message at MAIL; None: the database has to be asked."""
+        if now >= self._lease.grants_until:
+            return None
+        plan = self._by_sender.get(sender)
+        if plan is None or not plan.since <= at < plan.until:
+            plan = self._make(sender, at)
+        if not (plan.quick or plan.is_known()):
+            return None
+        journal = self._journal
+        if not journal.room():
+            return None
+        if not plan.quick:
+            return self._look_closer(plan, sender, at)
+        for counter, look_from in plan.checked:
+            if counter.used >= look_from:
+                return self._look_closer(plan, sender, at)
+        touched = self._touched
+        for counter in plan.messages:
+            counter.used += 1
+            if not counter.pending:
+                touched.append(counter)
+            counter.pending += 1
+        journal.add(plan.message_keys, 1, at)
+        if len(touched) >= CLOSE_AT:
+            self._stretches.close(journal.number)
+        return plan.reservation
+
+    def settle(self, sender: Sender, recipients: int, at: int, now: float) -> Decision | None:
+        """Charge the recipients of a mail at its end; None: the database has to be asked."""
+        if now >= self._lease.grants_until:
+            return None
+        plan = self._plan(sender, at)
+        if not (plan.is_known() and self._journal.room()):
+            return None
+        decision = self._decide(plan, Request(sender, at, recipients))
+        if decision.exceeded is not None:
+            return None
+        self._charge(plan.recipients, plan.recipient_keys, recipients, at)
+        return decision
+
+    def release(self, reservation: Reservation, at: int) -> None:
+        """Give a reservation back to the periods that it was taken from (R8)."""
+        plan = reservation.plan
+        if plan is None:
+            self.add(reverse(reservation.charges), at)
+        elif plan.generation == self._counters.generation:
+            self._charge(plan.messages, plan.message_keys, -1, at)
+        else:
+            self._add(plan.message_keys, -1, at)
+
+    def book(self, sender: Sender, recipients: int, at: int) -> None:
+        """Count a mail that was accepted undecided: its message, or with recipients > 0 those."""
+        plan = self._plan(sender, at)
+        if recipients:
+            self._charge(plan.recipients, plan.recipient_keys, recipients, at)
+        else:
+            self._charge(plan.messages, plan.message_keys, 1, at)
+
+    def add(self, charges: Iterable[Charge], at: int) -> None:
+        """Count charges that no plan is known for."""
+        by_amount: dict[int, list[CounterKey]] = {}
+        for key, amount in charges:
+            by_amount.setdefault(amount, []).append(key)
+        for amount, keys in by_amount.items():
+            self._add(RecordKeys(tuple(keys)), amount, at)
+
+    # what the committer does
+
+    def keys_of(self, request: Request) -> tuple[CounterKey, ...]:
+        """Return the counters that a decision about a question depends on."""
+        return tuple(counter.key for counter in self._plan(request.sender, request.at).limited)
+
+    def answer(self, request: Request, now: float) -> Answer | None:
+        """Decide a request on the numbers of a flush that has just come in.
+
+        A refusal gives back what the mail has reserved (R9).
+
+        Returns:
+            None: there is room, and this daemon may not grant it; or something is not known.
+        """
+        plan = self._plan(request.sender, request.at)
+        if not plan.is_known():
+            return None
+        decision = self._decide(plan, request)
+        if decision.refused:
+            effects = reverse(request.reserved)
+            self.add(effects, request.at)
+            return Answer(decision, effects)
+        if now >= self._lease.grants_until or not self._journal.room():
+            return None
+        if request.recipients:
+            self._charge(plan.recipients, plan.recipient_keys, request.recipients, request.at)
+            return Answer(decision, decision.charges)
+        self._charge(plan.messages, plan.message_keys, 1, request.at)
+        return Answer(decision, plan.charges)
+
+    def follow(self, usage: Mapping[CounterKey, int]) -> None:
+        """Take what a flush returned; the stretch that it carried is still in flight."""
+        for key, used in usage.items():
+            self._counters.follow(key, used)
+
+    def keys_in_memory(self, subjects: Collection[str]) -> list[CounterKey]:
+        """Return the counters in memory of subjects that a change names."""
+        return self._counters.of_subjects(subjects)
+
+    # counting
+
+    def _plan(self, sender: Sender, at: int) -> SenderPlan:
+        plan = self._by_sender.get(sender)
+        if plan is None or not plan.since <= at < plan.until:
+            plan = self._make(sender, at)
+        return plan
+
+    def _make(self, sender: Sender, at: int) -> SenderPlan:
+        if len(self._by_sender) >= PLANS_MAX:
+            self._by_sender = {}
+        self._make_space(at)
+        plans = self._plans_at(at)
+        found = make_plan(sender, at, plans.rules, plans.names, plans.calendar)
+        plan = SenderPlan(
+            sender,
+            found,
+            self._plans_until,
+            self._counters,
+            self._settings.warn_at_percent,
+        )
+        self._by_sender[sender] = plan
+        return plan
+
+    def _decide(self, plan: SenderPlan, request: Request) -> Decision:
+        facts = self._settings.facts(self._plans_at(request.at), plan.usage())
+        return decide_by(plan.plan, request, facts)
+
+    def _look_closer(self, plan: SenderPlan, sender: Sender, at: int) -> Reservation | None:
+        decision = self._decide(plan, Request(sender, at))
+        if decision.exceeded is not None:
+            return None
+        self._charge(plan.messages, plan.message_keys, 1, at)
+        return Reservation(sender, at, decision, plan.charges, plan)
+
+    def _charge(
+        self, counters: tuple[Counter, ...], keys: RecordKeys, amount: int, at: int
+    ) -> None:
+        touched = self._touched
+        for counter in counters:
+            counter.used += amount
+            if not counter.pending:
+                touched.append(counter)
+            counter.pending += amount
+        self._record(keys, amount, at)
+
+    def _add(self, keys: RecordKeys, amount: int, at: int) -> None:
+        for key in keys.keys:
+            self._counters.add(key, amount)
+        self._record(keys, amount, at)
+
+    def _record(self, keys: RecordKeys, amount: int, at: int) -> None:
+        journal = self._journal
+        if journal.room():
+            journal.add(keys, amount, at)
+        if len(self._touched) >= CLOSE_AT:
+            self._stretches.close(journal.number)

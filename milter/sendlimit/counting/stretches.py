@@ -1,0 +1,126 @@
+"""What is counted and not yet in the database, by stretch of the journal. Pure.
+
+A flush books one stretch whole and writes the number of its last record, in one transaction:
+so the records up to that number are in, and no others. A stretch that is not in stays first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sendlimit.counting.counters import Counter
+    from sendlimit.rules.limit import CounterKey
+
+CLOSE_AT = 2_000
+"""Counters of one stretch: a flush of that many takes MariaDB some 20 ms."""
+
+
+class Stretch(NamedTuple):
+    """Additions to book together.
+
+    Attributes:
+        sums: by counter; what sums up to nothing is left out.
+        last: number of the last record in the journal that they hold.
+    """
+
+    sums: dict[CounterKey, int]
+    last: int
+
+
+class Stretches:
+    """From the open stretch, which counting adds to, to the one that a transaction carries.
+
+    Used under the ledger's mutex. Every method that closes the open stretch is given the number
+    of the journal's last record.
+
+    Attributes:
+        touched: counters in memory with an amount for the open stretch in `pending`; one may
+            be in it twice. Written by counting, which calls close() at CLOSE_AT.
+        in_flight: what a transaction carries whose outcome is not known yet.
+    """
+
+    def __init__(self) -> None:
+        self.touched: list[Counter] = []
+        self.in_flight: Stretch | None = None
+        self._by_key: dict[CounterKey, int] = {}
+        self._closed: deque[Stretch] = deque()
+
+    def add(self, key: CounterKey, amount: int) -> None:
+        """Add to a counter that is not in memory."""
+        self._by_key[key] = self._by_key.get(key, 0) + amount
+
+    def close(self, last: int) -> None:
+        """End the open stretch; a small one is joined to the one before."""
+        sums = self._by_key
+        for counter in self.touched:
+            if counter.pending:
+                key = counter.key
+                sums[key] = sums.get(key, 0) + counter.pending
+                counter.pending = 0
+        self.touched.clear()  # counting holds on to the list
+        self._by_key = {}
+        if not sums:
+            return
+        if self._closed and len(self._closed[-1].sums) + len(sums) <= CLOSE_AT:
+            sums = _sum(self._closed.pop().sums, sums)
+        self._closed.append(Stretch(sums, last))
+
+    def take(self, last: int) -> Stretch:
+        """Return the oldest stretch for a transaction, with nothing in it when all is booked.
+
+        It is in flight until booked() or give_back().
+        """
+        if not self._closed:
+            self.close(last)
+        self.in_flight = self._closed.popleft() if self._closed else Stretch({}, last)
+        return self.in_flight
+
+    def booked(self) -> None:
+        """Note that the stretch in flight is in the database."""
+        self.in_flight = None
+
+    def give_back(self) -> None:
+        """Note that the stretch in flight is not in, and never will be by that transaction."""
+        if self.in_flight is not None and self.in_flight.sums:
+            self._closed.appendleft(self.in_flight)
+        self.in_flight = None
+
+    @property
+    def more_than_one(self) -> bool:
+        """Whether one transaction can't carry all that is pending."""
+        return len(self._closed) + self.is_open > 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything was added since the last stretch was closed."""
+        return bool(self.touched or self._by_key)
+
+    def __bool__(self) -> bool:
+        """Say whether anything waits for a transaction."""
+        return bool(self._closed or self.touched or self._by_key)
+
+    def since(self, key: CounterKey) -> int:
+        """Return what came for a counter after the stretch in flight; not what is in touched."""
+        total = self._by_key.get(key, 0)
+        for stretch in self._closed:
+            total += stretch.sums.get(key, 0)
+        return total
+
+    def pending(self, key: CounterKey) -> int:
+        """Return what is pending for a counter, in flight too; not what is in touched."""
+        flight = self.in_flight.sums.get(key, 0) if self.in_flight is not None else 0
+        return self.since(key) + flight
+
+    def stretches(self) -> Iterable[Stretch]:
+        """Return all that are closed, the oldest first."""
+        return tuple(self._closed)
+
+
+def _sum(first: dict[CounterKey, int], then: dict[CounterKey, int]) -> dict[CounterKey, int]:
+    for key, amount in then.items():
+        first[key] = first.get(key, 0) + amount
+    return first

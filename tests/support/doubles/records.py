@@ -1,0 +1,51 @@
+"""A crash journal that survives its process, as a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from sendlimit.counting.journal import RecordKeys
+    from sendlimit.rules.limit import CounterKey
+
+
+class Written(NamedTuple):
+    """One record."""
+
+    number: int
+    keys: tuple[CounterKey, ...]
+    amount: int
+
+
+class ListedRecords:
+    """What a journal is written like.
+
+    Attributes:
+        number: of the last record.
+        records: all of them.
+        full: whether there is no room.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.records: list[Written] = []
+        self.full = False
+
+    def room(self) -> bool:
+        """Say whether a further record fits."""
+        return not self.full
+
+    def add(self, keys: RecordKeys, amount: int, _at: int) -> None:
+        """Write a record."""
+        assert not self.full, "there was no room"
+        self.number += 1
+        self.records.append(Written(self.number, keys.keys, amount))
+
+    def sums(self, after: int = 0) -> dict[CounterKey, int]:
+        """Return what the records after a number add up to, without what is 0."""
+        sums: dict[CounterKey, int] = {}
+        for number, keys, amount in self.records:
+            if number > after:
+                for key in keys:
+                    sums[key] = sums.get(key, 0) + amount
+        return {key: amount for key, amount in sums.items() if amount}
