@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit import maillog
 from sendlimit.daemon.transaction import MailTransaction
-from sendlimit.daemon.verdict import Verdict
+from sendlimit.daemon.verdict import ACCEPT, CONTINUE, NOREPLY
 from sendlimit.rules.mailbox import sender_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Session:
     def __init__(self, server: ServerState) -> None:
         self._server = server
         self._mail: MailTransaction | None = None
-        self.after_rcpt = Verdict.CONTINUE
+        self.after_rcpt = CONTINUE
 
     def negotiate(self, *, noreply_offered: bool) -> Wanted:
         """Return what to ask for.
@@ -61,7 +61,7 @@ class Session:
             noreply_offered: Postfix can send RCPT without waiting for an answer.
         """
         rcpt_answered = self._server.ledger.limits_recipients or not noreply_offered
-        self.after_rcpt = Verdict.CONTINUE if rcpt_answered else Verdict.NOREPLY
+        self.after_rcpt = CONTINUE if rcpt_answered else NOREPLY
         return Wanted(self._server.settings.data_callback, rcpt_answered)
 
     def mail(self, reverse_path: bytes, macro: MacroLookup) -> Answer:
@@ -77,20 +77,20 @@ class Session:
             login = macro("{auth_authen}")
         except UnicodeDecodeError:
             maillog.accepted_on_failure("?", "the login is not UTF-8")
-            return Verdict.ACCEPT
+            return ACCEPT
         if not login:
             server.events.uncounted(exempt=False)
-            return Verdict.ACCEPT
+            return ACCEPT
         settings = server.settings
         sender = sender_of(login, settings.default_domain)
         if settings.is_exempt(sender):
             server.events.uncounted(exempt=True)
-            return Verdict.ACCEPT
+            return ACCEPT
         mail = MailTransaction(
-            server, sender, reverse_path, rcpt_answered=self.after_rcpt is Verdict.CONTINUE
+            server, sender, reverse_path, rcpt_answered=self.after_rcpt is CONTINUE
         )
         answer = mail.reserve(macro)
-        if answer is Verdict.CONTINUE:
+        if answer is CONTINUE:
             self._mail = mail
         return answer
 
@@ -107,7 +107,7 @@ class Session:
         """End-of-message: make the reservation final, or refuse."""
         mail = self._mail
         self._mail = None
-        return Verdict.CONTINUE if mail is None else mail.end(macro)
+        return CONTINUE if mail is None else mail.end(macro)
 
     def abort(self) -> None:
         """Give back what is reserved: the mail ended without being sent; harmless without one."""

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sendlimit import maillog
-from sendlimit.daemon.verdict import Verdict
+from sendlimit.daemon.verdict import CONTINUE
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE
 from sendlimit.rules.policy import recipient_beyond
@@ -55,16 +55,18 @@ class MailState(StrEnum):
     """End: it was not sent, and counts nothing."""
 
 
+IDLE, RESERVED, UNDECIDED, HELD, SETTLED, BOOKED, REFUSED, RELEASED = MailState
+
 STEPS: Mapping[MailState, frozenset[MailState]] = {
-    MailState.IDLE: frozenset({MailState.RESERVED, MailState.UNDECIDED, MailState.HELD, MailState.REFUSED}),
-    MailState.RESERVED: frozenset({MailState.HELD, MailState.SETTLED, MailState.BOOKED, MailState.REFUSED, MailState.RELEASED}),
-    MailState.UNDECIDED: frozenset({MailState.BOOKED, MailState.RELEASED}),
-    MailState.HELD: frozenset({MailState.REFUSED, MailState.RELEASED}),
-    MailState.SETTLED: frozenset(),
-    MailState.BOOKED: frozenset(),
-    MailState.REFUSED: frozenset(),
-    MailState.RELEASED: frozenset(),
-}  # fmt: skip
+    IDLE: frozenset({RESERVED, UNDECIDED, HELD, REFUSED}),
+    RESERVED: frozenset({HELD, SETTLED, BOOKED, REFUSED, RELEASED}),
+    UNDECIDED: frozenset({BOOKED, RELEASED}),
+    HELD: frozenset({REFUSED, RELEASED}),
+    SETTLED: frozenset(),
+    BOOKED: frozenset(),
+    REFUSED: frozenset(),
+    RELEASED: frozenset(),
+}
 
 _CLIENT = re.compile(r"\[(?:IPv6:)?([^\]]*)\]")
 
@@ -94,7 +96,7 @@ class MailTransaction:
     def __init__(
         self, server: ServerState, sender: Sender, reverse_path: bytes, *, rcpt_answered: bool
     ) -> None:
-        self.state = MailState.IDLE
+        self.state = IDLE
         self._server = server
         self._sender = sender
         self._reverse_path = reverse_path
@@ -111,23 +113,23 @@ class MailTransaction:
         reservation = server.ledger.reserve(self._sender, int(server.clock()))
         seconds = time.monotonic() - started
         if reservation.decision is None:
-            state, reply = MailState.UNDECIDED, self._undecided(seconds)
+            state, reply = UNDECIDED, self._undecided(seconds)
         else:
-            state, reply = MailState.RESERVED, self._decided(reservation.decision, seconds, macro)
+            state, reply = RESERVED, self._decided(reservation.decision, seconds, macro)
         if reply is None:
             self._step(state)
             self._reservation = reservation
             server.events.opened()
-            return Verdict.CONTINUE
+            return CONTINUE
         if server.settings.refuse_at_end:
             self._hold(reply)
-            return Verdict.CONTINUE
-        self._step(MailState.REFUSED)
+            return CONTINUE
+        self._step(REFUSED)
         return reply
 
     def rcpt(self, macro: MacroLookup) -> Reply | None:
         """RCPT: count it. Return the reply that refuses it alone, None when it passes (R9)."""
-        if self._rcpt_answered and self.state is MailState.RESERVED:
+        if self._rcpt_answered and self.state is RESERVED:
             exceeded = recipient_beyond(self._recipient_usage(), self._recipients + 1)
             settings = self._server.settings
             if exceeded is not None and not (settings.observe and self._rcpt_reported):
@@ -144,7 +146,7 @@ class MailTransaction:
     def end(self, macro: MacroLookup) -> Answer:
         """End-of-message: make the reservation final, book what is not reserved, or refuse."""
         if self._held is not None:
-            self._give_back(MailState.REFUSED)
+            self._give_back(REFUSED)
             return self._held
         reservation = self._reservation
         if reservation is None or not STEPS[self.state]:
@@ -165,11 +167,11 @@ class MailTransaction:
                 _text(macro, "i"),
                 self._recipients,
             )
-        return Verdict.CONTINUE
+        return CONTINUE
 
     def release(self) -> None:
         """Any other end: give back what is reserved."""
-        self._give_back(MailState.RELEASED)
+        self._give_back(RELEASED)
 
     def _step(self, state: MailState) -> None:
         if state not in STEPS[self.state]:
@@ -177,7 +179,7 @@ class MailTransaction:
         self.state = state
 
     def _hold(self, reply: Reply) -> None:
-        self._step(MailState.HELD)
+        self._step(HELD)
         self._held = reply
 
     def _give_back(self, state: MailState) -> None:
@@ -187,7 +189,7 @@ class MailTransaction:
             self._server.ledger.release(self._reservation)
 
     def _book(self, reservation: Reservation) -> None:
-        self._step(MailState.BOOKED)
+        self._step(BOOKED)
         server = self._server
         server.ledger.book(reservation, self._recipients, int(server.clock()))
 
@@ -204,24 +206,24 @@ class MailTransaction:
             if exceeded is not None:
                 reply = self._exceeded(exceeded, macro, refused=not server.settings.observe)
                 if reply is not None:
-                    self._step(MailState.REFUSED)
+                    self._step(REFUSED)
                     server.ledger.release(reservation)
                     return reply
         if not (decision.counts_recipients and recipients):
-            self._step(MailState.SETTLED)
+            self._step(SETTLED)
             return None
         started = time.monotonic()
         settled = server.ledger.settle(reservation, recipients, int(server.clock()))
         seconds = time.monotonic() - started
         if settled is not None:
             reply = self._decided(settled, seconds, macro)
-            self._step(MailState.SETTLED if reply is None else MailState.REFUSED)
+            self._step(SETTLED if reply is None else REFUSED)
             return reply
         reply = self._undecided(seconds)
         if reply is None:
             self._book(reservation)
         else:
-            self._step(MailState.REFUSED)
+            self._step(REFUSED)
             server.ledger.release(reservation)
         return reply
 

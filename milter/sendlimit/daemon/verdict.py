@@ -19,6 +19,8 @@ class Verdict(StrEnum):
     """The step passes, and Postfix, as negotiated, waits for no answer."""
 
 
+CONTINUE, ACCEPT, NOREPLY = Verdict
+
 Answer = Verdict | Reply
 """A Reply is a temporary failure with this text (SMFIS_TEMPFAIL), so that none is without one."""
 
