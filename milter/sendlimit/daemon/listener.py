@@ -1,11 +1,11 @@
 """The milter socket: who may use it, is it free, and libmilter's thread behind it.
 
-libmilter handles signals by itself in the thread that runs it, so that is not the main
-thread. It removes a socket that another daemon still uses, so that is looked at before.
+libmilter handles signals by itself in the thread that runs it, so that is not the main thread.
+It would remove a socket that another daemon still uses, so `claim` looks for one before.
 
-A unix socket gets its name when libmilter works, with group and mode set. Whoever finds it may
-send signals: one that comes while libmilter starts its signal thread is taken by that thread,
-and SIGHUP would end it.
+A unix socket gets its name when libmilter works, with group and mode set. A process that waits
+for the name may then send signals: one that comes while libmilter starts its signal thread is
+taken by that thread, and SIGHUP would end it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _POLL_S = 0.01
 
 
 def answers(spec: str) -> bool:
-    """Say whether somebody listens on a socket."""
+    """Say whether a program listens on a socket."""
     family, address = parse_milter_socket(spec)
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.settimeout(_ANSWERS_S)
@@ -63,10 +63,17 @@ def _unnamed(path: Path) -> Path:
 
 
 class Listener:
-    """The socket and libmilter's thread; one in a process, as libmilter allows no second."""
+    """The socket and libmilter's thread; one in a process, as libmilter allows no second.
+
+    The main thread calls every method. What libmilter's thread leaves in `_failure` is read when
+    that thread has ended.
+
+    Args:
+        section: where to listen.
+        config_file: the file to name in errors.
+    """
 
     def __init__(self, section: MilterSection, config_file: Path) -> None:
-        """Take where to listen and the file to name in errors."""
         self._section = section
         self._file = config_file
         self._thread: threading.Thread | None = None
@@ -76,7 +83,7 @@ class Listener:
         self._spec = section.socket if path is None else f"unix:{_unnamed(path)}"
 
     def claim(self) -> None:
-        """Make sure that nobody else listens; remove what a dead daemon left.
+        """Make sure that no other daemon listens; remove what a dead daemon left.
 
         Raises:
             SocketInUse: another daemon listens.
@@ -122,7 +129,7 @@ class Listener:
         self._thread = threading.Thread(
             target=self._run, args=(run_libmilter,), name="libmilter", daemon=True
         )
-        before = os.umask(0o177)  # nobody else's until group and mode are set
+        before = os.umask(0o177)  # for this user alone until group and mode are set
         try:
             self._thread.start()
             self._wait()
@@ -166,7 +173,7 @@ class Listener:
         return self._thread is not None and self._thread.is_alive()
 
     def close(self) -> None:
-        """Let nobody new in, as far as a unix socket goes; open sessions go on.
+        """Take no new connections, as far as a unix socket goes; open sessions go on.
 
         libmilter is never told to stop, the process just ends: pymilter crashes when a
         connection begins after that, and mail of open sessions would be given back although
