@@ -19,7 +19,6 @@ WITHOUT_TEST = (
     "counting/pending.py",
     "daemon/",
     "doctor/",
-    "onboarding/",
     "postfix/",
     "store/connection.py",
     "store/mariadb.py",

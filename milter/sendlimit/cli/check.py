@@ -10,11 +10,8 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import print_json, print_table
 from sendlimit.doctor.reach import daemon_answers, obstacle
 from sendlimit.errors import ConfigError, SendlimitError
-from sendlimit.rules.limit import holding
-from sendlimit.rules.precedence import Rules
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.migrations import schema_version
-from sendlimit.store.overrides import overrides
 from sendlimit.store.rows import check_version
 from sendlimit.store.setup import RIGHTS, missing_rights
 
@@ -75,8 +72,7 @@ def _database(invocation: Invocation) -> Iterator[Line]:
             yield (schema := _schema(connection, invocation))
             if schema.state == _OK:
                 yield _grants(connection)
-                rows = holding((row.setting for row in overrides(connection)), invocation.now())
-                names = Rules(invocation.file_settings).with_rows(rows).names()
+                names = invocation.rules(connection).names()
     except SendlimitError as error:
         yield Line(_ERROR, "database", str(error))
     yield _limits(names)

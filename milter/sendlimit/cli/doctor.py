@@ -18,10 +18,7 @@ from sendlimit.doctor.check import CODES, Check, fine
 from sendlimit.errors import ConfigError, PostfixError, SchemaError, SendlimitError
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
-from sendlimit.rules.limit import holding
-from sendlimit.rules.precedence import Rules
 from sendlimit.store.migrations import schema_version
-from sendlimit.store.overrides import overrides
 from sendlimit.store.setup import missing_rights
 
 if TYPE_CHECKING:
@@ -147,9 +144,7 @@ class _Examination:
         yield (rights := tables.rights(location, missing_rights(connection)))
         if rights.findings:
             return
-        rows = holding((row.setting for row in overrides(connection)), now)
-        rules = Rules(self._invocation.file_settings).with_rows(rows)
-        yield settings.limits(rules.names())
+        yield settings.limits(self._invocation.rules(connection).names())
         if not self._daemon.findings:
             yield tables.reload(self._invocation.config, tables.published(connection))
         seen = tables.traces(connection)

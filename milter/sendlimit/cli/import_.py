@@ -14,11 +14,10 @@ from sendlimit.cli.printing import limit_value, print_data, print_json, print_no
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.config.reading import secret
 from sendlimit.errors import SendlimitError
-from sendlimit.onboarding import iredapd, listed, policyd_rate_guard
-from sendlimit.onboarding.plan import Plan, plan
+from sendlimit.onboarding import csv_file, iredapd, policyd_rate_guard
+from sendlimit.onboarding.import_plan import ImportPlan, plan_import
 from sendlimit.rules.limit import MESSAGES_PER_DAY, LimitName, Scope, counted_sender
 from sendlimit.rules.override import Override
-from sendlimit.rules.precedence import Rules
 from sendlimit.store.foreign import read_table
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.overrides import lasting, override_record, set_overrides
@@ -26,9 +25,10 @@ from sendlimit.store.overrides import lasting, override_record, set_overrides
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from sendlimit.onboarding.plan import Change
-    from sendlimit.onboarding.reading import Reading, Remark
+    from sendlimit.onboarding.foreign_limits import ForeignLimits, ImportNote
+    from sendlimit.onboarding.import_plan import OverrideChange
     from sendlimit.rules.limit import Setting
+    from sendlimit.rules.precedence import Rules
 
 _REASON_MAX = 255
 _EXAMPLES = 3
@@ -114,8 +114,8 @@ def import_policyd_rate_guard(
         --from-url mysql://rateguard@localhost/rateguard --from-password-file pw
     """
     rows = _rows(from_url, from_password_file, policyd_rate_guard.TABLE)
-    reading = policyd_rate_guard.read(rows, invocation.config.identity.default_domain, default)
-    usual = policyd_rate_guard.usual_quota(reading)
+    foreign = policyd_rate_guard.read(rows, invocation.config.identity.default_domain, default)
+    usual = policyd_rate_guard.usual_quota(foreign)
     if default is None and usual is not None:
         print_note(
             f"more than half of the rows have {usual}: if that is QUOTA, say --default {usual}"
@@ -123,7 +123,7 @@ def import_policyd_rate_guard(
     _import(
         invocation,
         "policyd-rate-guard",
-        reading,
+        foreign,
         ImportOptions(**options),
     )
 
@@ -150,11 +150,11 @@ def import_iredapd(
       sendlimit import iredapd --dry-run \
         --from-url mysql://iredapd@localhost/iredapd --from-password-file pw
     """
-    reading = iredapd.read(_rows(from_url, from_password_file, iredapd.TABLE))
+    foreign = iredapd.read(_rows(from_url, from_password_file, iredapd.TABLE))
     _import(
         invocation,
         "iRedAPD",
-        reading,
+        foreign,
         ImportOptions(**options),
     )
 
@@ -200,8 +200,8 @@ def import_csv(
         raise SendlimitError(
             f"{source}: is not UTF-8: {error.reason} at byte {error.start}"
         ) from error
-    reading = listed.read(text, source, name, invocation.config.identity.default_domain)
-    _import(invocation, source, reading, ImportOptions(**options))
+    foreign = csv_file.read(text, source, name, invocation.config.identity.default_domain)
+    _import(invocation, source, foreign, ImportOptions(**options))
 
 
 def _rows(url: str, password_file: Path | None, table: str) -> list[dict[str, object]]:
@@ -217,7 +217,9 @@ def _rows(url: str, password_file: Path | None, table: str) -> list[dict[str, ob
     return read_table(location, password, table)
 
 
-def _import(invocation: Invocation, source: str, reading: Reading, options: ImportOptions) -> None:
+def _import(
+    invocation: Invocation, source: str, foreign: ForeignLimits, options: ImportOptions
+) -> None:
     """Show what was read beside what is set, ask, and set it."""
     if options.as_json and not (options.dry_run or options.yes):
         raise click.UsageError("--json does not ask: say --yes or --dry-run, too")
@@ -225,9 +227,9 @@ def _import(invocation: Invocation, source: str, reading: Reading, options: Impo
     reason, set_by = f"imported from {source}"[:_REASON_MAX], admin_name()
     with invocation.database() as connection:
         existing = lasting(connection)
-        planned = plan(reading.settings, existing, replace=options.replace)
+        planned = plan_import(foreign.settings, existing, replace=options.replace)
         if not options.as_json:
-            _show(planned, reading, _rules(invocation, existing))
+            _show(planned, foreign, invocation.rules_without_boosts(existing))
             if not planned.changes:
                 print_note("there is nothing to set")
                 return
@@ -244,7 +246,7 @@ def _import(invocation: Invocation, source: str, reading: Reading, options: Impo
             made = set_overrides(connection, changes, invocation.author())
             invocation.let_hear(connection, made)
     if options.as_json:
-        record = _record(source, planned, reading, _rules(invocation, existing))
+        record = _record(source, planned, foreign, invocation.rules_without_boosts(existing))
         print_json({**record, "applied": not options.dry_run})
     else:
         print_note(
@@ -252,12 +254,7 @@ def _import(invocation: Invocation, source: str, reading: Reading, options: Impo
         )
 
 
-def _rules(invocation: Invocation, existing: Mapping[tuple[str, LimitName], Override]) -> Rules:
-    """Return what holds without boosts."""
-    return Rules(invocation.file_settings).with_rows(row.setting for row in existing.values())
-
-
-def _show(planned: Plan, reading: Reading, rules: Rules) -> None:
+def _show(planned: ImportPlan, foreign: ForeignLimits, rules: Rules) -> None:
     """Print a table for each limit, then what can't be said here."""
     after = [
         *((change.setting, limit_value(change.setting.max)) for change in planned.changes),
@@ -274,17 +271,17 @@ def _show(planned: Plan, reading: Reading, rules: Rules) -> None:
         print_note(f"overrides that are kept: {len(planned.kept)} (--replace replaces them)")
     if planned.unchanged:
         print_note(f"limits that are set like this already: {planned.unchanged}")
-    _remark("left out, nothing is set for it:", reading.left_out)
-    _remark("set, but it counts in another way now:", reading.different)
+    _print_notes("left out, nothing is set for it:", foreign.left_out)
+    _print_notes("set, but it counts in another way now:", foreign.different)
 
 
-def _remark(heading: str, remarks: Iterable[Remark]) -> None:
-    for number_of, remark in enumerate(remarks):
-        if not number_of:
+def _print_notes(heading: str, notes: Iterable[ImportNote]) -> None:
+    for number, note in enumerate(notes):
+        if number == 0:
             print_data(heading)
-        examples = ", ".join(remark.subjects[:_EXAMPLES])
-        more = ", ..." if len(remark.subjects) > _EXAMPLES else ""
-        print_data(f"{len(remark.subjects):>6}  {remark.reason} ({examples}{more})")
+        examples = ", ".join(note.subjects[:_EXAMPLES])
+        more = ", ..." if len(note.subjects) > _EXAMPLES else ""
+        print_data(f"{len(note.subjects):>6}  {note.reason} ({examples}{more})")
 
 
 def _in_force(setting: Setting, rules: Rules) -> str:
@@ -292,18 +289,20 @@ def _in_force(setting: Setting, rules: Rules) -> str:
     return "unlimited" if won is None else f"{limit_value(won[0].max)} ({won[1]})"
 
 
-def _record(source: str, planned: Plan, reading: Reading, rules: Rules) -> Mapping[str, object]:
+def _record(
+    source: str, planned: ImportPlan, foreign: ForeignLimits, rules: Rules
+) -> Mapping[str, object]:
     return {
         "source": source,
         "changes": [_change_record(change, rules) for change in planned.changes],
         "kept": [_change_record(change, rules) for change in planned.kept],
         "unchanged": planned.unchanged,
-        "left_out": [_remark_record(remark) for remark in reading.left_out],
-        "different": [_remark_record(remark) for remark in reading.different],
+        "left_out": [_note_record(note) for note in foreign.left_out],
+        "different": [_note_record(note) for note in foreign.different],
     }
 
 
-def _change_record(change: Change, rules: Rules) -> dict[str, object]:
+def _change_record(change: OverrideChange, rules: Rules) -> dict[str, object]:
     setting = change.setting
     won = rules.winner(setting.name, counted_sender(setting.name.scope, setting.subject))
     return {
@@ -316,5 +315,5 @@ def _change_record(change: Change, rules: Rules) -> dict[str, object]:
     }
 
 
-def _remark_record(remark: Remark) -> dict[str, object]:
-    return {"reason": remark.reason, "subjects": list(remark.subjects)}
+def _note_record(note: ImportNote) -> dict[str, object]:
+    return {"reason": note.reason, "subjects": list(note.subjects)}

@@ -13,19 +13,25 @@ import click
 
 from sendlimit.cli.admin import admin_name
 from sendlimit.cli.printing import print_note
+from sendlimit.cli.subject import subject_from
 from sendlimit.config.reading import default_path, load, read_password
 from sendlimit.errors import SchemaError
-from sendlimit.rules.limit import Settings
+from sendlimit.rules.limit import Settings, holding
+from sendlimit.rules.precedence import Rules
 from sendlimit.store.changes import Author, wait_until_heard
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import Location, SQLiteLocation, parse_url
 from sendlimit.store.migrations import schema_version
+from sendlimit.store.overrides import overrides
 from sendlimit.store.rows import check_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sendlimit.config import Config
+    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.override import Override
+    from sendlimit.rules.subject import Subject
     from sendlimit.rules.window import Calendar
     from sendlimit.store.changes import Made
     from sendlimit.store.connection import Connection
@@ -89,6 +95,23 @@ class Invocation:
         said = wait_until_heard(connection, made, self.monotonic, self.sleep)
         if said is not None:
             print_note(said)
+
+    def rules(self, connection: Connection) -> Rules:
+        """Return the settings of file and database that are in force now."""
+        rows = holding((row.setting for row in overrides(connection)), self.now())
+        return Rules(self.file_settings).with_rows(rows)
+
+    def rules_without_boosts(self, lasting: Mapping[tuple[str, LimitName], Override]) -> Rules:
+        """Return the settings of the file and these overrides."""
+        return Rules(self.file_settings).with_rows(row.setting for row in lasting.values())
+
+    def subject(self, text: str, connection: Connection) -> Subject:
+        """Read a SUBJECT of the command line.
+
+        Raises:
+            SendlimitError: it names no subject.
+        """
+        return subject_from(text, connection, self.config.identity.default_domain)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

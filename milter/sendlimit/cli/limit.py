@@ -19,7 +19,6 @@ from sendlimit.cli.printing import (
     print_note,
     print_table,
 )
-from sendlimit.cli.subject import Subject, subject_from
 from sendlimit.cli.timestamps import timestamp
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.errors import SendlimitError
@@ -29,6 +28,7 @@ from sendlimit.store.overrides import override_record, overrides, set_override, 
 from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
+    from sendlimit.rules.subject import Subject
     from sendlimit.rules.window import Calendar
 
 _NAMES = {str(name): name for name in LIMIT_NAMES}
@@ -143,7 +143,7 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
             f"has {len(reason)} characters; allowed: {_REASON_MAX}", param_hint="--reason"
         )
     with invocation.database() as connection:
-        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        who = invocation.subject(subject, connection)
         _check_scope(who, name)
         setting = Setting(who.key, name, None if isinstance(value, str) else value, valid_until)
         row = Override(setting, reason, admin_name(), at)
@@ -185,7 +185,7 @@ def unset_limit(
     Example: sendlimit limit unset alice@example.org mailbox.messages_per_day
     """
     with invocation.database() as connection:
-        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        who = invocation.subject(subject, connection)
         is_boost = {"boost": True, "lasting": False}.get(kind or "")
         if is_boost is None:
             kinds = {
@@ -229,11 +229,7 @@ def list_limits(invocation: Invocation, subject: str | None, *, as_json: bool) -
     at = invocation.now()
     calendar = invocation.calendar
     with invocation.database() as connection:
-        who = (
-            subject_from(subject, connection, invocation.config.identity.default_domain)
-            if subject
-            else None
-        )
+        who = invocation.subject(subject, connection) if subject else None
         found = overrides(connection, [who.key] if who else None)
     if as_json:
         print_json([{**override_record(row), "in_force": _holds(row, at)} for row in found])

@@ -17,11 +17,11 @@ from sendlimit.cli.printing import (
     print_json,
 )
 from sendlimit.cli.records import episode_record
-from sendlimit.cli.subject import SERVER, Subject, subject_from
 from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import EVERYONE, Origin, Scope
 from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.reply import duration
+from sendlimit.rules.subject import SERVER, Subject
 from sendlimit.rules.window import Window
 from sendlimit.store.episodes import last_episodes
 from sendlimit.store.overrides import override_record, overrides
@@ -56,7 +56,7 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
     at = invocation.now()
     calendar = invocation.calendar
     with invocation.database() as connection:
-        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        who = invocation.subject(subject, connection)
         keys = counters(who.scope, who.sender, calendar, at)
         explanation = explain(
             who.scope,

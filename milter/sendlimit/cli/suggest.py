@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,82 +17,26 @@ from sendlimit.cli.printing import (
     print_table,
 )
 from sendlimit.errors import SendlimitError
-from sendlimit.onboarding.proposal import (
-    History,
-    Summary,
-    count_periods,
-    looked_at,
-    round_above,
-    summary,
-    trial,
-)
-from sendlimit.rules.limit import EVERYONE, LimitName, Scope, Unit, counted_sender
-from sendlimit.rules.precedence import Rules
+from sendlimit.onboarding.suggestion import DEFAULT_DAYS, suggest_limits, time_to_evaluate
+from sendlimit.rules.limit import LimitName, Scope, Unit
 from sendlimit.rules.window import Window
-from sendlimit.store.history import Span, above, amounts, beginning, busiest, refused_subjects
 from sendlimit.store.overrides import lasting
 from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from sendlimit.onboarding.proposal import Trial
+    from sendlimit.onboarding.suggestion import ExceedingSubject, Suggestion
+    from sendlimit.onboarding.usage_statistics import ScopeStatistics
     from sendlimit.rules.window import Calendar
-    from sendlimit.store.connection import Connection
 
-_DAYS = {Window.HOUR: 30, Window.DAY: 30, Window.MONTH: 365}
 _DAYS_MAX = 3660
-
-
-class Exceeding(NamedTuple):
-    """Somebody for whom a proposed limit is too low.
-
-    Attributes:
-        name: the limit.
-        subject: the mailbox or domain.
-        busiest: its highest count.
-        periods: how many of its periods were above the limit.
-        own: the limit that is set for it or its domain; None: unlimited, or none is set.
-        proposed: what it needs; None when what is set is enough.
-    """
-
-    name: LimitName
-    subject: str
-    busiest: int
-    periods: int
-    own: int | None
-    proposed: int | None
-
-
-class Suggestion(NamedTuple):
-    """All that is suggested.
-
-    Attributes:
-        name: the limit of a mailbox.
-        since, until: the time looked at, from the first period with mail on.
-        periods: how many periods this is.
-        with_mail: in how many of them any mailbox has sent.
-        held_back: how many mailboxes were refused by this limit then.
-        summaries: one a scope that was counted.
-        trials: what limits for each mailbox would have done.
-        exceeding: the mailboxes and domains that need a limit of their own.
-    """
-
-    name: LimitName
-    since: int
-    until: int
-    periods: int
-    with_mail: int
-    held_back: int
-    summaries: Sequence[Summary]
-    trials: Sequence[Trial]
-    exceeding: Sequence[Exceeding]
 
 
 @click.command()
 @click.option(
     "--window",
-    type=click.Choice([str(window) for window in _DAYS]),
+    type=click.Choice([str(window) for window in DEFAULT_DAYS]),
     default="day",
     show_default=True,
     help="Limits per what.",
@@ -141,73 +85,20 @@ def suggest(  # noqa: PLR0913 - one parameter an option
     at = invocation.now()
     name = LimitName(Scope.MAILBOX, Unit(unit), Window(window))
     calendar = invocation.calendar
-    time = looked_at(calendar, name.window, days or _DAYS[name.window], at)
+    span = time_to_evaluate(name, days, calendar, at)
     with invocation.database() as connection:
-        holding = [row.setting for row in lasting(connection).values()]
-        rules = Rules(invocation.file_settings).with_rows(holding)
-        found = _suggestion(connection, Span(name, *time), calendar, rules, at_limits)
+        rules = invocation.rules_without_boosts(lasting(connection))
+        found = suggest_limits(connection, span, calendar, rules, at_limits)
+    if found is None:
+        raise SendlimitError(
+            f"no {name} has been counted from {local_time(calendar, span.since)} to"
+            f" {local_time(calendar, span.until)}: look back further with --days; other than messages"
+            " a day is counted only while a limit on it is in force, however high"
+        )
     if as_json:
         print_json(_record(found))
     else:
         _show(found, calendar, observes=invocation.config.mode == "observe")
-
-
-def _suggestion(
-    connection: Connection,
-    span: Span,
-    calendar: Calendar,
-    rules: Rules,
-    at_limits: Sequence[int],
-) -> Suggestion:
-    """Make the suggestion.
-
-    Raises:
-        SendlimitError: nothing was counted in this time.
-    """
-    begun = beginning(connection, span)
-    if begun is None:
-        raise SendlimitError(
-            f"no {span.name} has been counted from {local_time(calendar, span.since)} to"
-            f" {local_time(calendar, span.until)}: look back further with --days; other than messages"
-            " a day is counted only while a limit on it is in force, however high"
-        )
-    since, with_mail = begun
-    summaries = []
-    exceeding: list[Exceeding] = []
-    trials: list[Trial] = []
-    for scope in Scope:
-        of_scope = span._replace(name=span.name._replace(scope=scope))
-        history = History(amounts(connection, of_scope), busiest(connection, of_scope))
-        if not history.amounts:
-            continue  # other windows are counted in the scopes that have a limit
-        found = summary(of_scope.name, history)
-        summaries.append(found)
-        exceeding.extend(_exceeding(connection, of_scope, found.proposed, rules))
-        if scope is Scope.MAILBOX:
-            trials = [trial(history, limit) for limit in sorted({*at_limits, found.proposed})]
-    return Suggestion(
-        span.name,
-        since,
-        span.until,
-        count_periods(calendar, span.name.window, since, span.until),
-        with_mail,
-        refused_subjects(connection, span),
-        summaries,
-        trials,
-        exceeding,
-    )
-
-
-def _exceeding(
-    connection: Connection, span: Span, proposed: int, rules: Rules
-) -> Iterator[Exceeding]:
-    for subject, highest, periods in above(connection, span, proposed):
-        won = rules.winner(span.name, counted_sender(span.name.scope, subject))
-        setting = won[0] if won and won[0].subject != EVERYONE else None
-        own = setting.max if setting else None
-        enough = setting is not None and (own is None or own >= highest)
-        needed = None if enough else round_above(highest)
-        yield Exceeding(span.name, subject, highest, periods, own, needed)
 
 
 def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
@@ -216,7 +107,7 @@ def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
         f"{unit} per {window}, {local_time(calendar, found.since)} to {local_time(calendar, found.until)}"
     )
     print_data(
-        f"{found.periods} {window}s, {found.with_mail} of them with mail; the running one is left out"
+        f"{found.periods} {window}s, {found.periods_with_mail} of them with mail; the running one is left out"
     )
     print_data(f"of each mailbox, only {window}s in which it sent are counted", "")
     print_table(
@@ -230,7 +121,7 @@ def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
             ">|MAX",
             ">|PROPOSED",
         ),
-        ((str(one.name.scope), *(str(value) for value in one[1:])) for one in found.summaries),
+        ((str(one.name.scope), *(str(value) for value in one[1:])) for one in found.statistics),
     )
     print_data("", "a limit for each mailbox would have refused:")
     print_table(
@@ -253,18 +144,18 @@ def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
             ),
         )
     print_data("", "to take over, in the configuration file:", "", "[limits]")
-    print_data(*(f"{one.name} = {one.proposed}" for one in found.summaries))
+    print_data(*(f"{one.name} = {one.proposed}" for one in found.statistics))
     commands = [_command(one) for one in found.exceeding if one.proposed is not None]
     if commands:
         print_data("", "and as commands:", "", *commands)
-    if found.held_back and not observes:
+    if found.mailboxes_refused and not observes:
         print_note(
-            f"mailboxes that were refused by this limit in that time: {found.held_back}; they wanted"
+            f"mailboxes that were refused by this limit in that time: {found.mailboxes_refused}; they wanted"
             " to send more than was counted"
         )
 
 
-def _command(one: Exceeding) -> str:
+def _command(one: ExceedingSubject) -> str:
     reason = f"busiest {one.name.window}: {one.busiest}"
     words = ["sendlimit", "limit", "set", one.subject, str(one.name), str(one.proposed)]
     return shlex.join([*words, "--reason", reason])
@@ -276,15 +167,15 @@ def _record(found: Suggestion) -> Mapping[str, object]:
         "since": to_iso(found.since),
         "until": to_iso(found.until),
         "periods": found.periods,
-        "periods_with_mail": found.with_mail,
-        "mailboxes_refused": found.held_back,
-        "proposals": [_named(one.name, one) for one in found.summaries],
+        "periods_with_mail": found.periods_with_mail,
+        "mailboxes_refused": found.mailboxes_refused,
+        "proposals": [_named(one.name, one) for one in found.statistics],
         "trials": [one._asdict() for one in found.trials],
         "exceeding": [_named(one.name, one) for one in found.exceeding],
     }
 
 
-def _named(name: LimitName, one: Summary | Exceeding) -> dict[str, object]:
+def _named(name: LimitName, one: ScopeStatistics | ExceedingSubject) -> dict[str, object]:
     record = one._asdict()
     del record["name"]
     return {"limit": str(name), **record}

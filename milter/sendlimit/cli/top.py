@@ -6,10 +6,8 @@ import click
 
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import limit_value, local_time, print_json, print_note, print_table
-from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names, counted_sender, holding
-from sendlimit.rules.precedence import Rules
+from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names, counted_sender
 from sendlimit.rules.window import Window
-from sendlimit.store.overrides import overrides
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import top as most_used
 
@@ -64,8 +62,7 @@ def top(  # noqa: PLR0913 - one parameter an option
     period = invocation.calendar.period(name.window, at)
     with invocation.database() as connection:
         found = most_used(connection, name, period.start, count)
-        set_now = holding((row.setting for row in overrides(connection)), at)
-    rules = Rules(invocation.file_settings).with_rows(set_now)
+        rules = invocation.rules(connection)
     rows = []
     for subject, used in found:
         limit = rules.limit(name, counted_sender(name.scope, subject))

@@ -9,7 +9,6 @@ import click
 from sendlimit.cli.admin import confirm
 from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.printing import local_time, print_json, print_note, print_table
-from sendlimit.cli.subject import subject_from
 from sendlimit.rules.limit import LimitName
 from sendlimit.store import usage as counting
 from sendlimit.store.sqltime import to_iso
@@ -41,7 +40,7 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
     at = invocation.now()
     calendar = invocation.calendar
     with invocation.database() as connection:
-        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        who = invocation.subject(subject, connection)
         keys = counting.running_keys(who.scope, who.key, calendar, at)
         used = {key: used for key, used in counting.usage(connection, keys).items() if used}
         if used and not yes:

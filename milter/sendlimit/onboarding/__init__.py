@@ -1,1 +1,4 @@
-"""Moving in: another program's limits become settings, and the history becomes proposals. Pure."""
+"""Take over the limits of another program, and suggest limits from what has been counted.
+
+Only suggestion reads the database. The other modules are pure.
+"""

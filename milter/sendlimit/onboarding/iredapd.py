@@ -1,17 +1,23 @@
-"""iRedAPD's table `throttle` as settings.
+"""Read iRedAPD's table `throttle`. Pure: its rows come in.
 
-Facts from iredmail/iRedAPD 60b2eed: only kind "outbound" is about logged-in senders. Of the rows
-that fit a sender the one with the highest priority that has a value (not -1) decides each
-setting, whatever its period; 0 is unlimited. Each sender is counted by itself, also by the row
-of a domain. `max_msgs` counts recipients, `max_rcpts` those of one mail. A period begins with its
-first mail; a row without a period is ignored. `max_rcpts` came with 5.0.
+Source: iredmail/iRedAPD 60b2eed. Only rows of kind "outbound" limit logged-in senders. For each
+setting the matching row with the highest priority and a value (not -1) decides, whatever its
+period; 0 is unlimited. Each sender is counted by itself, also by the row of a domain. `max_msgs`
+limits recipients, `max_rcpts` the recipients of one mail. A period begins with its first mail. A
+row without a period is ignored. `max_rcpts` exists since 5.0.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.onboarding.reading import Reading, in_order, number_of, remarks, text_of
+from sendlimit.onboarding.foreign_limits import (
+    ForeignLimits,
+    integer_cell,
+    notes_by_reason,
+    sorted_settings,
+    text_cell,
+)
 from sendlimit.rules.limit import (
     EVERYONE,
     RECIPIENTS_PER_MESSAGE,
@@ -48,13 +54,13 @@ _PRIORITY = "went behind a row for more senders by its 'priority'; here a mailbo
 
 
 class _Rule(NamedTuple):
-    """A row that is about senders who log in.
+    """A row that limits logged-in senders.
 
     Attributes:
         account: as in the table.
-        levels: the subject, then those above it, up to everyone.
-        max_msgs: -1 leaves it to the levels above, 0 is unlimited.
-        window: of max_msgs; None when its period is none of ours.
+        levels: the subject, then the less specific ones, up to everyone.
+        max_msgs: -1: the less specific rows decide; 0: unlimited.
+        window: of max_msgs; None: no window has this period.
     """
 
     account: str
@@ -70,8 +76,8 @@ class _Rule(NamedTuple):
         return self.levels[0]
 
 
-def read(rows: Iterable[Mapping[str, object]]) -> Reading:
-    """Make settings of rows.
+def read(rows: Iterable[Mapping[str, object]]) -> ForeignLimits:
+    """Read the settings in the rows.
 
     Args:
         rows: of `throttle`.
@@ -82,8 +88,8 @@ def read(rows: Iterable[Mapping[str, object]]) -> Reading:
     left_out: list[tuple[str, str]] = []
     rules: list[_Rule] = []
     for row in rows:
-        account = text_of(row, "account").lower()
-        kind = text_of(row, "kind")
+        account = text_cell(row, "account").lower()
+        kind = text_cell(row, "kind")
         levels = _levels(account)
         if kind != _OUTBOUND:
             left_out.append(
@@ -91,19 +97,21 @@ def read(rows: Iterable[Mapping[str, object]]) -> Reading:
             )
         elif isinstance(levels, str):
             left_out.append((levels, account))
-        elif not number_of(row, "period"):
+        elif not integer_cell(row, "period"):
             left_out.append((_NO_PERIOD, account))
         else:
             rule = _rule(row, account, levels)
             rules.append(rule)
-            left_out.extend((reason, account) for reason in _unsayable(row, rule))
+            left_out.extend((reason, account) for reason in _not_supported(row, rule))
     different = [(reason, rule.account) for rule in rules for reason in _differences(rule, rules)]
     settings = [setting for rule in rules for setting in _settings(rule, rules)]
-    return Reading(in_order(settings), remarks(left_out), remarks(different))
+    return ForeignLimits(
+        sorted_settings(settings), notes_by_reason(left_out), notes_by_reason(different)
+    )
 
 
 def _levels(account: str) -> tuple[str, ...] | str:
-    """Return the subjects that an account stands for and stands below, or why there are none."""
+    """Return the subject of an account and the less specific ones, or why it has none."""
     local, at, domain = account.rpartition("@")
     if account == "@.":
         return (EVERYONE,)
@@ -120,23 +128,23 @@ def _levels(account: str) -> tuple[str, ...] | str:
 
 
 def _rule(row: Mapping[str, object], account: str, levels: tuple[str, ...]) -> _Rule:
-    period = number_of(row, "period")
+    period = integer_cell(row, "period")
     return _Rule(
         account,
         levels,
-        number_of(row, "priority"),
+        integer_cell(row, "priority"),
         period,
-        number_of(row, "max_msgs"),
-        number_of(row, "max_rcpts") if "max_rcpts" in row else _INHERIT,
+        integer_cell(row, "max_msgs"),
+        integer_cell(row, "max_rcpts") if "max_rcpts" in row else _INHERIT,
         _WINDOWS.get(period),
     )
 
 
-def _unsayable(row: Mapping[str, object], rule: _Rule) -> Iterator[str]:
-    """Say what of a row has no place here."""
-    if number_of(row, "msg_size") > 0:
+def _not_supported(row: Mapping[str, object], rule: _Rule) -> Iterator[str]:
+    """Yield a reason for each value of a row that has no equal here."""
+    if integer_cell(row, "msg_size") > 0:
         yield _SIZE
-    if number_of(row, "max_quota") > 0:
+    if integer_cell(row, "max_quota") > 0:
         yield _BYTES
     if rule.max_msgs > 0 and rule.window is None:
         yield (
@@ -146,12 +154,12 @@ def _unsayable(row: Mapping[str, object], rule: _Rule) -> Iterator[str]:
 
 
 def _differences(rule: _Rule, rules: Iterable[_Rule]) -> Iterator[str]:
-    """Say what is set but counts in another way."""
+    """Yield a reason for each limit that is set but counts in another way."""
     if rule.max_msgs > 0 and rule.window is not None:
         yield _ON_THE_CLOCK.format(window=rule.window)
         if rule.window is Window.MONTH:
             yield _MONTH.format(days=rule.period // _DAY_S)
-    if any(other.priority > rule.priority for other in _above(rule, rules)):
+    if any(other.priority > rule.priority for other in _less_specific(rule, rules)):
         yield _PRIORITY
 
 
@@ -160,17 +168,17 @@ def _settings(rule: _Rule, rules: Iterable[_Rule]) -> Iterator[Setting]:
         yield Setting(rule.subject, RECIPIENTS_PER_MESSAGE, rule.max_rcpts or None)
     if rule.max_msgs < 0 or (rule.max_msgs > 0 and rule.window is None):
         return
-    # The row decides alone, whatever its period; here each window is a limit of its own, so
-    # those of the levels above have to be lifted.
-    for other in _above(rule, rules):
+    # In iRedAPD the row decides alone, whatever its period. Here each window is a limit of its
+    # own, so the limits that less specific rows set in other windows are lifted.
+    for other in _less_specific(rule, rules):
         if other.max_msgs > 0 and other.window not in {rule.window, None}:
             yield Setting(rule.subject, _per(other.window), None)
     if rule.window is not None:
         yield Setting(rule.subject, _per(rule.window), rule.max_msgs or None)
 
 
-def _above(rule: _Rule, rules: Iterable[_Rule]) -> Iterator[_Rule]:
-    """Yield the rows for more senders, those of this one among them."""
+def _less_specific(rule: _Rule, rules: Iterable[_Rule]) -> Iterator[_Rule]:
+    """Yield the rows that match the senders of this one, and more senders."""
     return (other for other in rules if other.subject in rule.levels[1:])
 
 

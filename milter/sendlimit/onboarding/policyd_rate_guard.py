@@ -1,8 +1,8 @@
-"""policyd-rate-guard's table `ratelimits` as settings.
+"""Read policyd-rate-guard's table `ratelimits`. Pure: its rows come in.
 
-Facts from onlime/policyd-rate-guard 0.7.3: one row a SASL user, made at the first mail with the
-default QUOTA; more than `quota` recipients (or messages, which are never more) since the nightly
-cleanup are refused; the cleanup sets `quota` to `quota_reset` where `quota_locked` is 0.
+Source: onlime/policyd-rate-guard 0.7.3. Each SASL user has a row, made at the first mail with the
+default QUOTA. More than `quota` recipients (or messages, which are never more) since the nightly
+cleanup are refused. The cleanup sets `quota` to `quota_reset` where `quota_locked` is 0.
 """
 
 from __future__ import annotations
@@ -10,7 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sendlimit.onboarding.reading import Reading, in_order, number_of, remarks, text_of
+from sendlimit.onboarding.foreign_limits import (
+    ForeignLimits,
+    integer_cell,
+    notes_by_reason,
+    sorted_settings,
+    text_cell,
+)
 from sendlimit.rules.limit import EVERYONE, LimitName, Scope, Setting, Unit
 from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.window import Window
@@ -28,8 +34,8 @@ _COUNTS_REFUSED = "counted refused mail, too; here a refused mail costs nothing"
 
 def read(
     rows: Iterable[Mapping[str, object]], default_domain: str, default: int | None = None
-) -> Reading:
-    """Make settings of rows.
+) -> ForeignLimits:
+    """Read the settings in the rows.
 
     Args:
         rows: of `ratelimits`.
@@ -43,9 +49,9 @@ def read(
     settings: list[Setting] = []
     left_out: list[tuple[str, str]] = []
     for row in rows:
-        sender = text_of(row, "sender")
-        quota, lasting = number_of(row, "quota"), number_of(row, "quota_reset")
-        if number_of(row, "quota_locked"):
+        sender = text_cell(row, "sender")
+        quota, lasting = integer_cell(row, "quota"), integer_cell(row, "quota_reset")
+        if integer_cell(row, "quota_locked"):
             lasting = quota
         if not sender:
             left_out.append((_NO_SENDER, f"id {row.get('id', '?')}"))
@@ -56,11 +62,11 @@ def read(
             settings.append(Setting(sender_of(sender, default_domain).mailbox, _NAME, lasting))
     if default is not None:
         settings.append(Setting(EVERYONE, _NAME, default))
-    different = remarks((_COUNTS_REFUSED, setting.subject) for setting in settings)
-    return Reading(in_order(settings), remarks(left_out), different)
+    different = notes_by_reason((_COUNTS_REFUSED, setting.subject) for setting in settings)
+    return ForeignLimits(sorted_settings(settings), notes_by_reason(left_out), different)
 
 
-def usual_quota(reading: Reading) -> int | None:
+def usual_quota(reading: ForeignLimits) -> int | None:
     """Return the quota that more than half of the mailboxes have, if there is one."""
     counts = Counter(setting.max for setting in reading.settings if setting.subject != EVERYONE)
     for quota, count in counts.most_common(1):

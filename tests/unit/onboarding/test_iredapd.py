@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from sendlimit.errors import SendlimitError
+from sendlimit.onboarding.foreign_limits import ImportNote
 from sendlimit.onboarding.iredapd import read
-from sendlimit.onboarding.reading import Remark
 from support.counting_samples import setting
 
 ALICE = "alice@example.org"
@@ -46,7 +46,7 @@ def test_windows(period: int, window: str) -> None:
 
     assert found.settings == (setting(ALICE, f"mailbox.recipients_per_{window}", 50),)
     assert found.left_out == ()
-    reasons = [remark.reason for remark in found.different]
+    reasons = [note.reason for note in found.different]
     assert reasons[0] == f"the period began with its first mail; here it is the calendar's {window}"
     months = [f"{period // 86400} days become the calendar month"] if window == "month" else []
     assert reasons[1:] == months
@@ -129,7 +129,7 @@ def test_left_out(given: Mapping[str, object], reason: str) -> None:
     found = read([given])
 
     assert (found.settings, found.different) == ((), ())
-    assert found.left_out == (Remark(reason, (str(given["account"]),)),)
+    assert found.left_out == (ImportNote(reason, (str(given["account"]),)),)
 
 
 def test_row_in_parts() -> None:
@@ -137,17 +137,17 @@ def test_row_in_parts() -> None:
     found = read([row(ALICE, 5, 360, max_rcpts=9), row("@.", 50, 3600)])
 
     assert found.settings == (setting("*", AN_HOUR, 50), setting(ALICE, ONE_MAIL, 9))
-    assert [remark.subjects for remark in found.left_out] == [(ALICE,)]
+    assert [note.subjects for note in found.left_out] == [(ALICE,)]
 
 
 def test_priority() -> None:
     """A row that went behind a less specific one by its priority is named."""
     found = read([row(ALICE, 5, priority=10), row("@.", 50, priority=20)])
 
-    priorities = [remark for remark in found.different if "priority" in remark.reason]
-    assert [remark.subjects for remark in priorities] == [(ALICE,)]
+    priorities = [note for note in found.different if "priority" in note.reason]
+    assert [note.subjects for note in priorities] == [(ALICE,)]
     found = read([row(ALICE, 5, priority=100), row("@.", 50, priority=0)])
-    assert not any("priority" in remark.reason for remark in found.different)
+    assert not any("priority" in note.reason for note in found.different)
 
 
 def test_older_table() -> None:

@@ -1,7 +1,7 @@
 """policyd-rate-guard's rows as settings."""
 
+from sendlimit.onboarding.foreign_limits import ImportNote
 from sendlimit.onboarding.policyd_rate_guard import read, usual_quota
-from sendlimit.onboarding.reading import Remark
 from support.counting_samples import setting
 
 ALICE = "alice@example.org"
@@ -32,7 +32,7 @@ def test_raised_for_today() -> None:
     found = read([row(ALICE, 900, 500), row("bob@example.org", 900, 500, 1)], "")
 
     assert found.settings == (setting(ALICE, A_DAY, 500), setting("bob@example.org", A_DAY, 900))
-    assert found.left_out == (Remark(_TODAY, (ALICE,)),)
+    assert found.left_out == (ImportNote(_TODAY, (ALICE,)),)
 
 
 def test_default() -> None:
@@ -41,7 +41,7 @@ def test_default() -> None:
     found = read(rows, "", 1000)
 
     assert found.settings == (setting("*", A_DAY, 1000), setting("c@example.org", A_DAY, 5))
-    assert found.left_out == (Remark(_TODAY, ("bob@example.org",)),)
+    assert found.left_out == (ImportNote(_TODAY, ("bob@example.org",)),)
 
 
 def test_without_sender() -> None:
@@ -49,7 +49,7 @@ def test_without_sender() -> None:
     found = read([row(" ", 5, 5)], "")
 
     assert found.settings == ()
-    assert found.left_out == (Remark("has no sender", ("id 7",)),)
+    assert found.left_out == (ImportNote("has no sender", ("id 7",)),)
 
 
 def test_usual_quota() -> None:

@@ -1,4 +1,4 @@
-"""What an import changes, beside what is set already. Pure."""
+"""Compare limits that were read with the overrides that exist: what an import changes. Pure."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ if TYPE_CHECKING:
     from sendlimit.rules.override import Override
 
 
-class Change(NamedTuple):
+class OverrideChange(NamedTuple):
     """A limit to be set.
 
     Attributes:
-        setting: what is to be set.
-        before: the lasting override that it would replace.
+        setting: the limit.
+        before: the lasting override that it would replace; None: there is none.
     """
 
     setting: Setting
     before: Override | None
 
 
-class Plan(NamedTuple):
-    """What is to be done.
+class ImportPlan(NamedTuple):
+    """What an import does.
 
     Attributes:
-        changes: what is set.
-        kept: what is not, as there is an override with another value.
-        unchanged: how many have the value already.
+        changes: the limits that are set.
+        kept: the limits that are not set, because an override has another value.
+        unchanged: how many limits have the value already.
     """
 
-    changes: tuple[Change, ...]
-    kept: tuple[Change, ...]
+    changes: tuple[OverrideChange, ...]
+    kept: tuple[OverrideChange, ...]
     unchanged: int
 
 
-def plan(
+def plan_import(
     settings: Iterable[Setting],
     lasting: Mapping[tuple[str, LimitName], Override],
     *,
     replace: bool,
-) -> Plan:
-    """Compare what was read with the overrides that there are.
+) -> ImportPlan:
+    """Compare limits with the existing overrides.
 
     Args:
         settings: each limit of a subject once.
         lasting: the overrides without an end, by subject and name.
         replace: overrides with another value are replaced, not kept.
     """
-    changes: list[Change] = []
-    kept: list[Change] = []
+    changes: list[OverrideChange] = []
+    kept: list[OverrideChange] = []
     unchanged = 0
     for setting in settings:
         before = lasting.get((setting.subject, setting.name))
         if before is not None and before.setting.max == setting.max:
             unchanged += 1
         elif before is None or replace:
-            changes.append(Change(setting, before))
+            changes.append(OverrideChange(setting, before))
         else:
-            kept.append(Change(setting, before))
-    return Plan(tuple(changes), tuple(kept), unchanged)
+            kept.append(OverrideChange(setting, before))
+    return ImportPlan(tuple(changes), tuple(kept), unchanged)

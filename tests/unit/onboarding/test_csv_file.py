@@ -3,7 +3,7 @@
 import pytest
 
 from sendlimit.errors import SendlimitError
-from sendlimit.onboarding.listed import read
+from sendlimit.onboarding.csv_file import read
 from sendlimit.rules.limit import Setting
 from support.counting_samples import named, setting
 

@@ -1,11 +1,10 @@
-"""From the history to proposed limits. Pure: counts come in, numbers go out.
+"""Percentiles of past counts, and the limits proposed from them. Pure.
 
-A period is one running of the window (a day) of one subject (a mailbox) in which it sent
-something. Periods without mail are left out: else a mailbox that sends on Mondays only would
-have the median 0.
+A period is one hour, day or month in which a subject (a mailbox, a domain) sent mail. Periods
+without mail are left out: else a mailbox that sends on Mondays only would have the median 0.
 
-The proposal is the smallest round number above what 99 of 100 subjects never passed: above the
-99th percentile of their busiest periods.
+The proposed limit is the smallest round number above the 99th percentile of the subjects' busiest
+periods: 99 of 100 subjects have never sent more.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ _NOON_S = 43200
 _SMALLEST = 10
 _TWO_FIGURES = 100
 _STEP = 5
-"""Round numbers have two figures that count, the second a 0 or a 5: 10, 15 ... 95, 100, 150 ..."""
+"""Round numbers have two significant digits, the second a 0 or a 5: 10, 15 ... 95, 100, 150 ..."""
 _PERCENT = 99
 
 
 class History(NamedTuple):
-    """What one scope has counted.
+    """The counts of one scope.
 
     Attributes:
-        amounts: how often a period had this count, by the count; all > 0.
+        amounts: the number of periods with a count, by count; all > 0.
         busiest: the highest count of each subject.
     """
 
@@ -42,15 +41,15 @@ class History(NamedTuple):
     busiest: Mapping[str, int]
 
 
-class Summary(NamedTuple):
-    """The numbers of one scope.
+class ScopeStatistics(NamedTuple):
+    """Percentiles of one scope, and the proposed limit.
 
     Attributes:
-        name: the limit that is proposed.
-        subjects: how many sent anything.
-        periods: how many periods they have in which they did.
-        p50, p95, p99, max: of the counts of these periods.
-        proposed: the limit.
+        name: the limit.
+        subjects: how many subjects sent mail.
+        periods: the sum of their periods.
+        p50, p95, p99, max: percentiles and maximum of the counts of these periods.
+        proposed: value of the limit.
     """
 
     name: LimitName
@@ -64,7 +63,7 @@ class Summary(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """What a limit for each mailbox would have done.
+    """What a limit for each mailbox would have refused.
 
     Attributes:
         limit: its value.
@@ -80,7 +79,7 @@ class Trial(NamedTuple):
 
 
 def percentile(amounts: Mapping[int, int], percent: int) -> int:
-    """Return the smallest count that at least this share of all is not above (nearest rank)."""
+    """Return a percentile by nearest rank: at least this share of the counts is not above it."""
     total = sum(amounts.values())
     passed = 0
     for amount in sorted(amounts):
@@ -99,12 +98,12 @@ def round_above(count: int) -> int:
     return max(_SMALLEST, (count // step + 1) * step)
 
 
-def summary(name: LimitName, history: History) -> Summary:
-    """Sum up one scope, which has sent something."""
+def scope_statistics(name: LimitName, history: History) -> ScopeStatistics:
+    """Compute the statistics of one scope, which has at least one period."""
     busiest: dict[int, int] = {}
     for amount in history.busiest.values():
         busiest[amount] = busiest.get(amount, 0) + 1
-    return Summary(
+    return ScopeStatistics(
         name,
         len(history.busiest),
         sum(history.amounts.values()),
@@ -117,7 +116,7 @@ def summary(name: LimitName, history: History) -> Summary:
 
 
 def trial(history: History, limit: int) -> Trial:
-    """Say what a limit would have refused."""
+    """Compute what a limit would have refused."""
     beyond = {amount: count for amount, count in history.amounts.items() if amount > limit}
     return Trial(
         limit,
@@ -127,7 +126,7 @@ def trial(history: History, limit: int) -> Trial:
     )
 
 
-def looked_at(calendar: Calendar, window: Window, days: int, at: int) -> tuple[int, int]:
+def evaluated_time(calendar: Calendar, window: Window, days: int, at: int) -> tuple[int, int]:
     """Return the beginning and end of the finished periods of the last days.
 
     Args:

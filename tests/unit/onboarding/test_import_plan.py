@@ -1,6 +1,6 @@
 """What an import changes beside what is set already."""
 
-from sendlimit.onboarding.plan import Change, Plan, plan
+from sendlimit.onboarding.import_plan import ImportPlan, OverrideChange, plan_import
 from sendlimit.rules.override import Override
 from support.counting_samples import setting
 
@@ -14,9 +14,9 @@ def test_plan() -> None:
     other = Override(OTHER._replace(max=None), "", "root", 0)
     lasting = {(row.setting.subject, row.setting.name): row for row in (same, other)}
 
-    assert plan([SAME, NEW, OTHER], lasting, replace=False) == Plan(
-        (Change(NEW, None),), (Change(OTHER, other),), 1
+    assert plan_import([SAME, NEW, OTHER], lasting, replace=False) == ImportPlan(
+        (OverrideChange(NEW, None),), (OverrideChange(OTHER, other),), 1
     )
-    assert plan([SAME, NEW, OTHER], lasting, replace=True) == Plan(
-        (Change(NEW, None), Change(OTHER, other)), (), 1
+    assert plan_import([SAME, NEW, OTHER], lasting, replace=True) == ImportPlan(
+        (OverrideChange(NEW, None), OverrideChange(OTHER, other)), (), 1
     )

@@ -1,4 +1,4 @@
-"""A CSV file of mailboxes and limits as settings."""
+"""Read a CSV file of mailboxes and limits. Pure: its text comes in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.config.limits import MAX_LIMIT, UNLIMITED
 from sendlimit.errors import SendlimitError
-from sendlimit.onboarding.reading import Reading, in_order
+from sendlimit.onboarding.foreign_limits import ForeignLimits, sorted_settings
 from sendlimit.rules.limit import Setting
 from sendlimit.rules.mailbox import sender_of
 
@@ -24,19 +24,19 @@ _NUMBER = re.compile(r"[0-9]{1,20}")
 _SHOWN = 20
 
 
-class _Wrong(Exception):  # noqa: N818 - says what a cell is
-    """A cell that is not as it should be: its column, and why."""
+class _CellError(Exception):
+    """A wrong cell: its column, and why."""
 
 
-def read(text: str, file: str, name: LimitName, default_domain: str) -> Reading:
-    """Make settings of the lines of a file.
+def read(text: str, file: str, name: LimitName, default_domain: str) -> ForeignLimits:
+    """Read the settings in the lines of a file.
 
-    A first line without a number is a heading. Cells are parted by ",", ";" or tabs.
+    A first line without a number is a heading. Cells are separated by ",", ";" or tabs.
 
     Args:
         text: of the file.
         file: its name, for errors.
-        name: the limit that the numbers are.
+        name: the limit whose values are in the second column.
         default_domain: of a mailbox that has none.
 
     Raises:
@@ -50,18 +50,18 @@ def read(text: str, file: str, name: LimitName, default_domain: str) -> Reading:
             mailbox = _mailbox(cells, default_domain)
             _check_once(mailbox, lines.setdefault(mailbox, line), line)
             settings.append(Setting(mailbox, name, _limit(cells[1])))
-        except _Wrong as wrong:
-            column, why = wrong.args
+        except _CellError as error:
+            column, why = error.args
             problems.append(f"{file}: line {line}, column {column}: {why}")
     if len(problems) > _SHOWN:
         problems[_SHOWN:] = [f"{file}: and {len(problems) - _SHOWN} more"]
     if problems:
         raise SendlimitError("\n".join(problems))
-    return Reading(in_order(settings))
+    return ForeignLimits(sorted_settings(settings))
 
 
 def _lines(text: str, file: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield lines with something in them, by their number, without a heading."""
+    """Yield the lines that are not blank with their number, without a heading."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(_DELIMITERS, key=first.count)
     file_lines = io.StringIO(text, newline="")
@@ -91,12 +91,12 @@ def _is_heading(cells: list[str]) -> bool:
 
 def _mailbox(cells: list[str], default_domain: str) -> str:
     if len(cells) != _COLUMNS:
-        raise _Wrong(len(cells), f"the line has {len(cells)} columns; allowed: mailbox, limit")
+        raise _CellError(len(cells), f"the line has {len(cells)} columns; allowed: mailbox, limit")
     login = cells[0]
     if not login.strip("@"):
-        raise _Wrong(1, "the mailbox is missing")
+        raise _CellError(1, "the mailbox is missing")
     if login.startswith("@") or login == "*" or ("@" not in login and "." in login):
-        raise _Wrong(
+        raise _CellError(
             1, f"{login!r} is not a mailbox; for domains and everyone use 'sendlimit limit set'"
         )
     return sender_of(login, default_domain).mailbox
@@ -104,14 +104,14 @@ def _mailbox(cells: list[str], default_domain: str) -> str:
 
 def _check_once(mailbox: str, first: int, line: int) -> None:
     if first != line:
-        raise _Wrong(1, f"{mailbox!r} is on line {first} already")
+        raise _CellError(1, f"{mailbox!r} is on line {first} already")
 
 
 def _limit(cell: str) -> int | None:
     if cell.lower() == UNLIMITED:
         return None
     if not (_NUMBER.fullmatch(cell) and int(cell) <= MAX_LIMIT):
-        raise _Wrong(
+        raise _CellError(
             2,
             f"{cell!r} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or {UNLIMITED}",
         )

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendlimit.onboarding.proposal import (
+from sendlimit.onboarding.usage_statistics import (
     History,
-    Summary,
+    ScopeStatistics,
     Trial,
     count_periods,
-    looked_at,
+    evaluated_time,
     percentile,
     round_above,
-    summary,
+    scope_statistics,
     trial,
 )
 from sendlimit.rules.window import Calendar, Window
@@ -76,7 +76,7 @@ def test_summary() -> None:
         busiest={f"m{number}": 1 + number % 40 for number in range(198)} | {"n": 300, "o": 900},
     )
 
-    assert summary(A_DAY, history) == Summary(A_DAY, 200, 200, 1, 5, 40, 900, 45)
+    assert scope_statistics(A_DAY, history) == ScopeStatistics(A_DAY, 200, 200, 1, 5, 40, 900, 45)
     assert trial(history, 45) == Trial(45, 2, 2, 255 + 855)
     assert trial(history, 300) == Trial(300, 1, 1, 600)
     assert trial(history, 900) == Trial(900, 0, 0, 0)
@@ -86,7 +86,7 @@ def test_summary() -> None:
 def test_looked_at_days() -> None:
     """The last days are whole ones before today, also over a change of the clock."""
     at = moment("2026-11-22 12:30", "Europe/Berlin")
-    since, until = looked_at(BERLIN, Window.DAY, 30, at)
+    since, until = evaluated_time(BERLIN, Window.DAY, 30, at)
 
     assert since == moment("2026-10-23 00:00", "Europe/Berlin")
     assert until == moment("2026-11-22 00:00", "Europe/Berlin")
@@ -96,7 +96,7 @@ def test_looked_at_days() -> None:
 def test_looked_at_hours() -> None:
     """Hours end with the running one; the day that the clock is put back has 25."""
     at = moment("2024-10-28 02:30", "Europe/Berlin")
-    since, until = looked_at(BERLIN, Window.HOUR, 1, at)
+    since, until = evaluated_time(BERLIN, Window.HOUR, 1, at)
 
     assert since == moment("2024-10-27 00:00", "Europe/Berlin")
     assert until == moment("2024-10-28 02:00", "Europe/Berlin")
@@ -107,13 +107,13 @@ def test_looked_at_months() -> None:
     """Only months that began in these days and have ended."""
     at = moment("2026-11-22 12:30", "Europe/Berlin")
 
-    since, until = looked_at(BERLIN, Window.MONTH, 365, at)
+    since, until = evaluated_time(BERLIN, Window.MONTH, 365, at)
     assert since == moment("2025-12-01 00:00", "Europe/Berlin")
     assert until == moment("2026-11-01 00:00", "Europe/Berlin")
     assert count_periods(BERLIN, Window.MONTH, since, until) == 11
-    since, until = looked_at(BERLIN, Window.MONTH, 30, at)
+    since, until = evaluated_time(BERLIN, Window.MONTH, 30, at)
     assert since == until == moment("2026-11-01 00:00", "Europe/Berlin")
-    since, until = looked_at(BERLIN, Window.MONTH, 10, at)
+    since, until = evaluated_time(BERLIN, Window.MONTH, 10, at)
     assert since == until
 
 
@@ -122,7 +122,7 @@ def test_looked_at_later_days() -> None:
     calendar = Calendar(ZoneInfo("UTC"), time(4, 30))
     at = moment("2026-11-22 03:00")
 
-    since, until = looked_at(calendar, Window.DAY, 2, at)
+    since, until = evaluated_time(calendar, Window.DAY, 2, at)
     assert (since, until) == (moment("2026-11-19 04:30"), moment("2026-11-21 04:30"))
-    since, _ = looked_at(calendar, Window.HOUR, 2, at)
+    since, _ = evaluated_time(calendar, Window.HOUR, 2, at)
     assert since == moment("2026-11-19 05:00")
