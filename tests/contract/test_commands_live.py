@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sendlimit.config.reading import load
-from sendlimit.daemon.service import make_store
+from sendlimit.daemon.settings import make_store
 from sendlimit.errors import StoreConflict
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import Store, Writing

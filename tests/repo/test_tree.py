@@ -17,7 +17,7 @@ WITHOUT_TEST = (
     "counting/backlog.py",
     "counting/journal_segment.py",
     "counting/pending.py",
-    "daemon/",
+    "daemon/milter_client.py",
     "doctor/",
     "postfix/",
     "store/connection.py",

@@ -1,4 +1,4 @@
-"""Tell systemd how the service is: READY, STOPPING, WATCHDOG. Source: sd_notify(3)."""
+"""Reports of the daemon's state to systemd: READY, STOPPING, WATCHDOG. Source: sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ _MICROSECONDS = 1_000_000
 
 
 def notify(state: str) -> None:
-    """Send a state, such as "READY=1"; nothing without systemd, and never an error."""
+    """Send a state, such as "READY=1".
+
+    Without systemd nothing is sent. An error is ignored: the daemon works without the report.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -24,8 +27,12 @@ def notify(state: str) -> None:
 
 
 def watchdog_s() -> float | None:
-    """Return how often, in seconds, to send WATCHDOG=1; None when systemd doesn't ask."""
-    asked = os.environ.get("WATCHDOG_USEC", "")
-    if not asked.isdigit() or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+    """Return the seconds between two WATCHDOG=1, half of what systemd allows; None: no watchdog.
+
+    Source: sd_watchdog_enabled(3).
+    """
+    allowed = os.environ.get("WATCHDOG_USEC", "")
+    own = str(os.getpid())
+    if not allowed.isdigit() or os.environ.get("WATCHDOG_PID", own) != own:
         return None
-    return int(asked) / _MICROSECONDS / 2
+    return int(allowed) / _MICROSECONDS / 2

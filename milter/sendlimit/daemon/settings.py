@@ -1,0 +1,75 @@
+"""What the parts of the daemon take from the config file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sendlimit.config.reading import read_password
+from sendlimit.daemon.server_state import SessionSettings
+from sendlimit.errors import ConfigError
+from sendlimit.rules.counting_settings import CountingSettings
+from sendlimit.rules.limit import Settings
+from sendlimit.rules.precedence import Rules
+from sendlimit.store.location import SQLiteLocation, parse_url
+from sendlimit.store.mariadb import MariaDBStore
+from sendlimit.store.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from sendlimit.config import Config
+    from sendlimit.store import Store
+
+
+def counting_settings(config: Config) -> CountingSettings:
+    """Return the settings of the ledger and the committer."""
+    return CountingSettings(
+        file=Rules(Settings.of(config.settings())),
+        calendar=config.make_calendar(),
+        observe=config.mode == "observe",
+        warn_at_percent=None if config.notify is None else config.notify.warn_at_percent,
+    )
+
+
+def session_settings(config: Config) -> SessionSettings:
+    """Return the settings of the milter sessions."""
+    return SessionSettings(
+        calendar=config.make_calendar(),
+        wording=config.wording(),
+        default_domain=config.identity.default_domain,
+        exempt=config.identity.exempt_keys(),
+        observe=config.mode == "observe",
+        refuse_at_end=config.reply.at == "end-of-message",
+        tempfail=config.store.on_failure == "tempfail",
+        data_callback=config.milter.path is None,
+    )
+
+
+def make_store(config: Config, path: Path) -> Store:
+    """Return the store of store.url, not yet connected.
+
+    Raises:
+        ConfigError: the password can't be read.
+    """
+    location = parse_url(config.store.url)
+    if isinstance(location, SQLiteLocation):
+        return SQLiteStore(location)
+    return MariaDBStore(location, read_password(config, path))
+
+
+def make_state_dir(config: Config, path: Path) -> Path:
+    """Return state_dir; make the directory if it does not exist.
+
+    Raises:
+        ConfigError: it can't be made or written.
+    """
+    folder = Path(config.state_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        raise ConfigError(
+            [f"{path}: state_dir: {folder} can't be made: {error.strerror}"]
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise ConfigError([f"{path}: state_dir: {folder} can't be written by this user"])
+    return folder

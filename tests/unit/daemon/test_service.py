@@ -1,0 +1,114 @@
+"""Start, reload and end of the daemon; with Postfix and a database they are system tests."""
+
+import signal
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sendlimit.daemon.service import Service
+from sendlimit.errors import ConfigError, SocketInUse
+from support.rig.configuration import configuration
+from support.rig.counters import in_sqlite
+from support.rig.daemon import Sendlimit
+from support.rig.milter_client import MilterClient
+
+_ALICE = "alice@example.org"
+
+
+@pytest.fixture
+def systemd(folder: Path) -> Iterator[socket.socket]:
+    """The socket that the daemon reports to."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(folder / "notify"))
+        server.settimeout(30)
+        yield server
+
+
+def _daemon(folder: Path, **store: object) -> Sendlimit:
+    settings = configuration(folder, folder / "milter.sock", in_sqlite(folder / "s.db").settings)
+    settings["store"] = settings["store"] | store
+    return Sendlimit(folder, settings, {"NOTIFY_SOCKET": str(folder / "notify")})
+
+
+def test_wrong_file_is_found_before_anything_is_started(folder: Path) -> None:
+    """A wrong config file, or one that names a wrong file, raises; no thread was started."""
+    threads = threading.active_count()
+    file = folder / "sendlimit.toml"
+    for text in ("mode = 7", '[notify]\nwebhook_url = "http://h/"\nwebhook_secret_file = "/no"'):
+        file.write_text(f'state_dir = "{folder}"\n{text}\n')
+        with pytest.raises(ConfigError):
+            Service(file)
+
+    assert threading.active_count() == threads
+
+
+def test_socket_in_use(folder: Path) -> None:
+    """A socket on which another daemon listens ends the start before anything is started."""
+    threads = threading.active_count()
+    daemon = _daemon(folder)
+    service = Service(daemon.config_file)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(folder / "milter.sock"))
+        other.listen()
+        with pytest.raises(SocketInUse):
+            service.serve()
+
+    assert threading.active_count() == threads
+
+
+def test_states_are_reported_in_order(folder: Path, systemd: socket.socket) -> None:
+    """READY=1 comes when mail is taken, STOPPING=1 when the daemon is told to stop."""
+    daemon = _daemon(folder)
+    daemon.start()
+    try:
+        assert systemd.recv(100) == b"READY=1"
+        with MilterClient(folder / "milter.sock") as client:
+            assert client.send_mail(_ALICE).kind == "continue"
+    finally:
+        assert daemon.stop() == 0
+    while (state := systemd.recv(100)) == b"WATCHDOG=1":
+        pass
+
+    assert state == b"STOPPING=1"
+    assert [line.split()[1] for line in daemon.lines()] == [
+        "config-loaded", "nothing-limited", "started", "accepted", "stopping", "stopped",
+    ]  # fmt: skip
+
+
+def test_second_interrupt_ends_at_once(folder: Path, systemd: socket.socket) -> None:
+    """A stop waits for the callbacks that run; a second Ctrl-C does not."""
+    daemon = _daemon(folder, decision_timeout_s=30)
+    daemon.start()
+    assert systemd.recv(100) == b"READY=1"
+    with (
+        MilterClient(folder / "milter.sock") as client,
+        closing(sqlite3.connect(folder / "s.db", isolation_level=None)) as other,
+    ):
+        assert client.mail(_ALICE).kind == "continue"
+        client.abort()
+        other.execute("BEGIN IMMEDIATE")
+        waiting = threading.Thread(target=_mail, args=(client,))
+        waiting.start()
+        daemon.wait_for_lines("batch-retried")
+        daemon.process.send_signal(signal.SIGINT)
+        daemon.wait_for_lines("stopping signal=SIGINT")
+        while systemd.recv(100) != b"STOPPING=1":
+            pass
+        daemon.process.send_signal(signal.SIGINT)
+
+        assert daemon.process.wait_for_exit(10) == 1
+        waiting.join()
+    assert not daemon.lines("stopped")
+
+
+def _mail(client: MilterClient) -> None:
+    """Begin a mail; the daemon may go before it answers."""
+    try:
+        client.mail(_ALICE)
+    except OSError:
+        return
