@@ -1,0 +1,76 @@
+"""The ledger's store on MariaDB; what it has in common with SQLite is in tests/contract."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sendlimit.errors import StoreUnavailable
+from sendlimit.rules.limit import LATCH
+from sendlimit.store import Writing
+from sendlimit.store.connection import Connection
+from sendlimit.store.location import Host, MariaDBLocation, parse_url
+from sendlimit.store.mariadb import MariaDBStore
+from support.counting_samples import ALICES_DAY
+from support.real_stores import open_tables, used
+from support.rig.mariadb import Database, PrivateMariaDB
+
+
+@pytest.fixture
+def tables(database: Database) -> Iterator[Connection]:
+    """A command's connection to empty tables."""
+    connection = open_tables(database.url_with_password)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def store(database: Database, tables: Connection) -> Iterator[MariaDBStore]:  # noqa: ARG001 - makes the tables
+    """A connected store."""
+    location = parse_url(database.url)
+    assert isinstance(location, MariaDBLocation)
+    store = MariaDBStore(location, database.password)
+    store.connect()
+    yield store
+    store.close()
+
+
+@pytest.mark.mariadb
+def test_says_when_the_commit_is_on_its_way(store: MariaDBStore, tables: Connection) -> None:
+    """A single server that has packet 2 does it to the end: the mails are answered by then."""
+    seen: list[int] = []
+    store.begin({LATCH: 1}, ())
+    store.write(Writing("one", 1), lambda: seen.append(1))
+
+    assert seen == [1]
+    assert tables.execute("SELECT batch FROM er_committer WHERE id = 'one'") == [(1,)]
+
+
+@pytest.mark.mariadb
+def test_connection_lost_between_the_packets(
+    store: MariaDBStore, mariadb: PrivateMariaDB, database: Database
+) -> None:
+    """Packet 1 is rolled back with its connection, and the next connection begins anew."""
+    store.begin({LATCH: 1, ALICES_DAY: 1}, ())
+    for (number,) in mariadb.query(
+        "SELECT id FROM information_schema.processlist WHERE user = %s AND command = 'Sleep'"
+        " ORDER BY id DESC LIMIT 1",
+        (database.name,),
+    ):
+        mariadb.query(f"KILL {number}")
+    with pytest.raises(StoreUnavailable):
+        store.write(Writing("one", 1))
+    store.connect()
+
+    assert store.fence("one") == 0
+    assert used(store, [LATCH, ALICES_DAY]) == {LATCH: 0, ALICES_DAY: 0}
+
+
+def test_not_connected() -> None:
+    """Without a connection every statement says that the database is away; close is harmless."""
+    store = MariaDBStore(MariaDBLocation("u", "d", (Host("127.0.0.1", 1),)))
+    store.close()
+    with pytest.raises(StoreUnavailable):
+        store.begin({LATCH: 1}, ())
+    store.rollback()
+    with pytest.raises(StoreUnavailable):
+        store.connect()
