@@ -77,9 +77,9 @@ class Wording:
         kind = kind_of(hit)
         own = self.by_domain.get(sender.domain or "", {})
         template = own.get(kind) or self.texts.get(kind) or DEFAULT_TEXTS[kind]
-        if hit.resets_at is None and names_a_moment(template):
-            template = OFF_TEXTS[kind]
         try:
+            if hit.resets_at is None and names_a_moment(template):
+                template = OFF_TEXTS[kind]
             text = one_line(template.format_map(values(hit, sender, calendar, at)))
         except (ValueError, LookupError, AttributeError):
             text = ""
