@@ -153,7 +153,9 @@ def test_heard(commands: Commands) -> None:
     assert commands.slept_s == pytest.approx(0.15)
 
 
-@pytest.mark.parametrize("words", ["limit set", "limit unset", "usage reset", "import"])
+@pytest.mark.parametrize(
+    "words", ["limit set", "limit unset", "usage reset", "import", "rename", "forget"]
+)
 def test_not_heard(commands: Commands, tmp_path: Path, words: str) -> None:
     """Each command waits; a daemon that gives no sign of life is named, and the change is made."""
     commands.count(day(ALICE), 60)
@@ -167,6 +169,8 @@ def test_not_heard(commands: Commands, tmp_path: Path, words: str) -> None:
         "limit unset": (ALICE, "mailbox.messages_per_day"),
         "usage reset": (ALICE, "--yes"),
         "import": ("csv", str(path), "--yes"),
+        "rename": (ALICE, "bob@example.net", "--yes"),
+        "forget": (ALICE, "--yes"),
     }
 
     assert commands(*words.split(), *arguments[words]) == 0

@@ -25,6 +25,9 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
         "top": commands.json("top"),
         "refusals, a list of (with --follow one a line)": commands.json("refusals"),
         "usage reset, a list of": commands.json("usage", "reset", ALICE, "--yes"),
+        "rename": commands.json("rename", "m1@example.org", "m2@example.org", "--dry-run"),
+        "forget": commands.json("forget", "m1@example.org", "--dry-run"),
+        "changes, a list of": commands.json("changes"),
         "suggest": commands.json("suggest"),
         "import policyd-rate-guard, import iredapd, import csv": commands.json(
             "import", "csv", str(tmp_path / "limits.csv"), "--dry-run"

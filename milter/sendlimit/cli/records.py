@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.rules.limit import LimitName
+from sendlimit.store.overrides import override_record
 from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sendlimit.rules.episode import Episode
+    from sendlimit.store.subjects import Stored
 
 OVERRIDE = {
     "subject": "'*', a domain or a mailbox",
@@ -109,6 +111,32 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "period_start": "start of its period",
         "period_end": "end of its period",
     },
+    "rename": {
+        "from": "the old name",
+        "to": "the new name",
+        "counters": "how many counters the old name had, of all periods",
+        "refusals": "how many refusals by its own limits",
+        "limits": "its overrides and boosts, as of 'limit list'",
+        "kept": "those of the new name that stay in place of the old name's, as of 'limit list'",
+        "applied": "false: --dry-run",
+    },
+    "forget": {
+        "subject": "the mailbox or domain",
+        "counters": "how many counters it had, of all periods",
+        "refusals": "how many refusals by its own limits",
+        "limits": "its overrides and boosts, as of 'limit list'",
+        "applied": "false: --dry-run",
+    },
+    "changes, a list of": {
+        "id": "its number: a later change has a higher one",
+        "at": "when",
+        "who": "who made it",
+        "origin": "'command', 'api', 'page' or 'daemon'",
+        "what": "the command: 'limit set', 'usage reset', 'import', ...",
+        "subject": "'*', a domain or a mailbox",
+        "before": "what there was: a row as of 'limit list', counters, ...; null: nothing",
+        "after": "what there is, or null",
+    },
     "suggest": {
         "limit": "of a mailbox: what was looked at",
         "since": "the first period with mail",
@@ -184,4 +212,13 @@ def episode_record(episode: Episode) -> dict[str, object]:
         "last_client_addr": episode.last_client_addr,
         "last_sender": episode.last_sender,
         "last_mailbox": episode.last_mailbox,
+    }
+
+
+def stored_record(stored: Stored) -> dict[str, object]:
+    """Return what the tables have of a subject."""
+    return {
+        "counters": stored.counters,
+        "refusals": stored.refusals,
+        "limits": [override_record(row) for row in stored.limits],
     }

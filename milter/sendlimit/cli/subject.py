@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sendlimit.cli.printing import print_note
 from sendlimit.errors import SendlimitError
 from sendlimit.rules.limit import Scope
 from sendlimit.rules.mailbox import domain_key
@@ -11,6 +12,7 @@ from sendlimit.rules.subject import Subject, domain_subject, mailbox_subject, re
 from sendlimit.store.usage import scopes_of
 
 if TYPE_CHECKING:
+    from sendlimit.cli.invocation import Invocation
     from sendlimit.store.connection import Connection
 
 
@@ -33,3 +35,11 @@ def subject_from(text: str, connection: Connection, default_domain: str) -> Subj
     if not scopes:
         return subject
     return domain_subject(name) if Scope.DOMAIN in scopes else mailbox_subject(name, default_domain)
+
+
+def note_limits_of_file(subject: Subject, invocation: Invocation) -> None:
+    """Say where the configuration file has limits of a subject: no command changes it."""
+    if any(key == subject.key for key, _ in invocation.file_settings.by_subject):
+        print_note(
+            f'{invocation.path}: [limits.for."{subject.key}"] stays as it is: change it there'
+        )

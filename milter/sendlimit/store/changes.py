@@ -250,7 +250,7 @@ def _params(author: Author, change: Change) -> Row:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else json.dumps(value)
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _value(text: str | None) -> object:
@@ -259,7 +259,7 @@ def _value(text: str | None) -> object:
         return None
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
+from sendlimit.store.rows import episode_params
 from sendlimit.store.sqltime import from_sql, to_sql
 
 if TYPE_CHECKING:
@@ -38,6 +39,31 @@ _REMOVE = """
 DELETE FROM er_refusal
  WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s AND last_at < %s"""
 
+_COUNT = "SELECT COUNT(*) FROM er_refusal WHERE scope = %s AND subject = %s"
+_OF_BOTH = """
+SELECT o.scope, o.subject, o.unit, o.`window`, o.period_start, o.`limit`, o.first_at, o.last_at,
+       o.attempts, o.last_client_addr, o.last_sender, o.last_mailbox,
+       n.scope, n.subject, n.unit, n.`window`, n.period_start, n.`limit`, n.first_at, n.last_at,
+       n.attempts, n.last_client_addr, n.last_sender, n.last_mailbox
+  FROM er_refusal o
+  JOIN er_refusal n ON n.scope = o.scope AND n.subject = %s AND n.unit = o.unit
+   AND n.`window` = o.`window` AND n.period_start = o.period_start
+ WHERE o.scope = %s AND o.subject = %s"""
+_REPLACE = """
+UPDATE er_refusal
+   SET `limit` = %s, first_at = %s, last_at = %s, attempts = %s,
+       last_client_addr = %s, last_sender = %s, last_mailbox = %s
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s"""
+_REMOVE_ONE = """
+DELETE FROM er_refusal
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s"""
+_MOVE = "UPDATE er_refusal SET subject = %s WHERE scope = %s AND subject = %s"
+_REMOVE_ALL = "DELETE FROM er_refusal WHERE scope = %s AND subject = %s"
+_MOVE_LAST = "UPDATE er_refusal SET last_mailbox = %s WHERE last_mailbox = %s"
+_FORGET_LAST = """
+UPDATE er_refusal SET last_mailbox = '', last_sender = '', last_client_addr = ''
+ WHERE last_mailbox = %s"""
+
 
 def episodes_since(connection: Connection, since: int, mailbox: str | None = None) -> list[Episode]:
     """Return the episodes with an attempt since the moment, the last first.
@@ -64,6 +90,32 @@ def last_episodes(
         for row in connection.execute(_LAST, params):
             found[name] = _episode(row)
     return found
+
+
+def count_episodes(connection: Connection, scope: Scope, subject: str) -> int:
+    """Return how many episodes there are of a subject's own limits."""
+    return int(connection.execute(_COUNT, (str(scope), subject))[0][0])
+
+
+def move_episodes(connection: Connection, scope: Scope, old: str, new: str) -> None:
+    """Give a subject's episodes to another name, merged with its own; as sender, too."""
+    for row in connection.execute(_OF_BOTH, (new, str(scope), old)):
+        both = sorted((_episode(row[:12]), _episode(row[12:])), key=lambda each: each.last_at)
+        merged, later = both
+        merged.merge(later)
+        values = episode_params(merged)[5:]
+        connection.execute(_REPLACE, (*values, str(scope), new, *row[2:5]))
+        connection.execute(_REMOVE_ONE, (str(scope), old, *row[2:5]))
+    connection.execute(_MOVE, (new, str(scope), old))
+    if scope is Scope.MAILBOX:
+        connection.execute(_MOVE_LAST, (new, old))
+
+
+def remove_episodes(connection: Connection, scope: Scope, subject: str) -> None:
+    """Remove a subject's episodes, and its name from those of its domain and the server."""
+    connection.execute(_REMOVE_ALL, (str(scope), subject))
+    if scope is Scope.MAILBOX:
+        connection.execute(_FORGET_LAST, [subject])
 
 
 def remove_old(connection: Connection, before: int, progress: Callable[[int], None]) -> int:

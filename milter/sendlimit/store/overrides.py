@@ -36,6 +36,8 @@ _ROW = "(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 _CHUNK = 200
 """Rows a statement."""
 _REMOVE = "DELETE FROM er_limit" + _KEY  # noqa: S608 - constants
+_MOVE = "UPDATE er_limit SET subject = %s WHERE subject = %s"
+_REMOVE_ALL = "DELETE FROM er_limit WHERE subject = %s"
 _ENDED = "DELETE FROM er_limit WHERE valid_until < %s"
 
 
@@ -134,6 +136,24 @@ def unset_override(
         return before, [_change("limit unset", before, None)]
 
     return make_change(connection, author, work)
+
+
+def overrides_that_stay(connection: Connection, old: str, new: str) -> list[Override]:
+    """Return the rows of a name that go before the old name's of the same limit and kind."""
+    of_old = {_key_of(row.setting)[1:] for row in overrides(connection, [old])}
+    return [row for row in overrides(connection, [new]) if _key_of(row.setting)[1:] in of_old]
+
+
+def move_overrides(connection: Connection, old: str, new: str) -> None:
+    """Give a subject's rows to another name, but for those that it has already."""
+    for row in overrides_that_stay(connection, old, new):
+        connection.execute(_REMOVE, (old, *_key_of(row.setting)[1:]))
+    connection.execute(_MOVE, (new, old))
+
+
+def remove_overrides(connection: Connection, subject: str) -> None:
+    """Remove a subject's rows."""
+    connection.execute(_REMOVE_ALL, [subject])
 
 
 def remove_ended(connection: Connection, before: int) -> int:

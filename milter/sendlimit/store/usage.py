@@ -35,6 +35,22 @@ _OLD = """
 SELECT scope, subject, unit, `window`, period_start FROM er_counter
  WHERE `window` = %s AND period_start < %s ORDER BY period_start LIMIT %s"""
 _REMOVE = "DELETE FROM er_counter WHERE "
+_COUNT = "SELECT COUNT(*) FROM er_counter WHERE scope = %s AND subject = %s"
+# What a name (o) has used in the periods that the other name (n) has a counter of, too.
+_OF_BOTH = """
+SELECT o.unit, o.`window`, o.period_start, o.used
+  FROM er_counter o
+  JOIN er_counter n ON n.scope = o.scope AND n.subject = %s AND n.unit = o.unit
+   AND n.`window` = o.`window` AND n.period_start = o.period_start
+ WHERE o.scope = %s AND o.subject = %s"""
+_ADD = """
+UPDATE er_counter SET used = used + %s
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s"""
+_REMOVE_ONE = """
+DELETE FROM er_counter
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s"""
+_MOVE = "UPDATE er_counter SET subject = %s WHERE scope = %s AND subject = %s"
+_REMOVE_ALL = "DELETE FROM er_counter WHERE scope = %s AND subject = %s"
 _FORGET_COMMITTERS = "DELETE FROM er_committer WHERE last_at < %s"
 
 _WINDOWS = (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
@@ -126,6 +142,24 @@ def remove_finished(
             removed += len(keys)
             progress(removed)
     return removed
+
+
+def count_counters(connection: Connection, scope: Scope, subject: str) -> int:
+    """Return how many counters a subject has, of all periods."""
+    return int(connection.execute(_COUNT, (str(scope), subject))[0][0])
+
+
+def move_counters(connection: Connection, scope: Scope, old: str, new: str) -> None:
+    """Give a subject's counters to another name, added to its own."""
+    for *period, used in connection.execute(_OF_BOTH, (new, str(scope), old)):
+        connection.execute(_ADD, (used, str(scope), new, *period))
+        connection.execute(_REMOVE_ONE, (str(scope), old, *period))
+    connection.execute(_MOVE, (new, str(scope), old))
+
+
+def remove_counters(connection: Connection, scope: Scope, subject: str) -> None:
+    """Remove a subject's counters of all periods."""
+    connection.execute(_REMOVE_ALL, (str(scope), subject))
 
 
 def forget_committers(connection: Connection, before: int) -> int:
