@@ -1,8 +1,8 @@
-"""Log lines: "EVENT key=value ...", one function per event, made nowhere else.
+"""Log lines: "EVENT key=value ...", one function for each event.
 
-Every event stands in docs/operations.md with what it means; a test compares both. Values are
-quoted when they hold anything but letters, digits and plain punctuation, and control
-characters are escaped, so nothing from the network can forge a line.
+docs/operations.md explains every event; a test compares both. A value that holds anything but
+letters, digits and plain punctuation is quoted, and its control characters are escaped: nothing
+from the network can forge a line.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PLAIN = re.compile(r"[\w@.+/:<>\[\]{}*?=,;!#$%&^|~()'-]+", re.ASCII)
 
 
 def escaped(value: object) -> str:
-    """Return a value as it stands behind the "=": plain, or quoted with escapes."""
+    """Return a value as a line shows it: plain, or quoted with escapes."""
     text = str(value)
     if _PLAIN.fullmatch(text):
         return text
@@ -44,11 +44,11 @@ def _line(level: int, event: str, **values: object) -> None:
         )
 
 
-def _refusal(event: str, exceeded: LimitUsage, resets_at: datetime, **whose: str) -> None:
+def _refusal(event: str, exceeded: LimitUsage, resets_at: datetime, **client: str) -> None:
     _line(
         logging.INFO,
         event,
-        **whose,
+        **client,
         scope=exceeded.limit.name.scope,
         subject=exceeded.key.subject,
         unit=exceeded.limit.name.unit,
@@ -69,7 +69,7 @@ def refused(
 def would_refuse(
     exceeded: LimitUsage, mailbox: str, client: str, sender: str, resets_at: datetime
 ) -> None:
-    """In observe mode: a mail was let through that "enforce" would have refused."""
+    """A mail was let through in observe mode that "enforce" would have refused."""
     _refusal("would-refuse", exceeded, resets_at, mailbox=mailbox, client=client, sender=sender)
 
 
@@ -87,22 +87,22 @@ def accepted(mailbox: str, client: str, sender: str, queue_id: str, recipients: 
 
 
 def accepted_on_failure(mailbox: str, reason: str) -> None:
-    """A mail was accepted without a decision; it is booked when the database is back."""
+    """A mail was accepted without a decision; its count is booked when the database is back."""
     _line(logging.WARNING, "accepted-on-failure", mailbox=mailbox, reason=reason)
 
 
 def refused_on_failure(mailbox: str, reason: str) -> None:
-    """A mail was refused without a decision, as on_failure = "tempfail" wants it."""
+    """A mail was refused without a decision, as store.on_failure = "tempfail" says."""
     _line(logging.WARNING, "refused-on-failure", mailbox=mailbox, reason=reason)
 
 
 def store_down(error: SendlimitError) -> None:
-    """The database is away or its tables are not right; mail is not limited."""
+    """The database can't be reached, or its tables are not as they should be."""
     _line(logging.ERROR, "store-down", error=error)
 
 
 def store_back(bookings: int) -> None:
-    """The database is back; this many mails accepted meanwhile are booked."""
+    """The database is back, and that many mails accepted meanwhile are booked."""
     _line(logging.WARNING, "store-back", bookings=bookings)
 
 
@@ -112,43 +112,43 @@ def batch_retried(error: SendlimitError) -> None:
 
 
 def journal_unreadable(error: ValueError) -> None:
-    """The counts kept from an earlier stop can't be read; the file was put aside."""
+    """The counts of an earlier stop can't be read; their file was put aside."""
     _line(logging.ERROR, "journal-unreadable", error=error)
 
 
 def notice_failed(route: str, event: str, reason: str) -> None:
-    """A notice could not be delivered, and is given up."""
+    """A notice could not be delivered and is given up."""
     _line(logging.WARNING, "notice-failed", route=route, notice=event, reason=reason)
 
 
 def notices_dropped(route: str, number: int) -> None:
-    """Notices were dropped because their receiver was too slow."""
+    """That many notices were dropped because their receiver was too slow."""
     _line(logging.WARNING, "notices-dropped", route=route, number=number)
 
 
 def metrics_unavailable(address: str, error: OSError) -> None:
-    """Nobody can ask for the metrics until the next start; mail is limited as ever."""
+    """The address of the metrics can't be listened on; mail is limited as ever."""
     _line(logging.ERROR, "metrics-unavailable", address=address, error=error.strerror or error)
 
 
 def config_loaded(path: Path, limits: int) -> None:
-    """The settings of the file are in force; limits says how many are set in it."""
+    """The settings of the file are in force; it sets that many limits."""
     _line(logging.INFO, "config-loaded", file=path, limits=limits)
 
 
 def nothing_limited(path: Path) -> None:
-    """The file sets no limit: unless the database does, nothing will be refused."""
+    """The file sets no limit: nothing is refused, unless the database sets one."""
     _line(logging.WARNING, "nothing-limited", file=path)
 
 
 def config_rejected(problems: Iterable[str]) -> None:
-    """The file is wrong; the settings from before stay in force."""
+    """The file is wrong; the earlier settings stay in force. One line for each problem."""
     for problem in problems:
         _line(logging.ERROR, "config-rejected", error=problem)
 
 
 def restart_needed(key: str) -> None:
-    """A changed setting takes effect at the next start only."""
+    """A changed setting takes effect at the next start."""
     _line(logging.WARNING, "restart-needed", key=key)
 
 
@@ -158,19 +158,19 @@ def started(version: str, socket: str, store: object) -> None:
 
 
 def stopping(signal_name: str) -> None:
-    """The daemon was told to stop and lets the mails in flight end."""
+    """The daemon got a signal to stop and lets the callbacks in flight end."""
     _line(logging.INFO, "stopping", signal=signal_name)
 
 
 def stopped(*, booked: bool) -> None:
-    """The daemon leaves; booked=no: counts that were not booked are in state_dir."""
+    """The daemon ends; booked=no: counts that were not booked are in state_dir."""
     _line(logging.INFO, "stopped", booked="yes" if booked else "no")
 
 
 def fault(where: str) -> None:
-    """Something raised that should not have; mail goes on. Called in an except clause.
+    """An exception was caught that is an error of sendlimit; call it in the except clause.
 
-    The trace of each kind is logged once, repeats are a line each.
+    The trace of each kind is logged once; a repeat is one line.
     """
     error = sys.exc_info()[1]
     trace = error.__traceback__ if error else None
@@ -187,10 +187,10 @@ _known_faults: set[tuple[str, type[object], int]] = set()
 
 
 def lines_dropped(number: int) -> None:
-    """Log lines were dropped because whoever reads the log was too slow."""
+    """That many log lines were dropped because the reader of the log was too slow."""
     _line(logging.WARNING, "lines-dropped", number=number)
 
 
 def accepts_debug() -> bool:
-    """Say whether lines at level debug are written: their values cost the callback time."""
+    """Say whether lines at level debug are written; their values cost the callback time."""
     return logger.isEnabledFor(logging.DEBUG)

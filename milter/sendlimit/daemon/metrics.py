@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _DECISION_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BATCH_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10)
 _DECISIONS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+_OUTCOMES = ("accepted", "refused", "would-refuse", "undecided-accepted", "undecided-refused")
 _FAULTS = ("negotiate", "envfrom", "envrcpt", "eom", "abort", "committer", "journal")
 """Where an exception is caught; the notices' routes come with expect_routes()."""
 
@@ -46,7 +47,7 @@ class Metrics(Events):
     """
 
     def __init__(self) -> None:
-        # A second series for each counter, of no use here; the client has no types for this call.
+        # A second series for each counter is of no use here; the client has no types for this call.
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         ProcessCollector(namespace="sendlimit", registry=registry)
@@ -59,11 +60,7 @@ class Metrics(Events):
             ["outcome"],
             registry=registry,
         )
-        self._accepted = decisions.labels("accepted")
-        self._refused = decisions.labels("refused")
-        self._would_refuse = decisions.labels("would-refuse")
-        self._undecided_accepted = decisions.labels("undecided-accepted")
-        self._undecided_refused = decisions.labels("undecided-refused")
+        self._decisions = {outcome: decisions.labels(outcome) for outcome in _OUTCOMES}
         self._seconds = Histogram(
             "sendlimit_decision_seconds",
             "How long a callback waited for its decision, undecided ones too.",
@@ -112,7 +109,7 @@ class Metrics(Events):
         )
         self._faults = Counter(
             "sendlimit_faults",
-            "Errors inside sendlimit that should not have been; the log has their traces.",
+            "Errors of sendlimit itself; the log has their traces.",
             ["where"],
             registry=registry,
         )
@@ -120,14 +117,14 @@ class Metrics(Events):
             self._faults.labels(where)
         self._notices = Counter(
             "sendlimit_notices",
-            "Notices by the way they go and what became of them.",
+            "Notices by their route and what became of them.",
             ["route", "outcome"],
             registry=registry,
         )
         self._up = Gauge("sendlimit_store_up", "1 while decisions are made.", registry=registry)
         self._queue = Gauge(
             "sendlimit_queue_length",
-            "Questions, releases, bookings and episodes that wait for the committer.",
+            "Requests, releases, bookings and episodes that wait for the committer.",
             registry=registry,
         )
         self._unbooked = Gauge(
@@ -152,16 +149,15 @@ class Metrics(Events):
     def decided(self, _sender: Sender, decision: Decision, seconds: float, /) -> None:
         """Count a decision and the time that it took."""
         if decision.exceeded is None:
-            self._accepted.inc()
-        elif decision.refused:
-            self._refused.inc()
+            outcome = "accepted"
         else:
-            self._would_refuse.inc()
+            outcome = "refused" if decision.refused else "would-refuse"
+        self._decisions[outcome].inc()
         self._seconds.observe(seconds)
 
     def undecided(self, *, accepted: bool, seconds: float) -> None:
         """Count an answer that was given without a decision."""
-        (self._undecided_accepted if accepted else self._undecided_refused).inc()
+        self._decisions["undecided-accepted" if accepted else "undecided-refused"].inc()
         self._seconds.observe(seconds)
 
     def uncounted(self, *, exempt: bool) -> None:

@@ -1,4 +1,4 @@
-"""The numbers for Prometheus, and that documentation, alerts and dashboard speak of them."""
+"""The metrics, and that documentation, alerts and dashboard name those that exist."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sendlimit.counting.ledger import Ledger, Reservation
+from sendlimit.daemon import metrics as metrics_module
 from sendlimit.daemon.metrics import Metrics
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
@@ -25,7 +26,7 @@ _HIT = hit_of("mailbox.messages_per_day", 3, 3)
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """Numbers of a daemon that has just started, with all that can be configured."""
+    """The metrics of a daemon that has just started, with every route of notices."""
     metrics = Metrics()
     metrics.expect_routes(["webhook", "mail", "owner"])
     return metrics
@@ -121,6 +122,21 @@ def test_no_series_by_mailbox(metrics: Metrics) -> None:
         metrics.refused(sender, hit)
 
     assert set(_samples(metrics)) == before
+
+
+def test_every_fault_has_its_series(metrics: Metrics) -> None:
+    """Each place that catches an exception has its series from the start."""
+    code = Path(metrics_module.__file__).parents[1]
+    names = {
+        name
+        for file in code.rglob("*.py")
+        for name in re.findall(r'events\.fault\("(\w+)"\)', file.read_text())
+    }
+
+    assert names
+    assert {f"sendlimit_faults_total[('where', '{name}')]" for name in names} <= set(
+        _samples(metrics)
+    )
 
 
 def test_names_begin_with_sendlimit(metrics: Metrics) -> None:
