@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,20 +11,13 @@ from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
 from sendlimit.cli.postfix import postfix_options
 from sendlimit.cli.printing import print_data, print_json, print_note
 from sendlimit.cli.timestamps import time_span
-from sendlimit.doctor import bypasses, postfix, reach, settings, tables
-from sendlimit.doctor.canary import CANARY, canary
-from sendlimit.doctor.check import CODES, Check, fine
-from sendlimit.errors import ConfigError, PostfixError, SchemaError, SendlimitError
-from sendlimit.postfix.findings import find_faults, service_statuses
-from sendlimit.postfix.snapshot import read_snapshot
-from sendlimit.store.migrations import schema_version
-from sendlimit.store.setup import missing_rights
+from sendlimit.doctor import bypasses, settings
+from sendlimit.doctor.canary import CANARY
+from sendlimit.doctor.check import CODES, Check
+from sendlimit.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from sendlimit.store.connection import Connection
-    from sendlimit.store.location import Location
 
 _STYLES = {"warning": "yellow", "error": "bold red"}
 
@@ -79,12 +71,15 @@ def doctor(  # noqa: PLR0913 - one for each option
         seen_within_s = time_span(seen_within)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--seen-within") from error
-    examination = _Examination(invocation, seen_within_s, with_canary=with_canary)
-    checks = [
-        *examination.our_side(),
-        *examination.postfix_side(config_directory, ispconfig_directory),
-        bypasses.webmail(roundcube or bypasses.ROUNDCUBE),
-    ]
+    try:
+        examination = invocation.examination()
+        checks = [
+            *examination.installation(seen_within_s=seen_within_s, with_canary=with_canary),
+            *examination.attachment(config_directory, ispconfig_directory),
+        ]
+    except ConfigError as error:
+        checks = [settings.file(invocation.path, error.problems)]
+    checks.append(bypasses.webmail(roundcube or bypasses.ROUNDCUBE))
     if as_json:
         print_json([record for check in checks for record in _records(check)])
     else:
@@ -95,84 +90,6 @@ def doctor(  # noqa: PLR0913 - one for each option
         print_note(f"not looked at, because of the errors: {', '.join(left_out)}")
     if any(check.has_errors for check in checks):
         raise SystemExit(1)
-
-
-class _Examination:
-    """One run; yields checks as far as they bear each other."""
-
-    def __init__(self, invocation: Invocation, seen_within_s: int, *, with_canary: bool) -> None:
-        """Take what was asked for."""
-        self._invocation = invocation
-        self._seen_within_s = seen_within_s
-        self._with_canary = with_canary
-
-    @cached_property
-    def _daemon(self) -> Check:
-        return reach.daemon(self._invocation.config.milter.socket)
-
-    def our_side(self) -> Iterator[Check]:
-        """Look at the settings, the daemon and the database."""
-        path = self._invocation.path
-        try:
-            config = self._invocation.config
-        except ConfigError as error:
-            yield settings.file(path, error.problems)
-            return
-        yield settings.file(path, ())
-        yield (modes := settings.modes(path, config))
-        yield settings.mode(config, path)
-        yield self._daemon
-        if modes.has_errors:
-            return  # such a password is not used
-        location = self._invocation.location
-        try:
-            with self._invocation.connection() as connection:
-                yield fine("database", str(location))
-                yield from self._tables(connection, location)
-        except SchemaError:
-            yield tables.tables(location, None)
-        except SendlimitError as failure:
-            yield tables.unreachable(location, failure)
-
-    def _tables(self, connection: Connection, location: Location) -> Iterator[Check]:
-        now = self._invocation.now()
-        yield tables.latency(location, tables.round_trip_s(connection))
-        yield tables.clocks(location, tables.ahead_s(connection, self._invocation.clock))
-        yield (version := tables.tables(location, schema_version(connection)))
-        if version.findings:
-            return
-        yield (rights := tables.rights(location, missing_rights(connection)))
-        if rights.findings:
-            return
-        yield settings.limits(self._invocation.rules(connection).names())
-        if not self._daemon.findings:
-            yield tables.reload(self._invocation.config, tables.published(connection))
-        seen = tables.traces(connection)
-        yield tables.mail(seen, self._invocation.calendar, now, self._seen_within_s)
-        if self._with_canary and not self._daemon.findings:
-            yield canary(connection, self._invocation.config, now)
-
-    def postfix_side(
-        self, config_directory: Path | None, ispconfig_directory: Path | None
-    ) -> Iterator[Check]:
-        """Look at Postfix, and try the socket in its place."""
-        try:
-            section = self._invocation.config.milter
-        except ConfigError:
-            return
-        try:
-            snapshot = read_snapshot(config_directory, ispconfig_directory)
-            statuses = service_statuses(snapshot, section.socket)
-            faults = find_faults(snapshot, section.socket)
-        except PostfixError as failure:
-            yield postfix.unreadable(failure, str(config_directory or "Postfix"))
-            return
-        yield from postfix.judged(snapshot, statuses, faults)
-        can_be_reached = not any(fault.code == "chroot" for fault in faults)
-        is_asked = any(status.is_attached for status in statuses)
-        if can_be_reached and is_asked and not self._daemon.findings:
-            yield reach.reachable(snapshot, statuses, section)
-        yield bypasses.networks(snapshot)
 
 
 def _records(check: Check) -> Iterator[dict[str, str | None]]:

@@ -15,14 +15,15 @@ from sendlimit.cli.admin import admin_name
 from sendlimit.cli.printing import print_note
 from sendlimit.cli.subject import subject_from
 from sendlimit.config.reading import default_path, load, read_password
+from sendlimit.doctor.examination import Examination
 from sendlimit.errors import SchemaError
-from sendlimit.rules.limit import Settings, holding
+from sendlimit.rules.limit import Settings
 from sendlimit.rules.precedence import Rules
 from sendlimit.store.changes import Author, wait_until_heard
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import Location, SQLiteLocation, parse_url
 from sendlimit.store.migrations import schema_version
-from sendlimit.store.overrides import overrides
+from sendlimit.store.overrides import rules_in_force
 from sendlimit.store.rows import check_version
 
 if TYPE_CHECKING:
@@ -98,8 +99,7 @@ class Invocation:
 
     def rules(self, connection: Connection) -> Rules:
         """Return the settings of file and database that are in force now."""
-        rows = holding((row.setting for row in overrides(connection)), self.now())
-        return Rules(self.file_settings).with_rows(rows)
+        return rules_in_force(connection, self.file_settings, self.now())
 
     def rules_without_boosts(self, lasting: Mapping[tuple[str, LimitName], Override]) -> Rules:
         """Return the settings of the file and these overrides."""
@@ -112,6 +112,16 @@ class Invocation:
             SendlimitError: it names no subject.
         """
         return subject_from(text, connection, self.config.identity.default_domain)
+
+    def examination(self) -> Examination:
+        """Return the checks of what the configuration names.
+
+        Raises:
+            ConfigError: the configuration is wrong.
+        """
+        return Examination(
+            path=self.path, config=self.config, connect=self.connection, clock=self.clock
+        )
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

@@ -1,4 +1,4 @@
-"""Postfix's side: the findings of `postfix status`, by check."""
+"""The findings of `postfix status` as checks of the doctor. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FINE = {
 
 
 def unreadable(failure: PostfixError, directory: str) -> Check:
-    """Judge a Postfix whose configuration can't be read."""
+    """Return the check of a Postfix whose configuration can't be read."""
     return found(
         "postfix",
         error(
@@ -36,29 +36,29 @@ def unreadable(failure: PostfixError, directory: str) -> Check:
     )
 
 
-def judged(
+def checks(
     snapshot: Snapshot, statuses: Sequence[ServiceStatus], faults: Sequence[Finding]
 ) -> Iterator[Check]:
-    """Yield a check for each kind of fault; "reachable" only when it can't be so at all.
+    """Yield a check for each kind of fault; "reachable" only when the chroot excludes it.
 
     Args:
         snapshot: of Postfix as it is.
         statuses: by service_statuses.
         faults: by find_faults.
     """
-    refused = _of("postfix", faults)
+    refused = _faults_of("postfix", faults)
     name = f"{snapshot.version} in {snapshot.config_directory}"
     panel = ", with ISPConfig" if snapshot.ispconfig_custom is not None else ""
     yield found("postfix", *refused) if refused else fine("postfix", f"{name}{panel}")
     services = ", ".join(status.key for status in statuses if status.is_attached)
     for check, words in _FINE.items():
-        if own := _of(check, faults):
+        if own := _faults_of(check, faults):
             yield found(check, *own)
         elif services:
             yield fine(check, f"{words}: {services}" if check == "attached" else words)
-    if chroot := _of("reachable", faults):
+    if chroot := _faults_of("reachable", faults):
         yield found("reachable", *chroot)
 
 
-def _of(check: str, faults: Sequence[Finding]) -> list[Finding]:
+def _faults_of(check: str, faults: Sequence[Finding]) -> list[Finding]:
     return [fault for fault in faults if fault.code in CODES[check]]

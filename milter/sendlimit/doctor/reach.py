@@ -1,7 +1,7 @@
-"""Ask the daemon's socket, and find out whether Postfix can get at it.
+"""Ask the daemon on its socket, and find out whether Postfix can connect to it.
 
-As root the latter is really tried: a child process takes Postfix's place, chrooted or not,
-and negotiates. Otherwise it is worked out from the modes.
+As root the latter is tried: a child process with Postfix's user, chrooted or not, negotiates with
+the daemon. Other users read the modes of the socket and the directories above it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sendlimit.postfix.snapshot import Snapshot
 
 _POSTFIX = "postfix"
-_ATTEMPT_S = 10  # the child is ended then: it may hang in a name server
+_ATTEMPT_S = 10  # the child is ended then: a look-up of a name may hang
 _WHY = "nobody is limited meanwhile: Postfix lets all mail pass uncounted"
 
 
@@ -50,7 +50,7 @@ def daemon(spec: str) -> Check:
     remedy = "systemctl start sendlimit"
     try:
         if daemon_answers(spec):
-            return fine("daemon", f"{spec}: it answers")
+            return fine("daemon", f"{spec}: the daemon answers")
         problem = "somebody listens there who is no milter"
         remedy = "stop that program, or change milter.socket, then: systemctl restart sendlimit"
     except (FileNotFoundError, ConnectionRefusedError):
@@ -67,61 +67,70 @@ def daemon(spec: str) -> Check:
 def reachable(
     snapshot: Snapshot, statuses: Iterable[ServiceStatus], section: MilterSection
 ) -> Check:
-    """Try from each attached service's place whether the daemon can be asked there."""
+    """Find out for each attached service whether it can connect to the daemon."""
     chrooted = {service.key for service in snapshot.services if service.is_chrooted}
-    places: dict[tuple[str, bool], list[str]] = {}
+    endpoints: dict[tuple[str, bool], list[str]] = {}
     for status in statuses:
         if status.is_attached:
             endpoint = status.chain[status.position - 1]
-            places.setdefault((endpoint, status.key in chrooted), []).append(status.key)
+            endpoints.setdefault((endpoint, status.key in chrooted), []).append(status.key)
     findings: list[Finding] = []
-    for (endpoint, is_chrooted), keys in places.items():
-        problem = _what_keeps_out(
+    for (endpoint, is_chrooted), keys in endpoints.items():
+        problem = _access_problem(
             endpoint, snapshot.queue_directory, section, is_chrooted=is_chrooted
         )
         if problem is not None:
-            remedy = _way_in(section, snapshot)
+            remedy = _access_remedy(section, snapshot.queue_directory)
             findings.append(error("unreachable", ", ".join(keys), problem, _WHY, remedy))
     if findings:
         return found("reachable", *findings)
     how = "tried as" if os.geteuid() == 0 else "by the modes, for"
-    inside = " inside of the chroot" if any(is_inside for _, is_inside in places) else ""
+    inside = " inside of the chroot" if any(is_inside for _, is_inside in endpoints) else ""
     return fine("reachable", f"{how} user {_POSTFIX}{inside}")
 
 
-def _what_keeps_out(
+def by_modes(section: MilterSection) -> Check:
+    """Read from the modes whether Postfix can connect to the daemon, without a look at Postfix."""
+    problem = mode_problem(section)
+    if problem is None:
+        return fine("reachable", f"by the modes, for user {_POSTFIX}")
+    remedy = _access_remedy(section)
+    return found("reachable", error("unreachable", section.socket, problem, _WHY, remedy))
+
+
+def _access_problem(
     endpoint: str, queue_directory: Path, section: MilterSection, *, is_chrooted: bool
 ) -> str | None:
     if os.geteuid() != 0:
-        return None if section.path is None else obstacle(section.path, section.socket_group)
-    reason = attempt(endpoint, queue_directory, is_chrooted=is_chrooted)
+        return mode_problem(section)
+    reason = negotiate_as_postfix(endpoint, queue_directory, is_chrooted=is_chrooted)
     if reason is None:
         return None
     inside = " from inside of the chroot" if is_chrooted else ""
     return f"user {_POSTFIX} can't ask {endpoint}{inside}: {reason}"
 
 
-def _way_in(section: MilterSection, snapshot: Snapshot) -> str:
-    """Write the command that gives Postfix the socket."""
+def _access_remedy(section: MilterSection, queue_directory: Path | None = None) -> str:
+    """Return the command that lets Postfix use the socket, or the setting to change."""
     if section.path is None:
         return "set milter.socket to an address of this host that Postfix can connect to"
     path, folder = shlex.quote(str(section.path)), shlex.quote(str(section.path.parent))
     group = shlex.quote(section.socket_group)
-    if not section.path.is_relative_to(snapshot.queue_directory):
-        return f"set milter.socket to a path inside of {snapshot.queue_directory}"
+    if queue_directory is not None and not section.path.is_relative_to(queue_directory):
+        return f"set milter.socket to a path inside of {queue_directory}"
     return (
         f"chgrp {group} {folder} {path} && chmod g+x {folder} && chmod {section.socket_mode} {path}"
     )
 
 
-def attempt(endpoint: str, queue_directory: Path, *, is_chrooted: bool) -> str | None:
+def negotiate_as_postfix(endpoint: str, queue_directory: Path, *, is_chrooted: bool) -> str | None:
     """Negotiate with a milter as smtpd would; only root can.
 
     Args:
-        endpoint: as Postfix has it: "unix:PATH", "inet:HOST:PORT"; a path is relative to the
+        endpoint: as Postfix writes it: "unix:PATH", "inet:HOST:PORT"; a path is relative to the
             queue directory.
         queue_directory: Postfix's.
-        is_chrooted: whether to go there for good.
+        is_chrooted: whether to chroot into it.
 
     Returns:
         What went wrong; None: the milter answered.
@@ -129,22 +138,24 @@ def attempt(endpoint: str, queue_directory: Path, *, is_chrooted: bool) -> str |
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        _be_smtpd(writer, endpoint, queue_directory, is_chrooted=is_chrooted)
+        _run_as_postfix(writer, endpoint, queue_directory, is_chrooted=is_chrooted)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        said = pipe.read().decode(errors="backslashreplace")
+        problem = pipe.read().decode(errors="backslashreplace")
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return f"no answer within {_ATTEMPT_S} s"
-    return said or None
+    return problem or None
 
 
-def _be_smtpd(writer: int, endpoint: str, queue_directory: Path, *, is_chrooted: bool) -> None:
-    """Take smtpd's place in a child process, ask, write down what went wrong, and end.
+def _run_as_postfix(
+    writer: int, endpoint: str, queue_directory: Path, *, is_chrooted: bool
+) -> None:
+    """Negotiate as smtpd in a child process, write what went wrong to a pipe, and end the process.
 
-    In the order of Postfix's chroot_uid(): groups, chroot, user.
+    Groups, chroot and user are changed in the order of Postfix's chroot_uid().
     """
-    words = b""
+    problem = b""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_ATTEMPT_S)
@@ -158,35 +169,33 @@ def _be_smtpd(writer: int, endpoint: str, queue_directory: Path, *, is_chrooted:
         with Conversation(*_address(endpoint)):
             pass
     except OSError as reason:
-        words = (reason.strerror or str(reason)).encode()
+        problem = (reason.strerror or str(reason)).encode()
     except KeyError:
-        words = f"there is no user {_POSTFIX}".encode()
-    except BaseException as fault:  # noqa: BLE001 - nothing may leave this process but words
-        words = repr(fault).encode()
+        problem = f"there is no user {_POSTFIX}".encode()
+    except BaseException as fault:  # noqa: BLE001 - the child must not go on as the command
+        problem = repr(fault).encode()
     finally:
-        os.write(writer, words)
+        os.write(writer, problem)
         os._exit(0)
 
 
 def _address(endpoint: str) -> tuple[socket.AddressFamily, Address]:
-    """Read an endpoint of Postfix's; names are looked up."""
-    kind, _, place = endpoint.partition(":")
+    """Parse an endpoint of smtpd_milters; a host's name is looked up."""
+    kind, _, rest = endpoint.partition(":")
     if kind != "inet":
-        return socket.AF_UNIX, place
-    host, _, port = place.rpartition(":")
-    # As bytes: Python would look for the codec of international names, outside of the chroot.
+        return socket.AF_UNIX, rest
+    host, _, port = rest.rpartition(":")
+    # As bytes: for a str Python would load the codec "idna", which is outside of the chroot.
     name = host.removeprefix("[").removesuffix("]").encode()
     family, _, _, _, address = socket.getaddrinfo(name, port.encode(), type=socket.SOCK_STREAM)[0]
     return family, (str(address[0]), int(address[1]))
 
 
-def obstacle(path: Path, group: str) -> str | None:
-    """Say what keeps Postfix from a unix socket, by the modes; None: nothing.
-
-    Args:
-        path: the socket.
-        group: milter.socket_group, through which Postfix gets in.
-    """
+def mode_problem(section: MilterSection) -> str | None:
+    """Say why Postfix may not use a unix socket, by owner, group and mode; None: it may."""
+    path, group = section.path, section.socket_group
+    if path is None:
+        return None
     try:
         gid = grp.getgrnam(group).gr_gid
     except KeyError:
@@ -196,12 +205,16 @@ def obstacle(path: Path, group: str) -> str | None:
         uid, gids = account.pw_uid, set(os.getgrouplist(_POSTFIX, account.pw_gid))
     except KeyError:
         uid, gids = -1, {gid}
-    for folder in reversed(path.parents):
-        if not _may(folder.stat(), uid, gids, stat.S_IXUSR):
-            return f"Postfix can't enter {folder}"
-    if not _may(path.stat(), uid, gids, stat.S_IRUSR | stat.S_IWUSR):
-        return f"Postfix may not use {path}: its user is not in group {group}, or the mode is wrong"
-    return None
+    try:
+        for folder in reversed(path.parents):
+            if not _may(folder.stat(), uid, gids, stat.S_IXUSR):
+                return f"Postfix can't enter {folder}"
+        may_use = _may(path.stat(), uid, gids, stat.S_IRUSR | stat.S_IWUSR)
+    except OSError as failure:
+        return f"{failure.filename} can't be read: {failure.strerror}"
+    if may_use:
+        return None
+    return f"Postfix may not use {path}: its user is not in group {group}, or the mode is wrong"
 
 
 def _may(status: os.stat_result, uid: int, gids: set[int], owner_bits: int) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import StoreError
+from sendlimit.rules.limit import holding
 from sendlimit.rules.override import Override
+from sendlimit.rules.precedence import Rules
 from sendlimit.store.changes import Change, make_change
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
@@ -13,7 +15,7 @@ from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sendlimit.rules.limit import LimitName, Setting
+    from sendlimit.rules.limit import LimitName, Setting, Settings
     from sendlimit.store.changes import Author, Made
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
@@ -115,6 +117,18 @@ def lasting(connection: Connection) -> dict[tuple[str, LimitName], Override]:
         for row in overrides(connection)
         if row.setting.valid_until is None
     }
+
+
+def rules_in_force(connection: Connection, file: Settings, now: int) -> Rules:
+    """Return the settings of the file and all rows but ended boosts.
+
+    Args:
+        connection: to the tables.
+        file: the settings of the configuration file.
+        now: seconds since 1970.
+    """
+    rows = holding((row.setting for row in overrides(connection)), now)
+    return Rules(file).with_rows(rows)
 
 
 def unset_override(

@@ -30,7 +30,7 @@ def status(place: int) -> ServiceStatus:
 
 def test_all_is_well(snapshot: Snapshot) -> None:
     """Without faults each check says what is fine."""
-    checks = {check.name: check for check in postfix.judged(snapshot, [status(1)], [])}
+    checks = {check.name: check for check in postfix.checks(snapshot, [status(1)], [])}
 
     assert list(checks) == ["postfix", "attached", "last", "options", "macros", "bypasses"]
     assert not any(check.findings for check in checks.values())
@@ -56,7 +56,7 @@ def test_faults(snapshot: Snapshot, code: str, check: str) -> None:
 
     found = {
         each.name: each.findings
-        for each in postfix.judged(snapshot, [status(1)], [fault])
+        for each in postfix.checks(snapshot, [status(1)], [fault])
         if each.findings
     }
 
@@ -67,7 +67,7 @@ def test_not_attached(snapshot: Snapshot) -> None:
     """Of services that do not ask sendlimit nothing is called fine."""
     fault = error("not-attached", "submission/inet", "wrong", "it matters", "attach")
 
-    checks = list(postfix.judged(snapshot, [status(0)], [fault]))
+    checks = list(postfix.checks(snapshot, [status(0)], [fault]))
 
     assert [check.name for check in checks] == ["postfix", "attached"]
 

@@ -15,7 +15,7 @@ import pytest
 
 from sendlimit.config.sections import MilterSection
 from sendlimit.doctor import reach
-from sendlimit.doctor.reach import daemon_answers, obstacle
+from sendlimit.doctor.reach import daemon_answers, mode_problem
 from sendlimit.postfix.findings import ServiceStatus
 from sendlimit.postfix.services import Role
 from sendlimit.postfix.snapshot import SmtpdService, Snapshot
@@ -67,7 +67,7 @@ def test_nobody_listens(folder: Path) -> None:
         daemon_answers(f"unix:{folder}/none")
 
 
-def test_obstacle(folder: Path) -> None:
+def test_mode_problem(folder: Path) -> None:
     """Postfix needs its way through every folder, and the socket through its group."""
     group = grp.getgrgid(pwd.getpwnam("postfix").pw_gid).gr_name
     inner = folder / "inner"
@@ -77,16 +77,23 @@ def test_obstacle(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
     path.chmod(0o660)
-    assert obstacle(path, group) == f"Postfix can't enter {inner}"
+    section = MilterSection(socket=f"unix:{path}", socket_group=group)
+    assert mode_problem(section) == f"Postfix can't enter {inner}"
     os.chown(inner, -1, grp.getgrnam(group).gr_gid)
-    assert obstacle(path, group) == (
+    assert mode_problem(section) == (
         f"Postfix may not use {path}: its user is not in group {group}, or the mode is wrong"
     )
     os.chown(path, -1, grp.getgrnam(group).gr_gid)
-    assert obstacle(path, group) is None
-    assert (
-        obstacle(path, "no-such-group") == "there is no group no-such-group (milter.socket_group)"
-    )
+    assert mode_problem(section) is None
+
+
+def test_no_mode_problem() -> None:
+    """An unknown group and a missing file are named; a TCP socket has no mode."""
+    section = MilterSection(socket="unix:/nowhere/s", socket_group="no-such-group")
+    assert mode_problem(section) == "there is no group no-such-group (milter.socket_group)"
+    section = MilterSection(socket="unix:/nowhere/s", socket_group="root")
+    assert mode_problem(section) == "/nowhere can't be read: No such file or directory"
+    assert mode_problem(MilterSection(socket="inet:1@127.0.0.1", socket_group="none")) is None
 
 
 @pytest.mark.parametrize(
@@ -124,16 +131,21 @@ def test_attempt(folder: Path) -> None:
     """In Postfix's place: the socket's mode counts for its user, and the chroot for the path."""
     with listener(folder / "s", b"\x00\x00\x00\x0dO" + bytes(12)):
         (folder / "s").chmod(0o666)
-        assert reach.attempt("unix:s", folder, is_chrooted=True) is None
+        assert reach.negotiate_as_postfix("unix:s", folder, is_chrooted=True) is None
     (folder / "s").unlink()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(folder / "s"))
         server.listen()
         (folder / "s").chmod(0o600)
-        assert reach.attempt("unix:s", folder, is_chrooted=False) == "Permission denied"
+        assert (
+            reach.negotiate_as_postfix("unix:s", folder, is_chrooted=False) == "Permission denied"
+        )
         (folder / "s").chmod(0o666)
         path = f"unix:{folder}/s"
-        assert reach.attempt(path, folder, is_chrooted=True) == "No such file or directory"
+        assert (
+            reach.negotiate_as_postfix(path, folder, is_chrooted=True)
+            == "No such file or directory"
+        )
 
 
 def test_attempt_by_address() -> None:
@@ -142,8 +154,12 @@ def test_attempt_by_address() -> None:
         port = server.getsockname()[1]
     endpoint = f"inet:127.0.0.1:{port}"
 
-    assert reach.attempt(endpoint, Path("/"), is_chrooted=False) == "Connection refused"
-    assert reach.attempt(f"inet:[::1]:{port}", Path("/"), is_chrooted=False) is not None
+    assert (
+        reach.negotiate_as_postfix(endpoint, Path("/"), is_chrooted=False) == "Connection refused"
+    )
+    assert (
+        reach.negotiate_as_postfix(f"inet:[::1]:{port}", Path("/"), is_chrooted=False) is not None
+    )
 
 
 @pytest.fixture
@@ -182,12 +198,23 @@ def test_not_to_be_mended_by_modes(
 ) -> None:
     """Sockets elsewhere are not opened by chmod: folders above them may be closed on purpose."""
     snapshot, status, _ = attached
-    monkeypatch.setattr(reach, "attempt", lambda *_place, **_how: "Permission denied")
+    monkeypatch.setattr(reach, "negotiate_as_postfix", lambda *_place, **_how: "Permission denied")
 
     for spec in ("unix:/root/s", "inet:10040@192.0.2.1"):
         (finding,) = reach.reachable(snapshot, [status], MilterSection(socket=spec)).findings
         assert finding.remedy.startswith("set milter.socket to")
         assert "from inside of the chroot: Permission denied" in finding.problem
+
+
+def test_by_modes(attached: tuple[Snapshot, ServiceStatus, MilterSection]) -> None:
+    """Without a look at Postfix the modes tell, and the remedy mends them."""
+    _, _, section = attached
+
+    (finding,) = reach.by_modes(section).findings
+
+    assert (finding.code, finding.subject) == ("unreachable", section.socket)
+    subprocess.run(["bash", "-c", finding.remedy], check=True)
+    assert reach.by_modes(section).findings == ()
 
 
 def test_not_attached(attached: tuple[Snapshot, ServiceStatus, MilterSection]) -> None:

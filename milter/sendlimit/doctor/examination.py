@@ -1,0 +1,156 @@
+"""Run the checks, each only when those before it allow it: what `check` and `doctor` print.
+
+FAILURE: what is broken becomes a finding. The checks that need it are left out, and the others
+are made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sendlimit.doctor import bypasses, postfix, reach, settings, tables
+from sendlimit.doctor.canary import canary
+from sendlimit.doctor.check import Check, fine
+from sendlimit.errors import PostfixError, SchemaError, SendlimitError
+from sendlimit.postfix.findings import find_faults, service_statuses
+from sendlimit.postfix.snapshot import read_snapshot
+from sendlimit.rules.limit import Settings
+from sendlimit.store.location import parse_url
+from sendlimit.store.migrations import schema_version
+from sendlimit.store.overrides import rules_in_force
+from sendlimit.store.setup import missing_rights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from sendlimit.config import Config
+    from sendlimit.rules.precedence import Rules
+    from sendlimit.store.connection import Connection
+    from sendlimit.store.location import Location
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """One run of the checks on all that a configuration names.
+
+    Attributes:
+        path: of the configuration file.
+        config: what it holds.
+        connect: opens its database, whatever the tables are; raises StoreError or ConfigError.
+        clock: says what time it is, seconds since 1970.
+    """
+
+    path: Path
+    config: Config
+    connect: Callable[[], AbstractContextManager[Connection]]
+    clock: Callable[[], float]
+
+    def in_short(self) -> Iterator[Check]:
+        """Check the file, the database and the socket without Postfix, for `check`."""
+        limited = self._file_settings.names()
+        yield settings.file(self.path, ())
+        try:
+            with self.connect() as connection:
+                yield fine("database", str(self._location))
+                yield (version := tables.tables(self._location, schema_version(connection)))
+                if not version.findings:
+                    yield tables.rights(self._location, missing_rights(connection))
+                    limited = self._rules(connection).names()
+        except SchemaError:
+            yield replace(tables.tables(self._location, None), name="database")
+        except SendlimitError as failure:
+            yield tables.unreachable(self._location, failure)
+        yield settings.limits(limited)
+        yield self._socket()
+
+    def installation(self, *, seen_within_s: int, with_canary: bool) -> Iterator[Check]:
+        """Check the files, the daemon and the database.
+
+        Args:
+            seen_within_s: how old the last mail of a login may be.
+            with_canary: begin a mail through the daemon and give it up.
+        """
+        yield settings.file(self.path, ())
+        yield (modes := settings.modes(self.path, self.config))
+        yield settings.mode(self.config, self.path)
+        yield self._daemon
+        if modes.has_errors:
+            return  # the daemon would refuse to use such a password
+        try:
+            with self.connect() as connection:
+                yield fine("database", str(self._location))
+                yield from self._tables(connection, seen_within_s, with_canary=with_canary)
+        except SchemaError:
+            yield tables.tables(self._location, None)
+        except SendlimitError as failure:
+            yield tables.unreachable(self._location, failure)
+
+    def attachment(
+        self, config_directory: Path | None, ispconfig_directory: Path | None
+    ) -> Iterator[Check]:
+        """Check Postfix, and try the daemon's socket as its user.
+
+        Args:
+            config_directory: of Postfix; None: as postconf says.
+            ispconfig_directory: of ISPConfig; None: its usual directory.
+        """
+        section = self.config.milter
+        try:
+            snapshot = read_snapshot(config_directory, ispconfig_directory)
+            statuses = service_statuses(snapshot, section.socket)
+            faults = find_faults(snapshot, section.socket)
+        except PostfixError as failure:
+            yield postfix.unreadable(failure, str(config_directory or "Postfix"))
+            return
+        yield from postfix.checks(snapshot, statuses, faults)
+        is_chroot_right = not any(fault.code == "chroot" for fault in faults)
+        is_asked = any(status.is_attached for status in statuses)
+        if is_chroot_right and is_asked and not self._daemon.findings:
+            yield reach.reachable(snapshot, statuses, section)
+        yield bypasses.networks(snapshot)
+
+    def _tables(
+        self, connection: Connection, seen_within_s: int, *, with_canary: bool
+    ) -> Iterator[Check]:
+        now = int(self.clock())
+        yield tables.latency(self._location, tables.round_trip_s(connection))
+        yield tables.clocks(self._location, tables.ahead_s(connection, self.clock))
+        yield (version := tables.tables(self._location, schema_version(connection)))
+        if version.findings:
+            return
+        yield (rights := tables.rights(self._location, missing_rights(connection)))
+        if rights.findings:
+            return
+        yield settings.limits(self._rules(connection).names())
+        if not self._daemon.findings:
+            yield tables.reload(self.config, tables.published(connection))
+        seen = tables.traces(connection)
+        yield tables.mail(seen, self.config.make_calendar(), now, seen_within_s)
+        if with_canary and not self._daemon.findings:
+            yield canary(connection, self.config, now)
+
+    def _socket(self) -> Check:
+        """Return the first of daemon and access that has a finding."""
+        if self._daemon.findings:
+            return self._daemon
+        access = reach.by_modes(self.config.milter)
+        return access if access.findings else self._daemon
+
+    def _rules(self, connection: Connection) -> Rules:
+        return rules_in_force(connection, self._file_settings, int(self.clock()))
+
+    @cached_property
+    def _daemon(self) -> Check:
+        return reach.daemon(self.config.milter.socket)
+
+    @cached_property
+    def _location(self) -> Location:
+        return parse_url(self.config.store.url)
+
+    @cached_property
+    def _file_settings(self) -> Settings:
+        return Settings.of(self.config.settings())
