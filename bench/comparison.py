@@ -8,7 +8,7 @@ from bench.contender import LIMIT_PER_DAY, Contender
 from bench.plan import Plan
 from bench.sampling import Sample, lost, progress, rate, settle, take
 
-# So many that nobody reaches the limit while rates are measured.
+# So many that no mailbox reaches the limit while rates are measured.
 _MAILBOXES = 20000
 # Their numbers start above: exactness needs mailboxes that have sent nothing.
 _FIRST_UNUSED = 900000

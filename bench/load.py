@@ -9,7 +9,7 @@ from typing import Any
 
 _SOURCE = Path(__file__).with_name("milterload.c")
 _PROGRAM = Path(__file__).parents[1] / "build" / "milterload"
-_GRACE_S = 30  # start, answers still owed at the end, sorting
+_GRACE_S = 30  # start, answers that are still to come at the end, sorting
 
 
 @dataclass(frozen=True, kw_only=True)

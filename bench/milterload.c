@@ -39,7 +39,7 @@ enum {
 	IN_BYTES = 70000,	    /* a milter packet carries at most 64 KiB */
 	HEADERS = 5,
 	ANSWER_TIMEOUT_S = 30,	    /* Postfix's milter_command_timeout */
-	GRACE_S = 5,		    /* for answers still owed when the time is up */
+	GRACE_S = 5,		    /* for answers still to come when the time is up */
 	RETRY_MS = 10,		    /* pause after an error, so that a dead server costs no CPU */
 	RETRY_CONNECT_MS = 1,	    /* pause when the unix socket's backlog is full */
 };

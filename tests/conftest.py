@@ -84,7 +84,7 @@ def dovecot(run_folder: Path) -> Iterator[PrivateDovecot]:
 def postfix(run_folder: Path, dovecot: PrivateDovecot) -> Iterator[PrivatePostfix]:
     """A running Postfix with sendlimit's recommended entry on both ports, chrooted.
 
-    While nobody listens on its `milter_socket`, all mail passes.
+    While nothing listens on its `milter_socket`, all mail passes.
     """
     with running(
         PrivatePostfix(

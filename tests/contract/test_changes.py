@@ -213,7 +213,7 @@ def test_lost_connection_while_waiting(commands: Commands) -> None:
 
 
 def test_hand_written_rows(tables: Connection) -> None:
-    """What somebody wrote by hand is listed as it is."""
+    """What was written by hand is listed as it is."""
     tables.execute(
         "INSERT INTO er_change (at, what, subject, `before`, `after`)"
         " VALUES ('2026-11-22 11:00:00', 'x', '*', 'no json', '{')"

@@ -1,4 +1,4 @@
-"""What --json prints has the shapes that the manual page promises."""
+"""What --json prints has the shapes that the manual page names."""
 
 from collections.abc import Mapping
 from pathlib import Path

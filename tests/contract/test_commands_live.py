@@ -25,7 +25,7 @@ class CountingLedger(threading.Thread):
     """Counts one mail of Alice a batch, as the ledger does, until it is told to stop."""
 
     def __init__(self, store: Store) -> None:
-        """Take a store that nobody uses."""
+        """Take a store that nothing else uses."""
         super().__init__()
         self.batches = 0
         self._store = store

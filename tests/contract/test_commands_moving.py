@@ -186,7 +186,7 @@ def test_many(commands: Commands, tmp_path: Path) -> None:
 def test_all_or_nothing(
     commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When somebody sets one of the limits meanwhile, nothing is set."""
+    """When one of the limits is changed meanwhile, nothing is set."""
     path = csv_file(tmp_path, f"{ALICE},500\n{BOB},600\n")
 
     def set_meanwhile(question: str) -> None:
@@ -416,7 +416,7 @@ def test_other_windows_and_units(commands: Commands) -> None:
 
 
 def test_held_back(commands: Commands) -> None:
-    """In mode enforce it is told who wanted more than was counted; in mode observe nobody is held."""
+    """In mode enforce it is told who wanted more than was counted; in mode observe no mail is held."""
     history(commands)
     commands.refuse(episode(day(ALICE, moment=NOW - 86400)))
     assert commands("suggest") == 0

@@ -148,7 +148,7 @@ def _insert(tables: Connection, *values: object) -> None:
     ],
 )  # fmt: skip
 def test_rows_that_make_no_sense(tables: Connection, values: tuple[object, ...]) -> None:
-    """An admin who writes SQL by hand can't set a limit that nobody would understand."""
+    """An admin who writes SQL by hand can't set a limit that makes no sense."""
     with pytest.raises(StoreError):
         _insert(tables, *values)
 

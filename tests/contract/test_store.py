@@ -1,4 +1,4 @@
-"""What every store promises to the ledger; runs with SQLite and with MariaDB."""
+"""What the ledger needs of every store; runs with SQLite and with MariaDB."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def _set_limit(tables: Connection, row: Setting) -> None:
 
 
 def test_counter_without_a_row_is_0(store: Store) -> None:
-    """What nobody has used yet is 0."""
+    """A counter without a row is 0."""
     assert used(store, [_KEY]) == {_KEY: 0}
 
 
@@ -169,7 +169,7 @@ def test_boost_beside_a_lasting_row(store: Store, tables: Connection) -> None:
 
 
 def test_names_in_force(store: Store, tables: Connection) -> None:
-    """R14: what is limited for anybody at the moment; not "unlimited", not an ended boost."""
+    """R14: what is limited for any subject at the moment; not "unlimited", not an ended boost."""
     _set_limit(tables, setting("a.org", "mailbox.messages_per_minute", 5))
     _set_limit(tables, setting("b.org", "mailbox.messages_per_minute", 6))
     _set_limit(tables, setting("a.org", "mailbox.messages_per_hour", None))
@@ -321,7 +321,7 @@ def test_publish_replaces(store: Store, tables: Connection) -> None:
 
 
 def test_latch_that_was_removed_is_made_again(store: Store, tables: Connection) -> None:
-    """Whoever empties er_counter by hand does not stop the ledger."""
+    """An er_counter that was emptied by hand does not stop the ledger."""
     tables.execute("DELETE FROM er_counter")
     store.connect()
     add(store, {LATCH: 1, _KEY: 1})

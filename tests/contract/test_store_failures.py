@@ -204,7 +204,7 @@ def test_sqlite_file_that_is_none(tmp_path: Path) -> None:
 
 
 def test_sqlite_file_that_was_removed(tmp_path: Path) -> None:
-    """SQLite would go on in a file that nobody can see: that is a database that is away."""
+    """SQLite would go on in a file that is in no folder any more: that is a database that is away."""
     path = tmp_path / "s.db"
     store = new_store(f"sqlite:///{path}")
     store.connect()

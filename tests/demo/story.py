@@ -120,7 +120,7 @@ class Story:
                 reply.code == 450 and reply.text.startswith("Sending limit of this server reached")
                 for reply in replies
             ),
-            "The limit of the server holds for everybody.",
+            "The limit of the server holds for every mailbox.",
         )
         self._tell.check(self._send_incoming().is_ok, "Incoming mail still passes.")
 
@@ -130,7 +130,7 @@ class Story:
         replies = [self._send(who, self._stage.postfix.submission_port) for who in (BOB, DAVE)]
         self._tell.check(
             all(reply.is_ok for reply in replies),
-            "Mail flows, even over the limit: a broken database stops nobody's mail.",
+            "Mail flows, even over the limit: a broken database stops no mail.",
         )
         self._tell.remark("In the log of sendlimit:")
         self._tell.quoted(self._stage.sendlimit.wait_for_lines("^ERROR store-down "))

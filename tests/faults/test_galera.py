@@ -113,7 +113,7 @@ def test_first_node_killed(
 ) -> None:
     """All daemons use the first node; it is killed under load and comes back.
 
-    Nobody sees an error, no mail waits longer than decision_timeout_s and a second, and every
+    No client sees an error, no mail waits longer than decision_timeout_s and a second, and every
     accepted mail is counted once, on every node.
     """
     with three_daemons(folder, stores, 10**6) as daemons:

@@ -1,4 +1,4 @@
-"""Somebody else holds what the daemon needs in MariaDB: mail flows on, no count is lost."""
+"""Another client holds locks that the daemon needs in MariaDB: mail flows on, no count is lost."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ LATCH = "SELECT * FROM er_counter WHERE scope = 'global' AND `window` = 'ever' F
 
 @pytest.fixture
 def scene(stage: Staged, mariadb: PrivateMariaDB, database: Database) -> Iterator[Scene]:
-    """A daemon that counts in the shared MariaDB, which nobody breaks here."""
+    """A daemon that counts in the shared MariaDB, which no test breaks."""
     with stage(in_mariadb(mariadb, database)) as scene:
         yield scene
 

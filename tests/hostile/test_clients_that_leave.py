@@ -100,7 +100,7 @@ def test_without_negotiation(daemon: Sendlimit, folder: Path, counters: Counters
 
 @pytest.mark.parametrize("way", ["half a packet", "answers not read"])
 def test_stalled_clients(daemon: Sendlimit, folder: Path, way: str) -> None:
-    """A dozen clients that stall, each in the worker that serves it, keep nobody waiting."""
+    """A dozen clients that stall, each in the worker that serves it, keep no other client waiting."""
     before = footprint(daemon.process.pid)
     stalled = []
     try:

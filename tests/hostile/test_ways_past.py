@@ -1,7 +1,7 @@
 """Ways past a limit that work elsewhere, each with its name: the limit holds.
 
 Further ones stand in tests/system: test_bypass.py (at the limit: DATA again, AUTH= of
-somebody else, long HELO, a thousand recipients), test_limits_at_mail.py (capitals, ports) and
+another mailbox, long HELO, a thousand recipients), test_limits_at_mail.py (capitals, ports) and
 test_exact_under_load.py (many connections at once).
 """
 
@@ -150,7 +150,7 @@ def test_unprintable_login(
 
 @pytest.mark.parametrize("parameter", ["AUTH=<>", "AUTH=m39@odd.example"])
 def test_auth_parameter_in_every_mail(client: SmtpClient, mailbox: str, parameter: str) -> None:
-    """AUTH= from the first mail on neither frees nor charges somebody else."""
+    """AUTH= from the first mail on neither frees nor charges another mailbox."""
     codes = []
     for _ in range(LIMIT + 1):
         codes.append(client.mail(mailbox, parameter).code)

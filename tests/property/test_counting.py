@@ -185,7 +185,7 @@ class Counting(RuleBasedStateMachine):
 
     @rule(away=st.booleans())
     def outage(self, *, away: bool) -> None:
-        """Nobody answers any more, or again."""
+        """The database stops answering, or answers again."""
         self.daemon.store.away = away
 
     @rule()

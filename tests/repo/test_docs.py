@@ -135,11 +135,11 @@ def test_example(key: str) -> None:
 
 
 def completed(document: dict[str, typing.Any]) -> dict[str, typing.Any]:
-    """A piece of [notify] with somebody to tell, without whom it would be refused."""
+    """A piece of [notify] with a receiver, without which it would be refused."""
     if "notify" not in document:
         return document
-    somebody = {"webhook_url": "https://hooks.example.org/"}
-    return document | {"notify": somebody | document["notify"]}
+    receiver = {"webhook_url": "https://hooks.example.org/"}
+    return document | {"notify": receiver | document["notify"]}
 
 
 def given_default(field: FieldInfo) -> object:

@@ -46,7 +46,7 @@ def _sandbox(unit: Path) -> list[str]:
 
 
 def test_user_and_folders_are_what_systemd_makes_of_their_files(tree: Path) -> None:
-    """Postfix's group enters the socket's directory and owns new files; nobody else gets in."""
+    """Postfix's group enters the socket's directory and owns new files; other users stay out."""
     _run("systemd-sysusers", f"--root={tree}", _UNITS / "sendlimit.sysusers")
     _run("systemd-tmpfiles", f"--root={tree}", "--create", _UNITS / "sendlimit.tmpfiles")
 

@@ -101,7 +101,7 @@ class Fuzzer:
         """Play one round and check the daemon.
 
         Raises:
-            FuzzError: it broke a promise; the message has the conversations.
+            FuzzError: a check failed; the message has the conversations.
         """
         conversations = self.hostile()
         try:
@@ -123,7 +123,7 @@ class Fuzzer:
         """Play one conversation alone and check the daemon.
 
         Raises:
-            FuzzError: it broke a promise.
+            FuzzError: a check failed.
         """
         self._play([hostile])
         self._check()
@@ -165,7 +165,7 @@ class Fuzzer:
         asking.result()
 
     def _check(self) -> None:
-        """Prove the promises.
+        """Check the daemon, its size, its counters and its log.
 
         Raises:
             FuzzError: one is broken.
@@ -223,7 +223,7 @@ def fuzz(*, seconds: float, seed: int) -> None:
     """Play rounds for so long; print how it went.
 
     Raises:
-        FuzzError: a promise was broken; the message has the conversation.
+        FuzzError: a check failed; the message has the conversation.
     """
     progress(f"fuzzing for {seconds:.0f} s with seed {seed}")
     end_s, told_s = time.monotonic() + seconds, time.monotonic()
@@ -262,7 +262,7 @@ def _connected(path: Path) -> socket.socket:
 
 
 def _wrote(client: socket.socket, octets: bytes) -> bool:
-    """Write; False: the daemon hung up, or waits for somebody to read its answers."""
+    """Write; False: the daemon hung up, or waits until its answers are read."""
     try:
         client.sendall(octets)
     except OSError:

@@ -11,7 +11,7 @@ MAILBOXES = ("clean0@honest.example", "clean1@honest.example", "clean2@honest.ex
 
 
 class FuzzError(Exception):
-    """A promise was broken; says how to do it again."""
+    """A check of the daemon failed; the message says how to do it again."""
 
 
 @dataclass
@@ -48,11 +48,11 @@ class WellFormedClients:
         self.sent[login] += 1
 
 
-def demand(promise: object, otherwise: str) -> None:
-    """Insist on a promise.
+def demand(is_so: object, otherwise: str) -> None:
+    """Insist on a fact.
 
     Raises:
-        FuzzError: it is not kept.
+        FuzzError: it is not so.
     """
-    if not promise:
+    if not is_so:
         raise FuzzError(otherwise)

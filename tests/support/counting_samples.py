@@ -79,8 +79,10 @@ ALICES_MAIL = {
 """What one mail of Alice adds to the counters."""
 
 
-def hit_of(name: str, limit: int, used: int, sender: Sender = ALICE, at: int = NOON) -> LimitUsage:
-    """Return a hit of a limit that the config file sets for everyone, in UTC."""
+def usage_of(
+    name: str, limit: int, used: int, sender: Sender = ALICE, at: int = NOON
+) -> LimitUsage:
+    """Return the use of a limit that the config file sets for everyone, in UTC."""
     limit_name = named(name)
     subject = subject_of(limit_name.scope, sender)
     assert subject is not None

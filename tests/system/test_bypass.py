@@ -49,7 +49,7 @@ class TestDialogue:
     def test_parameters(
         self, client: SmtpClient, domain: FreshDomain, shared_store: Counters, parameter: str
     ) -> None:
-        """A parameter of MAIL, such as the name of somebody else, changes nothing."""
+        """A parameter of MAIL, such as the name of another mailbox, changes nothing."""
         before = shared_store.used("bob@example.org")
 
         assert client.mail(domain.alice, parameter).code == 450

@@ -189,7 +189,7 @@ ENDINGS = [
     Ending("refused at end-of-data by Postfix", mail("too-late@example.com"), 554, 0),
     Ending("held by a header", mail(message=_headers(b"X-Hold: yes")), 250, 1, 1),
     Ending("held by its recipient", mail("held@example.com"), 250, 1, 1),
-    # Accepted for the client, but sent to nobody.
+    # Accepted for the client, but sent nowhere.
     Ending("discarded by a header", mail(message=_headers(b"X-Discard: yes")), 250, 0),
     Ending("discarded by its recipient", mail("discarded@example.com"), 250, 0),
     Ending("queue full", commands("MAIL"), 452, 0, service="full"),

@@ -1,4 +1,4 @@
-"""Under load a limit lets through exactly what it says, whoever asks and how many ask."""
+"""Under load a limit lets through exactly what it says, however many ask."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

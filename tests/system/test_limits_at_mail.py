@@ -1,4 +1,4 @@
-"""The main job: a mailbox over its limit is refused at MAIL FROM, and nobody else is."""
+"""The main job: a mailbox over its limit is refused at MAIL FROM, and no other is."""
 
 import re
 
@@ -71,7 +71,7 @@ class TestLimit:
             assert client.send_mail(domain.alice, ELSEWHERE).code == 250
 
     def test_other_mailbox(self, port: int, domain: FreshDomain) -> None:
-        """A mailbox at its limit keeps nobody else from sending, in its domain or outside."""
+        """A mailbox at its limit keeps no other from sending, in its domain or outside."""
         with SmtpClient(port, domain.alice) as client:
             for _ in range(3):
                 client.send_mail(domain.alice, ELSEWHERE)

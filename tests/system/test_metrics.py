@@ -86,7 +86,7 @@ def test_mail_is_counted(folder: Path, store: Counters, port: int) -> None:
 
 
 def test_outage(folder: Path, port: int) -> None:
-    """While the database is away the numbers say so; what is owed sinks to zero when it is back."""
+    """While the database is away the numbers say so; what is unbooked sinks to zero when it is back."""
     folder_of_store = folder / "store"
     scraped = Scraped(port)
     with (
@@ -120,7 +120,7 @@ def test_unbooked_mails_outlive_a_restart(folder: Path, port: int) -> None:
 
 
 def test_taken_address_does_not_stop_limiting(folder: Path) -> None:
-    """When somebody else listens on metrics.listen, the log says so and mail is limited."""
+    """When another program listens on metrics.listen, the log says so and mail is limited."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         daemon = _daemon(folder, in_sqlite(folder / "s.db"), taken.getsockname()[1])
         with running(daemon), MilterClient(folder / "milter.sock") as postfix:

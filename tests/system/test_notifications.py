@@ -85,7 +85,7 @@ def _delivered(postfix: PrivatePostfix, mailbox: str) -> list[EmailMessage]:
 
 @pytest.mark.postfix
 def test_owner_and_admins(folder: Path, delivering_postfix: PrivatePostfix) -> None:
-    """Warning and limit reach the owner and the admins once each, and count for nobody."""
+    """Warning and limit reach the owner and the admins once each, and are not counted."""
     postfix, counters = delivering_postfix, in_sqlite(folder / "s.db")
     notify = {
         "mail_to": [POSTMASTER],

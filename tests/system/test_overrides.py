@@ -93,7 +93,7 @@ def test_row_by_sql(client: SmtpClient, domain: FreshDomain, store: Counters) ->
 
 
 def test_global_by_sql(client: SmtpClient, store: Counters) -> None:
-    """A row for everybody stops the whole server at the next MAIL."""
+    """A row for everyone stops the whole server at the next MAIL."""
     assert send(client) == 250
     store.query(
         "INSERT INTO er_limit (subject, scope, unit, `window`, max)"
@@ -105,7 +105,7 @@ def test_global_by_sql(client: SmtpClient, store: Counters) -> None:
 def test_hour_that_was_not_counted(
     daemon: Sendlimit, client: SmtpClient, domain: FreshDomain, store: Counters
 ) -> None:
-    """A limit on a window that nobody limited before counts from then on, exactly."""
+    """A limit on a window that was not limited before counts from then on, exactly."""
     assert send(client) == 250
     run(daemon, "limit", "set", domain.alice, "mailbox.messages_per_month", "1")
     assert [send(client), send(client)] == [250, 450]

@@ -94,7 +94,7 @@ class TestPackets:
     def test_silent_connections(
         self, daemon: Sendlimit, postfix: PrivatePostfix, domain: FreshDomain
     ) -> None:
-        """Three hundred connections that say nothing keep nobody waiting, and leave nothing."""
+        """Three hundred connections that say nothing keep no mail waiting, and leave nothing."""
         descriptors = Path(f"/proc/{daemon.process.pid}/fd")
         before = len(list(descriptors.iterdir()))
         silent = [MilterClient(postfix.milter_socket, negotiate=False) for _ in range(300)]

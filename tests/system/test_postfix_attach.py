@@ -163,7 +163,7 @@ def test_admin_leaves_rspamd(server: _Server) -> None:
 
 
 def test_milter_that_is_down(server: _Server) -> None:
-    """With nobody on sendlimit's socket all mail passes."""
+    """While nothing listens on sendlimit's socket all mail passes."""
     assert server.command("attach", "--yes").exit_code == 0
 
     server.milter.kill()
@@ -172,7 +172,7 @@ def test_milter_that_is_down(server: _Server) -> None:
 
 
 def test_broken_configuration(server: _Server) -> None:
-    """A Postfix whose configuration has been broken by somebody is left as it is."""
+    """A Postfix whose configuration is broken is left as it is."""
     server.postfix.postconf("-e", "mail_owner=nobody-there")
     broken = server.files()
 

@@ -169,7 +169,7 @@ class TestPostfix:
             assert before.auth(ALICE).code == 503
 
     def test_unreachable(self) -> None:
-        """A port where nobody listens is an error of the client, not an outcome."""
+        """A port where nothing listens is an error of the client, not an outcome."""
         with pytest.raises(OSError, match="refused"):
             SmtpClient(free_port())
 
@@ -183,7 +183,7 @@ class TestMariaDB:
         assert mariadb.query("SELECT innodb_flush_log_at_trx_commit") == [(1,)]
 
     def test_user(self, database: Database) -> None:
-        """The database's user can log in by socket and by TCP, and nobody without a password."""
+        """The database's user can log in by socket and by TCP, and not without a password."""
         password = database.password_file.read_text().strip()
         for address in (
             {"unix_socket": str(database.socket)},

@@ -29,7 +29,7 @@ def sqlite(folder: Path) -> Counters:
 
 @pytest.fixture
 def settings(folder: Path, sqlite: Counters) -> dict[str, Any]:
-    """A configuration with the socket in a folder that everybody can enter."""
+    """A configuration with the socket in a folder that every user can enter."""
     return configuration(folder, folder / "milter.sock", sqlite.settings)
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from sendlimit import maillog
 from sendlimit.errors import StoreUnavailable
-from support.counting_samples import hit_of
+from support.counting_samples import usage_of
 
-_HIT = hit_of("mailbox.messages_per_day", 100, 101)
+_HIT = usage_of("mailbox.messages_per_day", 100, 101)
 _RESETS = datetime(2026, 11, 23, tzinfo=ZoneInfo("Europe/Berlin"))
 _REFUSED = (
     r"mailbox=alice@example\.org client=192\.0\.2\.7 sender=a@b\.org scope=mailbox"

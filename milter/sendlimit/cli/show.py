@@ -108,17 +108,15 @@ def _verdict(  # noqa: PLR0913 - what the sentence is made of
     """Say what happens to the next mail."""
     if is_exempt:
         return f"{who.title}: exempt (identity.exempt): its mail is never counted and never refused"
-    hit = explanation.exceeded
-    if hit is None:
+    exceeded = explanation.exceeded
+    if exceeded is None:
         tail = "; mode = observe: nothing is refused" if observe else ""
         return f"{who.title}: the next mail passes{tail}"
     answer = "would be refused, but passes: mode = observe" if observe else "is REFUSED"
-    sentence = (
-        f"{who.title}: the next mail {answer}: {hit.limit.name}, {hit.used} of {hit.limit.max} used"
-    )
-    if hit.limit.max == 0:
+    sentence = f"{who.title}: the next mail {answer}: {exceeded.limit.name}, {exceeded.used} of {exceeded.limit.max} used"
+    if exceeded.limit.max == 0:
         return f"{sentence}: nothing may be sent"
-    again = f"{local_time_with_zone(calendar, hit.period.end)} (in {duration(hit.period.end - at)})"
+    again = f"{local_time_with_zone(calendar, exceeded.period.end)} (in {duration(exceeded.period.end - at)})"
     return f"{sentence}; sending works again from {again}"
 
 
@@ -183,16 +181,16 @@ def _record(
     who: Subject, explanation: Explanation, at: int, *, observe: bool, is_exempt: bool
 ) -> dict[str, object]:
     """Return the JSON form."""
-    hit = None if is_exempt else explanation.exceeded
+    exceeded = None if is_exempt else explanation.exceeded
     return {
         "subject": who.key,
         "scope": str(who.scope),
         "at": to_iso(at),
         "mode": "observe" if observe else "enforce",
         "exempt": is_exempt,
-        "over_limit": str(hit.limit.name) if hit else None,
-        "refused": hit is not None and not observe,
-        "resets_at": to_iso(hit.period.end) if hit else None,
+        "over_limit": str(exceeded.limit.name) if exceeded else None,
+        "refused": exceeded is not None and not observe,
+        "resets_at": to_iso(exceeded.period.end) if exceeded else None,
         "limits": [_status_record(status) for status in explanation.statuses],
         "defaults": [_status_record(status) for status in explanation.defaults],
     }

@@ -39,7 +39,7 @@ class CountingSettings:
         file: the file's limits.
         calendar: cuts the periods.
         observe: count and record, refuse nothing.
-        warn_at_percent: of a limit, from which somebody wants to be told; None: nobody does.
+        warn_at_percent: of a limit, from which a change is reported; None: never.
     """
 
     file: Rules

@@ -76,7 +76,7 @@ class Decision:
     Attributes:
         charges: what to add; empty when refused (R6).
         exceeded: the limit to name in the answer (R7); None when no limit is passed.
-        refused: False with a hit in observe mode.
+        refused: False in observe mode, also when a limit is exceeded.
         recipient_usage: after a reservation, the limits on recipients and what is used of them.
         counts_recipients: whether the end of the mail has recipients to charge.
         usage_changes: counters with a limit that were charged.

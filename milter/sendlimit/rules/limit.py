@@ -143,7 +143,7 @@ class Settings:
         return cls({(setting.subject, setting.name): setting for setting in settings})
 
     def names(self) -> frozenset[LimitName]:
-        """Return the names that are limited for anybody."""
+        """Return the names that are limited for any subject."""
         return self._names
 
 

@@ -33,7 +33,7 @@ class Rules:
         return Rules(self.file, Settings(lasting), Settings(boosts))
 
     def names(self) -> frozenset[LimitName]:
-        """Return the names that are limited for anybody by any of the settings."""
+        """Return the names that any of the settings limits for any subject."""
         return self.file.names() | self.overrides.names() | self.boosts.names()
 
     def winner(self, name: LimitName, sender: Sender) -> tuple[Setting, Origin] | None:

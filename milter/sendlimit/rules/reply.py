@@ -1,7 +1,7 @@
 """The words of a refusal: one line, 4yz, safe to send (webmail-proof). Pure.
 
 Source: RFC 5321 4.2 (reply codes), RFC 3463 (enhanced status codes), Postfix and libmilter:
-"%" is doubled by whoever calls setreply, a line of more than 980 bytes is not sent.
+the caller of setreply doubles "%", a line of more than 980 bytes is not sent.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OFF_TEXTS: Mapping[str, str] = {
     "global": "Sending is switched off on this server",
     "message": DEFAULT_TEXTS["message"],
 }
-"""Instead of texts that promise a moment where the limit is 0: no new period helps."""
+"""Instead of texts that name a moment where the limit is 0: no new period helps."""
 
 FIXED_TEXT = "Sending limit reached, please try again later"
 """Sent when a configured text can't be filled in or sent."""
@@ -72,15 +72,15 @@ class Wording:
     texts: Mapping[str, str] = field(default_factory=dict)
     by_domain: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def refusal(self, hit: LimitUsage, sender: Sender, calendar: Calendar, at: int) -> Reply:
+    def refusal(self, exceeded: LimitUsage, sender: Sender, calendar: Calendar, at: int) -> Reply:
         """Word a refusal; never fails: a text that can't be used gives way to the fixed one."""
-        kind = kind_of(hit)
+        kind = kind_of(exceeded)
         own = self.by_domain.get(sender.domain or "", {})
         template = own.get(kind) or self.texts.get(kind) or DEFAULT_TEXTS[kind]
         try:
-            if hit.resets_at is None and names_a_moment(template):
+            if exceeded.resets_at is None and names_a_moment(template):
                 template = OFF_TEXTS[kind]
-            text = one_line(template.format_map(values(hit, sender, calendar, at)))
+            text = one_line(template.format_map(values(exceeded, sender, calendar, at)))
         except (ValueError, LookupError, AttributeError):
             text = ""
         if not text or len(text.encode()) > LINE_MAX:
@@ -93,30 +93,36 @@ class Wording:
 
 
 def names_a_moment(template: str) -> bool:
-    """Say whether a text promises when sending works again."""
+    """Say whether a text says when sending works again."""
     names = {name for _, name, _, _ in string.Formatter().parse(template)}
     return not names.isdisjoint({"resets_at", "resets_in"})
 
 
-def kind_of(hit: LimitUsage) -> str:
+def kind_of(exceeded: LimitUsage) -> str:
     """Return which of the texts a refusal has."""
-    return "message" if hit.limit.name == RECIPIENTS_PER_MESSAGE else str(hit.limit.name.scope)
+    return (
+        "message"
+        if exceeded.limit.name == RECIPIENTS_PER_MESSAGE
+        else str(exceeded.limit.name.scope)
+    )
 
 
-def values(hit: LimitUsage, sender: Sender, calendar: Calendar, at: int) -> dict[str, str]:
+def values(exceeded: LimitUsage, sender: Sender, calendar: Calendar, at: int) -> dict[str, str]:
     """Return what the placeholders stand for."""
-    resets_at = calendar.local(hit.period.end)
+    resets_at = calendar.local(exceeded.period.end)
     return {
-        "used": str(hit.used),
-        "limit": str(hit.limit.max),
-        "remaining": str(max(0, hit.limit.max - hit.used)),
-        "unit": str(hit.limit.name.unit),
+        "used": str(exceeded.used),
+        "limit": str(exceeded.limit.max),
+        "remaining": str(max(0, exceeded.limit.max - exceeded.used)),
+        "unit": str(exceeded.limit.name.unit),
         "mailbox": sender.mailbox,
         "domain": subject_of(Scope.DOMAIN, sender) or sender.mailbox,
-        "scope": "server" if hit.limit.name.scope is Scope.GLOBAL else str(hit.limit.name.scope),
-        "window": str(hit.limit.name.window),
+        "scope": "server"
+        if exceeded.limit.name.scope is Scope.GLOBAL
+        else str(exceeded.limit.name.scope),
+        "window": str(exceeded.limit.name.window),
         "resets_at": resets_at.strftime("%Y-%m-%d %H:%M %Z").rstrip(),
-        "resets_in": duration(hit.period.end - at),
+        "resets_in": duration(exceeded.period.end - at),
     }
 
 

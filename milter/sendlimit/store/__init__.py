@@ -149,7 +149,7 @@ class Store(Protocol):
         """Connect and compare the schema's version.
 
         Raises:
-            StoreUnavailable: nobody answers, or not with these credentials.
+            StoreUnavailable: no server answers, or not with these credentials.
             SchemaError: the tables are missing, older or newer.
         """
 

@@ -1,7 +1,7 @@
 """Changes by people and programs: made, written down in er_change, and heard of by the daemon.
 
 A daemon that is alone on its database decides from memory (er_lease names it). It reads
-er_change with each flush, so whoever changes a limit or a counter writes a row there in the same
+er_change with each flush, so a command that changes a limit or a counter writes a row there in the same
 transaction, and waits until the daemon has applied it: then it holds from the next mail on.
 """
 
@@ -146,7 +146,7 @@ def make_change(
 
 
 def read_lease(connection: Connection) -> Lease:
-    """Return the row of er_lease; without one nobody holds it."""
+    """Return the row of er_lease; without one there is no holder."""
     for holder, beat, seen in connection.execute(_LEASE):
         return Lease(holder, int(beat), int(seen))
     return Lease("", 0, 0)
@@ -254,7 +254,7 @@ def _text(value: object) -> str | None:
 
 
 def _value(text: str | None) -> object:
-    """Read JSON; what somebody wrote by hand stays a text."""
+    """Read JSON; what was written by hand stays a text."""
     if text is None:
         return None
     try:

@@ -117,7 +117,7 @@ class MariaDBStore:
         """Write and commit: one packet, and one statement for the reason that begin() gives.
 
         A single server does it to the end once it has the packet, whatever becomes of us, and
-        everybody else waits for the latch until then. Not so a Galera node: others may refuse
+        every other batch waits for the latch until then. Not so a Galera node: others may refuse
         the commit.
         """
         statements: list[str] = []
@@ -143,7 +143,7 @@ class MariaDBStore:
             self._send(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params, on_sent)
 
     def _send(self, statement: str, params: Iterable[object], on_sent: Callable[[], None]) -> None:
-        """Send one packet, promise if this server decides alone, then wait for the answer."""
+        """Send one packet, call on_sent if this server decides alone, then wait for the answer."""
         connection = self._opened()
         connection.send(connection.fill(statement, params))
         if not self._is_node:

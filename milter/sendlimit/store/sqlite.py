@@ -59,7 +59,7 @@ class SQLiteStore:
     def _open(self) -> SQLiteConnection:
         """Return the connection, if the file at the path is still the one that was opened.
 
-        SQLite goes on writing to a file that was removed, where nobody would see it.
+        SQLite goes on writing to a file that was removed, where no other process sees it.
         """
         if self._connection is None:
             raise StoreUnavailable
@@ -81,7 +81,7 @@ class SQLiteStore:
         return rows.loaded(additions, after, settings)
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
-        """Write and commit; promises nothing: the commit is this process's own work."""
+        """Write and commit; never calls on_sent: the commit is this process's own work."""
         connection = self._open()
         more, back = rows.split(writing.corrections)
         for row in rows.addition_params(more):

@@ -42,7 +42,7 @@ class ImmediateLedger(Ledger):
         return answer
 
     def drain(self) -> dict[CounterKey, int]:
-        """Do what nobody waits for; return the counters."""
+        """Do what no caller waits for; return the counters."""
         while True:
             try:
                 item = self.queue.get_nowait()

@@ -48,7 +48,7 @@ class ScriptedStore:
 
     Attributes:
         verbs: what was called, in order.
-        away: nobody answers.
+        away: the database does not answer.
         sends_first: a write says that its commit is on its way, as a single MariaDB server does.
         before: what to do first when a verb is called; "on_sent" and "after on_sent" are around that call.
     """

@@ -171,7 +171,7 @@ class PrivateMariaDB:
         return Process("mariadbd", argv, self.folder / "mariadb.log", user="mysql")
 
     def _answers(self) -> bool:
-        # First without PyMySQL, which leaves its socket open when nobody listens.
+        # First without PyMySQL, which leaves its socket open when nothing listens.
         try:
             return accepts_connections(self.socket) and self.query("SELECT 1") == [(1,)]
         except pymysql.OperationalError:

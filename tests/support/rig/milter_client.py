@@ -34,7 +34,7 @@ class MilterClient:
         """Connect to a unix socket's path or a port of 127.0.0.1.
 
         Raises:
-            OSError: nobody listens.
+            OSError: nothing listens.
         """
         if isinstance(address, int):
             self._socket = socket.create_connection(("127.0.0.1", address), timeout_s)

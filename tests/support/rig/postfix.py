@@ -101,7 +101,7 @@ class PrivatePostfix:
 
     Attributes:
         submission_port: relays for authenticated clients only, as port 587.
-        smtp_port: takes mail for example.org from anybody and offers AUTH, as port 25.
+        smtp_port: takes mail for example.org from every client and offers AUTH, as port 25.
         config_directory: for `postconf -c` and the like.
         milter_socket: absolute path of the socket that MILTER_ADDRESS names.
         maildirs: folder of the Maildirs, `<mailbox>/new` in it.

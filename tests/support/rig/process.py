@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def free_port() -> int:
-    """Find a TCP port on 127.0.0.1 that nobody listens on."""
+    """Find a free TCP port on 127.0.0.1."""
     for port in random.sample(_PORTS, 200):
         with socket.socket() as candidate:
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,7 +39,7 @@ def free_port() -> int:
 def private_folder(purpose: str) -> Iterator[Path]:
     """Make a folder that servers of other users can enter; remove it at the end.
 
-    pytest's tmp_path is closed to everybody but root, and its long name does not fit into the
+    pytest's tmp_path is closed to all users but root, and its long name does not fit into the
     107 bytes of a unix socket's path.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"sendlimit-{purpose}-"))
@@ -84,7 +84,7 @@ def wait_for(
 
 
 def accepts_connections(address: Path | int) -> bool:
-    """Tell whether somebody accepts at a unix socket's path or a port of 127.0.0.1."""
+    """Tell whether a server accepts at a unix socket's path or a port of 127.0.0.1."""
     family = socket.AF_INET if isinstance(address, int) else socket.AF_UNIX
     with socket.socket(family) as client:
         client.settimeout(1)
@@ -147,7 +147,7 @@ class Process:
                 group=self._user,
                 extra_groups=None if self._user is None else [],
             )
-        # It reads until nobody holds the other end of its stdin any more.
+        # It reads until the other end of its stdin is closed in every process.
         self._watchdog = subprocess.Popen(
             ["sh", "-c", 'read -r never; kill -9 "-$0"', str(self._popen.pid)],
             stdin=subprocess.PIPE,

@@ -28,7 +28,7 @@ class Scene:
     login: str
 
     def unnoticed(self) -> AbstractContextManager[Traffic]:
-        """Send mails while the block breaks something; prove that nobody noticed."""
+        """Send mails while the block breaks something; prove that no client noticed."""
         return unnoticed(self.port, self.login, self.store, decision_timeout_s=DECISION_TIMEOUT_S)
 
 

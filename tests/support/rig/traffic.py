@@ -1,4 +1,4 @@
-"""Steady mail over Postfix while something is broken, and the proof that nobody noticed."""
+"""Steady mail over Postfix while something is broken, and the proof that no client noticed."""
 
 import itertools
 import os
@@ -136,7 +136,7 @@ class Traffic:
 def unnoticed(
     port: int, login: str, store: Counters, *, decision_timeout_s: float = 2.0
 ) -> Iterator[Traffic]:
-    """Send mails while the block breaks something and mends it again; prove three promises.
+    """Send mails while the block breaks something and mends it again; prove three facts.
 
     No client sees an error. No mail waits longer than decision_timeout_s and a second (and what
     the machine itself stalls). Afterwards what is counted equals what was accepted, to the mail.

@@ -11,7 +11,7 @@ from sendlimit.errors import SendlimitError
 
 
 class Terminal(io.StringIO):
-    """A standard input at which somebody types."""
+    """A standard input with a person at it."""
 
     def isatty(self) -> bool:
         """Say that it is a terminal."""
@@ -33,7 +33,7 @@ def test_no(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody can be asked, the error says how to go on."""
+    """Without a person to ask, the error says how to go on."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     with pytest.raises(SendlimitError, match="say --yes"):
         confirm("Set these limits (2)?")

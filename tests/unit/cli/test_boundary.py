@@ -113,7 +113,7 @@ def test_word_that_is_not_utf8(command: Run, config: Path) -> None:
 
 
 def test_bug_is_a_sentence(command: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that nobody expected is a sentence; with --debug its trace goes before it."""
+    """An unexpected exception is a sentence; with --debug its trace goes before it."""
     monkeypatch.setattr("sendlimit.cli.config.entries", lambda _: 1 // 0)
     code, out, err = command("config", "--config", config)
     assert (code, out) == (1, "")

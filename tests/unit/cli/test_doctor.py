@@ -46,7 +46,7 @@ def test_wrong_configuration(commands: Commands) -> None:
 
 
 def test_readable_password(commands: Commands) -> None:
-    """A password that everybody can read is not used: the one finding is about the file."""
+    """A password that every user can read is not used: the one finding is about the file."""
     assert commands("db", "init") == 0
     secret = commands.config.parent / "password"
     secret.touch(mode=0o644)

@@ -96,7 +96,7 @@ def test_password_in_the_url_of_a_private_file(tmp_path: Path) -> None:
 
 
 def test_password_in_the_url_of_a_world_readable_file(tmp_path: Path) -> None:
-    """The same file readable for everybody is refused, with the remedy."""
+    """The same file readable for every user is refused, with the remedy."""
     (problem,) = _problems(_write(tmp_path, _URL, 0o644))
 
     assert "store.url: holds a password and every local user can read the file" in problem

@@ -163,12 +163,12 @@ def test_latch_is_locked_first() -> None:
 
 
 def test_each_counter_is_loaded_once() -> None:
-    """Ten mails of one mailbox need its counters once, with ten hoped for."""
-    hoped = optimistic_additions(
+    """Ten mails of one mailbox need its counters once, with ten optimistic additions."""
+    added = optimistic_additions(
         [Request(ALICE, NOON)] * 10, Facts(Plans(Rules(), _NAMES, UTC), {}), {}
     )
 
-    assert hoped == {
+    assert added == {
         LATCH: 10,
         key_of("global.messages_per_day", "*"): 10,
         key_of("domain.messages_per_day", "example.org"): 10,
@@ -179,26 +179,26 @@ def test_each_counter_is_loaded_once() -> None:
 
 def test_end_of_a_mail_needs_recipients_only() -> None:
     """R9: what a message counter holds is no question at the end of a mail."""
-    hoped = optimistic_additions(
+    added = optimistic_additions(
         [Request(ALICE, NOON, 4)], Facts(Plans(Rules(), _NAMES, UTC), {}), {}
     )
 
-    assert hoped == {LATCH: 0, _ALICES_RECIPIENTS: 4}
+    assert added == {LATCH: 0, _ALICES_RECIPIENTS: 4}
 
 
 def test_what_is_owed_rides_along() -> None:
     """R11: bookings are added with the rest; what is given back waits for the corrections."""
-    hoped = optimistic_additions(
+    added = optimistic_additions(
         [Request(ALICE, NOON, 4)],
         Facts(Plans(Rules(), _NAMES, UTC), {}),
         {_ALICES_RECIPIENTS: -6, _ALICES_DAY: 2},
     )
 
-    assert hoped == {LATCH: 0, _ALICES_RECIPIENTS: 0, _ALICES_DAY: 2}
+    assert added == {LATCH: 0, _ALICES_RECIPIENTS: 0, _ALICES_DAY: 2}
 
 
 def test_corrections_lead_to_what_is_wanted() -> None:
-    """R6: packet 2 adds what packet 1 did not, and takes back what was hoped for in vain."""
+    """R6: packet 2 adds what packet 1 did not, and takes back what was added in vain."""
     found = corrections(
         {_ALICES_DAY: 5, LATCH: 5}, {_ALICES_DAY: 2, LATCH: 5, _ALICES_RECIPIENTS: -3}
     )
@@ -233,14 +233,14 @@ def test_overrides_of_all_levels_are_loaded() -> None:
 
 def test_names_come_from_file_and_database() -> None:
     """R14: counted is what the file limits, what the database was seen to limit, and what it limits now."""
-    terms = CountingSettings(file_rules(setting("*", "mailbox.messages_per_hour", 5)), UTC)
+    settings = CountingSettings(file_rules(setting("*", "mailbox.messages_per_hour", 5)), UTC)
     known = frozenset({named("mailbox.messages_per_minute")})
     rows = [
         setting("x.org", "domain.recipients_per_month", 5),
         setting("x.org", "domain.messages_per_month", None),
     ]
 
-    names = {str(name) for name in counted_now(terms, known, rows)}
+    names = {str(name) for name in counted_now(settings, known, rows)}
 
     assert names >= {
         "mailbox.messages_per_hour",

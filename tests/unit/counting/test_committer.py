@@ -175,7 +175,7 @@ def test_abandoned_question_is_not_asked_again(daemon: SteppedDaemon) -> None:
 
 
 def test_question_that_finds_the_database_away(daemon: SteppedDaemon) -> None:
-    """Whoever waits when the database goes away is let go at once, with no answer."""
+    """A callback that waits when the database goes away is let go at once, with no answer."""
     daemon.store.away = True
     waiters = daemon.ask_together((ALICE, 0, ()), (BOB, 0, ()))
 

@@ -13,7 +13,7 @@ from support.doubles.daemon import SteppedDaemon
 
 
 def test_outage(daemon: SteppedDaemon) -> None:
-    """R11: while nobody answers all mail passes at once; it is booked when the database is back."""
+    """R11: while the database is away all mail passes at once; it is booked when the database is back."""
     daemon.store.away = True
     assert all(daemon.send(ALICE) for _ in range(5))
     assert daemon.ledger.unbooked == 5

@@ -28,7 +28,7 @@ def _next_start(before: SteppedDaemon) -> SteppedDaemon:
 
 
 def test_clean_stop_with_the_database_there(tmp_path: Path) -> None:
-    """What is owed is booked before the stop; nothing is left behind."""
+    """What is pending is booked before the stop; nothing is left behind."""
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
     daemon.ledger.release(daemon.ledger.reserve(ALICE, daemon.now))
     daemon.stop()
@@ -79,7 +79,7 @@ def test_killed_between_booking_and_removal(daemon: SteppedDaemon) -> None:
 
 
 def _lose_for_good(daemon: SteppedDaemon, *, applied: bool) -> None:
-    """Let the next packet 2 be lost, and nobody answer afterwards."""
+    """Let the next packet 2 be lost, and the database be away afterwards."""
 
     def away() -> None:
         daemon.store.away = True

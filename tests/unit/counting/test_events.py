@@ -3,7 +3,7 @@
 from sendlimit.counting.events import Events
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.decision import Decision
-from support.counting_samples import ALICE, hit_of
+from support.counting_samples import ALICE, usage_of
 
 
 def test_a_receiver_overrides_what_it_needs() -> None:
@@ -19,7 +19,7 @@ def test_a_receiver_overrides_what_it_needs() -> None:
     faults.decided(ALICE, Decision(), 0.1)
     faults.undecided(accepted=True, seconds=2)
     faults.uncounted(exempt=True)
-    faults.refused(ALICE, hit_of("mailbox.messages_per_day", 3, 3))
+    faults.refused(ALICE, usage_of("mailbox.messages_per_day", 3, 3))
     faults.opened()
     faults.ended()
     faults.store_down(StoreUnavailable())

@@ -120,13 +120,13 @@ def test_the_own_row_is_mine_only_with_the_beat_that_was_written_last() -> None:
 
 
 def test_a_daemon_that_shares_clears_its_own_row() -> None:
-    """A restored dump may name it: nobody else has to wait for it to stand still."""
+    """A restored dump may name it: no other daemon has to wait for it to stand still."""
     lease, _ = _lease(State.SHARED)
     assert lease.claim(LeaseRow("me", 3, 0), 1.0) is Claim.CLEAR
 
 
 def test_a_free_row_is_free() -> None:
-    """An empty holder is nobody."""
+    """An empty holder is no daemon."""
     assert _lease()[0].claim(LeaseRow("", 3, 0), 1.0) is Claim.FREE
 
 

@@ -76,7 +76,7 @@ def test_answer_in_the_last_moment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_patience_is_shared() -> None:
-    """Whoever comes while a batch has lasted the whole time already does not wait again."""
+    """A callback that comes while a batch has lasted the whole time already does not wait again."""
     ledger = _ledger(timeout_s=3600)
     ledger.up = True
     ledger.working_since = time.monotonic() - 3600
@@ -122,7 +122,7 @@ def test_booking_of_an_undecided_mail() -> None:
     [("mailbox.recipients_per_message", True), ("domain.recipients_per_hour", True), (_DAY, False)],
 )
 def test_knows_whether_recipients_are_limited(name: str, *, limits: bool) -> None:
-    """R9: by the file or by the database, for anybody."""
+    """R9: by the file or by the database, for any subject."""
     by_file = Ledger(CountingSettings(file_rules(setting("x.org", name, 5)), UTC), 1)
     by_database = _ledger()
     by_database.learn(frozenset({named(name)}))

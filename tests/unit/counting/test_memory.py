@@ -287,7 +287,7 @@ class TestAnswers:
         assert not sole.journal.records
 
     def test_granted_when_the_database_has_room(self) -> None:
-        """Somebody reset the counter by SQL: memory follows, and the mail is charged."""
+        """The counter was reset by SQL: memory follows, and the mail is charged."""
         sole = _Sole(LIMIT_OF_3)
         for _ in range(3):
             sole.send()
@@ -301,7 +301,7 @@ class TestAnswers:
         assert [sole.send(), sole.send()] == [True, False]
 
     def test_not_granted_without_the_lease(self) -> None:
-        """There is room, but somebody else may be deciding: no answer, the question stays."""
+        """There is room, but another daemon may be deciding: no answer, the question stays."""
         sole = _Sole(LIMIT_OF_3)
         assert sole.memory.answer(Request(ALICE, NOON), sole.lease.grants_until) is None
         sole.journal.full = True
@@ -332,7 +332,7 @@ class TestBookings:
     """Mail that was accepted undecided is counted in every state."""
 
     def test_message_and_recipients(self) -> None:
-        """Beyond any limit, as nobody was asked."""
+        """Beyond any limit, as no decision was made."""
         sole = _Sole(setting("*", DAILY, 0), setting("*", _PER_DAY, 1))
         sole.lease.lapse(100.0)
         sole.memory.book(ALICE, 0, NOON)

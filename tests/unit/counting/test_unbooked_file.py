@@ -22,10 +22,10 @@ def _episode(at: int = NOON, attempts: int = 1, client: str = "192.0.2.7") -> Ep
 def test_round_trip(tmp_path: Path) -> None:
     """What one stop writes the next start reads: counts, episodes, bookings, doubt."""
     odd = _KEY._replace(subject="o'dd\"\\%\n😀@x.org")
-    owed = PendingWrites({_KEY: 3, odd: -1, LATCH: 2}, {_KEY: _episode()}, set(), 2)
+    pending = PendingWrites({_KEY: 3, odd: -1, LATCH: 2}, {_KEY: _episode()}, set(), 2)
     instead = PendingWrites({_OTHER: -2})
     entries = [
-        Entry("one", owed, ("committer", 7), instead),
+        Entry("one", pending, ("committer", 7), instead),
         Entry("two", PendingWrites({_OTHER: 1}, {}, set(), 1)),
     ]
 
@@ -35,8 +35,8 @@ def test_round_trip(tmp_path: Path) -> None:
     assert (one.id, one.unless) == ("one", ("committer", 7))
     assert one.instead.additions == instead.additions
     assert (one.pending.additions, one.pending.episodes, one.pending.bookings) == (
-        owed.additions,
-        owed.episodes,
+        pending.additions,
+        pending.episodes,
         2,
     )
     assert (two.id, two.unless, two.pending.additions) == ("two", None, {_OTHER: 1})
@@ -133,14 +133,14 @@ def test_ids_are_unique() -> None:
 
 def test_charges_that_cancel_out_are_forgotten() -> None:
     """R8: a reservation and its release need no row."""
-    owed = PendingWrites()
-    owed.add([Charge(_KEY, 1), Charge(_OTHER, 1), Charge(_KEY, -1)])
+    pending = PendingWrites()
+    pending.add([Charge(_KEY, 1), Charge(_OTHER, 1), Charge(_KEY, -1)])
 
-    assert owed.additions == {_OTHER: 1}
+    assert pending.additions == {_OTHER: 1}
 
 
 def test_owed_knows_whether_there_is_anything() -> None:
-    """Nothing owed makes no batch."""
+    """Nothing pending makes no batch."""
     assert not PendingWrites()
     assert PendingWrites({_KEY: 1})
     assert PendingWrites(episodes={_KEY: _episode()})
@@ -149,20 +149,20 @@ def test_owed_knows_whether_there_is_anything() -> None:
 
 def test_episodes_merge() -> None:
     """R13: repeats are one episode with first and last time and the last client."""
-    owed = PendingWrites()
-    owed.record(_episode(NOON, 2, "192.0.2.7"))
-    owed.record(_episode(NOON + 60, 3, "192.0.2.8"))
+    pending = PendingWrites()
+    pending.record(_episode(NOON, 2, "192.0.2.7"))
+    pending.record(_episode(NOON + 60, 3, "192.0.2.8"))
 
-    episode = owed.episodes[_KEY]
+    episode = pending.episodes[_KEY]
     assert (episode.first_at, episode.last_at) == (NOON, NOON + 60)
     assert (episode.attempts, episode.last_client_addr) == (5, "192.0.2.8")
 
 
 def test_merge_takes_everything() -> None:
     """What was kept from an outage and what came since are one."""
-    owed = PendingWrites({_KEY: 1}, {}, {"one"}, 1)
-    owed.merge(PendingWrites({_KEY: 2, _OTHER: 1}, {_KEY: _episode()}, {"two"}, 3))
+    pending = PendingWrites({_KEY: 1}, {}, {"one"}, 1)
+    pending.merge(PendingWrites({_KEY: 2, _OTHER: 1}, {_KEY: _episode()}, {"two"}, 3))
 
-    assert owed.additions == {_KEY: 3, _OTHER: 1}
-    assert (owed.unbooked, owed.bookings) == ({"one", "two"}, 4)
-    assert owed.episodes[_KEY].attempts == 1
+    assert pending.additions == {_KEY: 3, _OTHER: 1}
+    assert (pending.unbooked, pending.bookings) == ({"one", "two"}, 4)
+    assert pending.episodes[_KEY].attempts == 1

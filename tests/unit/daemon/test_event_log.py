@@ -8,7 +8,7 @@ import pytest
 from sendlimit.daemon.event_log import EventLog
 from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.decision import Decision
-from support.counting_samples import ALICE, hit_of
+from support.counting_samples import ALICE, usage_of
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_mail_makes_no_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="sendlimit")
     log = EventLog()
     log.decided(ALICE, Decision(), 0.1)
-    log.refused(ALICE, hit_of("mailbox.messages_per_day", 3, 3))
+    log.refused(ALICE, usage_of("mailbox.messages_per_day", 3, 3))
     log.undecided(accepted=True, seconds=2)
 
     assert not caplog.messages

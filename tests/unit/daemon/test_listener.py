@@ -1,4 +1,4 @@
-"""The milter socket: whose it is, and that nobody's is stolen. Listening itself is a system test."""
+"""The milter socket: whose it is, and that none is stolen. Listening itself is a system test."""
 
 import grp
 import os
@@ -75,7 +75,7 @@ def test_live_socket_is_not_stolen(path: Path) -> None:
 
 
 def test_claimed_socket_is_not_stolen(path: Path) -> None:
-    """Two daemons that start at the same moment: one gets the socket, though nobody listens yet."""
+    """Two daemons that start at the same moment: one gets the socket, though none listens yet."""
     first = _listener(path)
     first.claim()
 
@@ -132,7 +132,7 @@ def test_unknown_group(path: Path) -> None:
 
 
 def test_port_in_use() -> None:
-    """A TCP port with somebody behind it is refused as well."""
+    """A TCP port that is in use is refused as well."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()

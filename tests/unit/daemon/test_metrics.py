@@ -18,10 +18,10 @@ from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.precedence import Rules
-from support.counting_samples import ALICE, NOON, UTC, hit_of
+from support.counting_samples import ALICE, NOON, UTC, usage_of
 
 _MONITORING = Path(__file__).parents[3] / "docs" / "monitoring"
-_HIT = hit_of("mailbox.messages_per_day", 3, 3)
+_HIT = usage_of("mailbox.messages_per_day", 3, 3)
 
 
 @pytest.fixture
@@ -117,9 +117,9 @@ def test_no_series_by_mailbox(metrics: Metrics) -> None:
     before = set(_samples(metrics))
     for number in range(100):
         sender = Sender(f"m{number}@d{number}.example", f"d{number}.example")
-        hit = hit_of("mailbox.messages_per_day", 3, 3, sender)
-        metrics.decided(sender, Decision(exceeded=hit, refused=True), 0.001)
-        metrics.refused(sender, hit)
+        exceeded = usage_of("mailbox.messages_per_day", 3, 3, sender)
+        metrics.decided(sender, Decision(exceeded=exceeded, refused=True), 0.001)
+        metrics.refused(sender, exceeded)
 
     assert set(_samples(metrics)) == before
 

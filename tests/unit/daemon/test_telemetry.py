@@ -19,11 +19,11 @@ from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision, UsageChange
 from sendlimit.rules.precedence import Rules
-from support.counting_samples import ALICE, UTC, hit_of
+from support.counting_samples import ALICE, UTC, usage_of
 from support.notice_receivers import WebhookReceiver, webhook_receiver
 from support.rig.process import free_port, wait_for
 
-_HIT = hit_of("mailbox.messages_per_day", 10, 10)
+_HIT = usage_of("mailbox.messages_per_day", 10, 10)
 _PASSED_80 = Decision(usage_changes=(UsageChange(_HIT.limit, _HIT.key, 7, 8, _HIT.period),))
 
 

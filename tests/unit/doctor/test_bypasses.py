@@ -46,7 +46,7 @@ def test_strangers(mynetworks: str, expected: list[str]) -> None:
 
 
 def test_networks() -> None:
-    """Services with the same strangers are one finding; those that trust nobody are none."""
+    """Services with the same strangers are one finding; those that trust no network are none."""
     snapshot = snapshot_of(
         service("smtp/inet", "127.0.0.0/8 192.0.2.0/24"),
         service("submission/inet", "127.0.0.0/8 192.0.2.0/24"),

@@ -116,14 +116,14 @@ def test_hangs_up(tmp_path: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody counts in these tables: it is not worth waiting for."""
+    """No daemon counts in these tables: it is not worth waiting for."""
     monkeypatch.setattr(canary_module, "_COUNTED_S", 0.05)
     monkeypatch.setattr(canary_module, "_GIVEN_BACK_S", 0.05)
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    """Empty tables, in which nobody counts."""
+    """Empty tables, in which no daemon counts."""
     location = SQLiteLocation(str(tmp_path / "sendlimit.db"))
     opened = open_connection(location)
     upgrade(opened, location)

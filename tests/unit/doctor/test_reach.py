@@ -54,7 +54,7 @@ def listener(path: Path, answer: bytes) -> Iterator[list[bytes]]:
     ids=["milter", "smtp", "silence"],
 )
 def test_daemon_answers(folder: Path, answer: bytes, *, is_milter: bool) -> None:
-    """Whoever negotiates as a milter is one; the conversation is ended in good order."""
+    """A server that negotiates as a milter is one; the conversation is ended in good order."""
     with listener(folder / "s", answer) as read:
         assert daemon_answers(f"unix:{folder}/s") is is_milter
     assert read[0][:5] == b"\x00\x00\x00\x0dO"
@@ -149,7 +149,7 @@ def test_attempt(folder: Path) -> None:
 
 
 def test_attempt_by_address() -> None:
-    """A TCP socket is asked by address; a port where nobody listens refuses."""
+    """A TCP socket is asked by address; a port where nothing listens refuses."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     endpoint = f"inet:127.0.0.1:{port}"

@@ -13,13 +13,13 @@ from sendlimit.notify.mail import AdminRoute, MailServer, OwnerRoute
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.outbox import DeliveryError
 from sendlimit.rules.mailbox import Sender
-from support.counting_samples import ALICE, NOON, UTC, hit_of
+from support.counting_samples import ALICE, NOON, UTC, usage_of
 from support.notice_receivers import smtp_server
 from support.rig.process import free_port
 
 _OK = "250 2.0.0 Ok"
 _SESSION = ["220 mx ESMTP", "250 mx", _OK, _OK, "354 go on", _OK, "221 2.0.0 Bye"]
-_HIT = hit_of("mailbox.messages_per_day", 100, 100)
+_HIT = usage_of("mailbox.messages_per_day", 100, 100)
 _REACHED = Notice("1f", Event.LIMIT_REACHED, NOON, sender=ALICE, exceeded=_HIT)
 
 
@@ -154,7 +154,7 @@ def test_address_that_the_server_can_not_take() -> None:
     [
         pytest.param(_REACHED, True, id="own limit"),
         pytest.param(
-            Notice("1f", Event.WARNING, NOON, sender=ALICE, exceeded=hit_of("domain.messages_per_day", 1, 1)),
+            Notice("1f", Event.WARNING, NOON, sender=ALICE, exceeded=usage_of("domain.messages_per_day", 1, 1)),
             False, id="limit of the domain",
         ),
         pytest.param(

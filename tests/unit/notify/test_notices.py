@@ -15,7 +15,7 @@ from sendlimit.notify.notices import (
 )
 from sendlimit.rules.decision import LimitUsage, UsageChange
 from sendlimit.rules.mailbox import Sender
-from support.counting_samples import NOON, hit_of, moment
+from support.counting_samples import NOON, moment, usage_of
 
 _DAY = "mailbox.messages_per_day"
 _RECIPIENTS = "mailbox.recipients_per_day"
@@ -23,16 +23,16 @@ _MINUTE = "mailbox.messages_per_minute"
 
 
 def _change(limit: int, before: int, after: int) -> UsageChange:
-    hit = hit_of(_DAY, limit, after)
-    return UsageChange(hit.limit, hit.key, before, after, hit.period)
+    exceeded = usage_of(_DAY, limit, after)
+    return UsageChange(exceeded.limit, exceeded.key, before, after, exceeded.period)
 
 
 def _reached(name: str = _DAY, limit: int = 100, at: int = NOON) -> ThresholdReached:
-    return ThresholdReached(Event.LIMIT_REACHED, hit_of(name, limit, limit, at=at))
+    return ThresholdReached(Event.LIMIT_REACHED, usage_of(name, limit, limit, at=at))
 
 
 def _warning(limit: int = 100) -> ThresholdReached:
-    return ThresholdReached(Event.WARNING, hit_of(_DAY, limit, limit * 8 // 10))
+    return ThresholdReached(Event.WARNING, usage_of(_DAY, limit, limit * 8 // 10))
 
 
 class TestThresholds:
@@ -72,19 +72,19 @@ class TestThresholds:
         assert [threshold.event for threshold in found] == [Event.WARNING, Event.LIMIT_REACHED]
 
     @pytest.mark.parametrize(
-        ("hit", "makes_notice"),
+        ("exceeded", "makes_notice"),
         [
-            pytest.param(hit_of(_DAY, 100, 100), True, id="used up"),
-            pytest.param(hit_of(_DAY, 100, 120), True, id="was lowered"),
-            pytest.param(hit_of(_DAY, 0, 0), True, id="nothing may be sent"),
-            pytest.param(hit_of(_RECIPIENTS, 100, 95), False, id="room for fewer recipients"),
-            pytest.param(hit_of("mailbox.recipients_per_message", 0, 0), False, id="one mail"),
+            pytest.param(usage_of(_DAY, 100, 100), True, id="used up"),
+            pytest.param(usage_of(_DAY, 100, 120), True, id="was lowered"),
+            pytest.param(usage_of(_DAY, 0, 0), True, id="nothing may be sent"),
+            pytest.param(usage_of(_RECIPIENTS, 100, 95), False, id="room for fewer recipients"),
+            pytest.param(usage_of("mailbox.recipients_per_message", 0, 0), False, id="one mail"),
         ],
     )
-    def test_refusal(self, hit: LimitUsage, makes_notice: bool) -> None:  # noqa: FBT001 - a table
+    def test_refusal(self, exceeded: LimitUsage, makes_notice: bool) -> None:  # noqa: FBT001 - a table
         """A refusal shows that the limit is reached, unless only this one mail was too large."""
-        assert limit_reached(hit) == (
-            ThresholdReached(Event.LIMIT_REACHED, hit) if makes_notice else None
+        assert limit_reached(exceeded) == (
+            ThresholdReached(Event.LIMIT_REACHED, exceeded) if makes_notice else None
         )
 
 
@@ -133,8 +133,8 @@ class TestHistory:
         history = History()
         for number in range(5000):
             at = NOON + number * 86400
-            hit = hit_of(_DAY, 3, 3, Sender(f"m{number}@example.org", "example.org"), at)
-            history.add(ThresholdReached(Event.WARNING, hit), at)
+            exceeded = usage_of(_DAY, 3, 3, Sender(f"m{number}@example.org", "example.org"), at)
+            history.add(ThresholdReached(Event.WARNING, exceeded), at)
 
         assert len(history) <= HISTORY_MIN
 

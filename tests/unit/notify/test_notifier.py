@@ -14,7 +14,7 @@ from sendlimit.notify.notices import OUTAGE_NOTICES_APART_S, Event, Notice
 from sendlimit.notify.notifier import Notifier, routes_of
 from sendlimit.notify.outbox import Route
 from sendlimit.rules.decision import Decision, UsageChange
-from support.counting_samples import ALICE, NOON, hit_of
+from support.counting_samples import ALICE, NOON, usage_of
 from support.doubles.events import RecordingEvents
 from support.rig.process import wait_for
 
@@ -62,11 +62,11 @@ class Stage:
 
     def refuse(self) -> None:
         """Refuse Alice's 101st mail."""
-        self.notifier.refused(ALICE, hit_of(_DAY, 100, 100))
+        self.notifier.refused(ALICE, usage_of(_DAY, 100, 100))
 
 
 def _decision(before: int, after: int) -> Decision:
-    exceeded = hit_of(_DAY, 100, after)
+    exceeded = usage_of(_DAY, 100, after)
     change = UsageChange(exceeded.limit, exceeded.key, before, after, exceeded.period)
     return Decision(usage_changes=(change,))
 

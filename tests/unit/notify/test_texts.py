@@ -7,26 +7,27 @@ from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.texts import admin_mail, owner_mail, sentence
 from sendlimit.rules.decision import LimitUsage
 from sendlimit.rules.mailbox import Sender
-from support.counting_samples import ALICE, BERLIN, NOON, hit_of
+from support.counting_samples import ALICE, BERLIN, NOON, usage_of
 
 _DAY = "mailbox.messages_per_day"
 
 
 def _notice(
-    event: Event, hit: LimitUsage | None = None, sender: Sender = ALICE, **facts: object
+    event: Event, exceeded: LimitUsage | None = None, sender: Sender = ALICE, **facts: object
 ) -> Notice:
-    return Notice("1f", event, NOON, sender=sender if hit else None, exceeded=hit, **facts)  # type: ignore[arg-type]
+    who = sender if exceeded else None
+    return Notice("1f", event, NOON, sender=who, exceeded=exceeded, **facts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("notice", "expected"),
     [
         (
-            _notice(Event.WARNING, hit_of(_DAY, 100, 80)),
+            _notice(Event.WARNING, usage_of(_DAY, 100, 80)),
             "alice@example.org is close to the mailbox limit: 80 of 100 messages per day",
         ),
         (
-            _notice(Event.LIMIT_REACHED, hit_of("global.messages_per_day", 9, 9), observe=True),
+            _notice(Event.LIMIT_REACHED, usage_of("global.messages_per_day", 9, 9), observe=True),
             "alice@example.org has reached the server limit: 9 of 9 messages per day (observe mode)",
         ),
         (_notice(Event.STORE_DOWN, error="gone"), "The database is away: sending limits do not hold"),
@@ -43,8 +44,8 @@ def test_sentence(notice: Notice, expected: str) -> None:
 
 def test_owner() -> None:
     """The owner learns how much is used, when it frees up, and what else it may mean."""
-    hit = hit_of(_DAY, 100, 80)
-    mail = owner_mail(_notice(Event.WARNING, hit), NotifyTexts(), BERLIN)
+    exceeded = usage_of(_DAY, 100, 80)
+    mail = owner_mail(_notice(Event.WARNING, exceeded), NotifyTexts(), BERLIN)
 
     assert mail.subject == "You are close to your sending limit"
     assert "80 of 100 messages that alice@example.org may send this day" in mail.body
@@ -54,8 +55,8 @@ def test_owner() -> None:
 
 def test_admin() -> None:
     """Admins learn which limit of whom, and on which host."""
-    hit = hit_of("domain.messages_per_day", 100, 100)
-    mail = admin_mail(_notice(Event.LIMIT_REACHED, hit), NotifyTexts(), BERLIN, "mx1")
+    exceeded = usage_of("domain.messages_per_day", 100, 100)
+    mail = admin_mail(_notice(Event.LIMIT_REACHED, exceeded), NotifyTexts(), BERLIN, "mx1")
 
     assert mail.subject == (
         "sendlimit: alice@example.org has reached the domain limit of 100 messages per day"
@@ -66,7 +67,7 @@ def test_admin() -> None:
 
 def test_admin_in_observe_mode() -> None:
     """In observe mode the mail to admins says that nothing is refused."""
-    notice = _notice(Event.LIMIT_REACHED, hit_of(_DAY, 1, 1), observe=True)
+    notice = _notice(Event.LIMIT_REACHED, usage_of(_DAY, 1, 1), observe=True)
 
     assert "nothing is refused" in admin_mail(notice, NotifyTexts(), BERLIN, "mx1").body
 
@@ -85,7 +86,7 @@ def test_store() -> None:
 def test_odd_login() -> None:
     """A login with a line break can't add a header or a line."""
     sender = Sender("a\r\nBcc: x@example.net\r\n\r\n@example.org", "example.org")
-    notice = _notice(Event.LIMIT_REACHED, hit_of(_DAY, 1, 1, sender), sender)
+    notice = _notice(Event.LIMIT_REACHED, usage_of(_DAY, 1, 1, sender), sender)
     mail = admin_mail(notice, NotifyTexts(), BERLIN, "mx1")
 
     assert mail.subject.splitlines() == [mail.subject]

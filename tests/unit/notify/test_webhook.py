@@ -13,12 +13,12 @@ from sendlimit import __version__
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.outbox import DeliveryError
 from sendlimit.notify.webhook import WebhookRoute, document
-from support.counting_samples import ALICE, NOON, UTC, hit_of, moment
+from support.counting_samples import ALICE, NOON, UTC, moment, usage_of
 from support.notice_receivers import WebhookReceiver, webhook_receiver
 from support.rig.process import free_port
 
 _KEY = b"a key of the admin"
-_HIT = hit_of("mailbox.messages_per_day", 100, 80)
+_HIT = usage_of("mailbox.messages_per_day", 100, 80)
 _WARNING = Notice("1f", Event.WARNING, NOON, sender=ALICE, exceeded=_HIT)
 
 
@@ -144,7 +144,7 @@ def test_documentation() -> None:
         Event.LIMIT_REACHED,
         moment("2026-11-22 09:14:03"),
         sender=ALICE,
-        exceeded=hit_of("mailbox.messages_per_day", 100, 100),
+        exceeded=usage_of("mailbox.messages_per_day", 100, 100),
     )
     keys = {key for notice in notices for key in document(notice, UTC, "mx1")}
 

@@ -265,7 +265,7 @@ class TestSafety:
         assert debian.content() == before
 
     def test_change_meanwhile(self, rspamd: Instance) -> None:
-        """When somebody changes the second file after the plan, the first is put back."""
+        """When the second file is changed after the plan, the first is put back."""
         snapshot = rspamd.snapshot()
         plan = plan_attach(snapshot, rspamd.socket)
         with rspamd.master_cf.open("a") as file:

@@ -297,7 +297,7 @@ def test_attach_again_after_a_change(later: tuple[str, str]) -> None:
 
 
 def test_override_that_is_not_the_last() -> None:
-    """An -o smtpd_milters that somebody wrote after ours gets in front of sendlimit."""
+    """An -o smtpd_milters that was written after ours gets in front of sendlimit."""
     master = f"{_SMTP}  -o smtpd_milters=$sendlimit_milters\n  -o smtpd_milters=inet:b:2\n"
 
     plan = plan_attach(_snapshot(_AUTH, master), _SOCKET)
@@ -437,7 +437,7 @@ def test_detach_gives_back_what_was_there() -> None:
 
 
 def test_detach_from_changed_files() -> None:
-    """From files that somebody changed since, or without a backup, only our settings go."""
+    """From files that were changed since, or without a backup, only our settings go."""
     snapshot = _snapshot(_AUTH, _SMTP, ispconfig=True)
     attach = plan_attach(snapshot, _SOCKET)
     recorded = {

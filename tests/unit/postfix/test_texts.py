@@ -112,7 +112,7 @@ _OURS = "smtpd_milters=$sendlimit_milters"
     ],
 )
 def test_option_in_any_layout(attached: str, detached: str) -> None:
-    """Our option is found however somebody laid it out, and others stay where they are."""
+    """Our option is found however it is laid out, and others stay where they are."""
     assert detached == master_cf.without(attached, is_own_option)
 
 

@@ -77,7 +77,7 @@ def test_login_without_domain_has_no_pool() -> None:
 
 
 def test_other_windows_are_counted_while_limited_anywhere() -> None:
-    """R14: a limit per minute on another mailbox makes everybody's minutes count."""
+    """R14: a limit per minute on another mailbox makes every mailbox's minutes count."""
     rules = file_rules(setting("bob@example.org", "mailbox.messages_per_minute", 5))
 
     assert _charged(_decide(rules))["mailbox.messages.minute"] == 1
@@ -121,7 +121,7 @@ def test_refused_mail_costs_nothing() -> None:
 
 
 def test_count_below_zero_is_no_credit() -> None:
-    """A counter that was reset while mail was in flight gives nobody more than the limit."""
+    """A counter that was reset while mail was in flight gives no more than the limit."""
     decision = _decide(file_rules(setting("*", _DAY, 0)), _used(mailbox__messages_per_day=-5))
 
     assert decision.exceeded is not None

@@ -16,9 +16,9 @@ from sendlimit.rules.reply import (
     duration,
     problem_with,
 )
-from support.counting_samples import ALICE, BERLIN, NOON, UTC, hit_of
+from support.counting_samples import ALICE, BERLIN, NOON, UTC, usage_of
 
-_HIT = hit_of("mailbox.messages_per_day", 100, 100)
+_HIT = usage_of("mailbox.messages_per_day", 100, 100)
 
 
 def _text(template: str, sender: Sender = ALICE) -> str:
@@ -56,7 +56,7 @@ def _text(template: str, sender: Sender = ALICE) -> str:
 )
 def test_default_texts(name: str, expected: str) -> None:
     """Each kind of refusal has a default text that a person can act on."""
-    reply = Wording().refusal(hit_of(name, 100, 100), ALICE, UTC, NOON)
+    reply = Wording().refusal(usage_of(name, 100, 100), ALICE, UTC, NOON)
 
     assert Reply("450", "4.7.1", expected) == reply
     assert len(expected) <= 160
@@ -94,7 +94,7 @@ def test_remaining_is_never_negative() -> None:
     """A limit that was lowered below the use leaves 0."""
     wording = Wording(texts={"mailbox": "{remaining}"})
 
-    assert wording.refusal(hit_of("mailbox.messages_per_day", 3, 9), ALICE, UTC, NOON).text == "0"
+    assert wording.refusal(usage_of("mailbox.messages_per_day", 3, 9), ALICE, UTC, NOON).text == "0"
 
 
 def test_text_for_a_domain() -> None:
@@ -106,7 +106,7 @@ def test_text_for_a_domain() -> None:
 
     assert wording.refusal(_HIT, ALICE, UTC, NOON).text == "Versandlimit erreicht"
     assert wording.refusal(_HIT, Sender("x@other.org", "other.org"), UTC, NOON).text == "general"
-    global_hit = hit_of("global.messages_per_day", 1, 1)
+    global_hit = usage_of("global.messages_per_day", 1, 1)
     assert wording.refusal(global_hit, ALICE, UTC, NOON).text == "server"
 
 
@@ -237,7 +237,7 @@ def test_duration(seconds: int, expected: str) -> None:
 )
 def test_limit_of_nothing_promises_no_time(texts: dict[str, str], expected: str) -> None:
     """Where nothing may be sent, no text says when sending works again."""
-    exceeded = hit_of("mailbox.messages_per_day", limit=0, used=0)
+    exceeded = usage_of("mailbox.messages_per_day", limit=0, used=0)
     reply = Wording(texts=texts).refusal(exceeded, ALICE, UTC, NOON)
 
     assert reply.text == expected

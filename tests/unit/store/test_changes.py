@@ -32,7 +32,7 @@ def _watch(looks: list[Lease]) -> tuple[float, str | None]:
     ],
 )
 def test_heard(lease: Lease) -> None:
-    """Nobody decides by what was before: the command returns at the next look."""
+    """No daemon decides by what was before: the command returns at the next look."""
     assert _watch([_AT_COMMIT, lease]) == (LOOK_S, "")
 
 
