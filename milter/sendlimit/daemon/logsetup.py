@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import logging
 
 LINES_MAX = 10_000
-STOP_S = 5.0
+STOP_S = 2.0
 """How long a stop waits for a reader that hangs."""
 _STANDARD_ERROR = 2
 

@@ -99,7 +99,10 @@ class Telemetry(Events):
             self._server.stop()
 
     def _connect(self) -> None:
-        """Replace the method of each event by calls of the receivers that override it."""
+        """Replace the method of each event by calls of the receivers that override it.
+
+        An event that no receiver overrides has the method of the base class, which does nothing.
+        """
         receivers = [self._log, self._metrics, self._notifier]
         for name in EVENTS:
             nothing = getattr(Events, name)
@@ -108,7 +111,10 @@ class Telemetry(Events):
                 for receiver in receivers
                 if receiver is not None and getattr(type(receiver), name) is not nothing
             ]
-            setattr(self, name, calls[0] if len(calls) == 1 else _in_turn(calls))
+            if calls:
+                setattr(self, name, calls[0] if len(calls) == 1 else _in_turn(calls))
+            else:
+                vars(self).pop(name, None)
 
 
 def _in_turn(calls: Sequence[Callable[..., None]]) -> Callable[..., None]:

@@ -13,6 +13,7 @@ import requests
 import tomli_w
 
 from sendlimit.config import Config
+from sendlimit.counting.events import Events
 from sendlimit.counting.ledger import Ledger
 from sendlimit.daemon.telemetry import EVENTS, Telemetry
 from sendlimit.errors import StoreConflict, StoreUnavailable
@@ -102,6 +103,15 @@ def test_nothing_configured(event: str) -> None:
     _EVENTS[event](telemetry)
     telemetry.reload(Config())
     telemetry.stop()
+
+
+def test_what_is_not_configured_costs_nothing() -> None:
+    """Without receivers an event is the empty method of the base class."""
+    telemetry = _telemetry_of(metrics={"listen": "127.0.0.1:9140"})
+    assert telemetry.decided.__func__ is not Events.decided  # type: ignore[attr-defined]
+    telemetry = _telemetry_of()
+
+    assert telemetry.decided.__func__ is Events.decided  # type: ignore[attr-defined]
 
 
 def test_store_back(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
