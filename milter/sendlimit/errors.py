@@ -1,4 +1,4 @@
-"""Every error that sendlimit raises on purpose.
+"""The errors that a command or the daemon reports to an admin, in one tree.
 
 SendlimitError
   ConfigError          the configuration file is wrong (exit code 2)

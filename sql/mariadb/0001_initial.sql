@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS er_refusal (
 ) ENGINE = InnoDB;
 
 -- The last batch of each daemon start: what makes a lost connection count once.
--- A journal (counts saved at a stop while the database was away) is a row with batch 1.
+-- An entry of unbooked.json (counts saved at a stop without the database) is a row with batch 1.
 CREATE TABLE IF NOT EXISTS er_committer (
   id      VARCHAR(64) CHARACTER SET ascii NOT NULL,
   batch   BIGINT UNSIGNED NOT NULL,

@@ -56,7 +56,7 @@ CREATE TABLE er_refusal (
 CREATE INDEX er_refusal_by_time ON er_refusal (last_at);
 
 -- The last batch of each daemon start: what makes a lost answer count once.
--- A journal (counts saved at a stop while the database was away) is a row with batch 1.
+-- An entry of unbooked.json (counts saved at a stop without the database) is a row with batch 1.
 CREATE TABLE er_committer (
   id      TEXT NOT NULL PRIMARY KEY,
   batch   INTEGER NOT NULL,

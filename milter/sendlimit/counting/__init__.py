@@ -1,1 +1,1 @@
-"""The counting engine: questions in, one transaction out."""
+"""The counting engine: requests in, one transaction out."""

@@ -1,6 +1,7 @@
 """A connection to either database: statements with %s in, rows out, our errors.
 
-For the commands, which each do one thing and end; the ledger has stores of its own.
+The commands use one until they end; SQLiteStore uses one for the ledger. MariaDBStore does not: it
+needs to send a packet and to wait for its answer apart.
 """
 
 from __future__ import annotations
