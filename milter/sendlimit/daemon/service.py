@@ -17,6 +17,7 @@ from sendlimit import __version__, maillog
 from sendlimit.config.reading import load
 from sendlimit.counting.committer import Committer, CommitterThread
 from sendlimit.counting.ledger import Ledger
+from sendlimit.counting.state_dir_lock import lock_state_dir
 from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.daemon.callbacks import run_libmilter
 from sendlimit.daemon.listener import Listener
@@ -67,7 +68,8 @@ class Service:
         self._log = LogWriter()
         self._telemetry = Telemetry(config, path)
         self._ledger = Ledger(counting_settings(config), config.store.decision_timeout_s)
-        unbooked = UnbookedFile(make_state_dir(config, path))
+        self._state_dir = make_state_dir(config, path)
+        unbooked = UnbookedFile(self._state_dir)
         committer = Committer(self._ledger, store, unbooked, self._telemetry)
         self._committer = CommitterThread(committer, self._ledger)
         self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
@@ -80,11 +82,13 @@ class Service:
             SendlimitError: the daemon could not start, or libmilter has ended.
         """
         self._listener.claim()
+        lock = lock_state_dir(self._state_dir)
         try:
             self._start()
             self._main_loop()
         finally:
             self._shutdown()
+            os.close(lock)
 
     def _start(self) -> None:
         """Start each part before those that use it; libmilter, which brings mail, is the last."""

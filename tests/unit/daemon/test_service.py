@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sendlimit.daemon.service import Service
-from sendlimit.errors import ConfigError, SocketInUse
+from sendlimit.errors import ConfigError, SocketInUse, StateDirInUse
 from support.rig.configuration import configuration
 from support.rig.counters import in_sqlite
 from support.rig.daemon import Sendlimit
@@ -59,6 +59,21 @@ def test_socket_in_use(folder: Path) -> None:
             service.serve()
 
     assert threading.active_count() == threads
+
+
+def test_state_dir_in_use(folder: Path, systemd: socket.socket) -> None:
+    """A second daemon with a state_dir that is in use does not start, and says which key to change."""
+    first = _daemon(folder)
+    settings = configuration(folder, folder / "other.sock", in_sqlite(folder / "s.db").settings)
+    (folder / "second").mkdir()
+    second = Sendlimit(folder / "second", settings)
+    first.start()
+    try:
+        assert systemd.recv(100) == b"READY=1"
+        with pytest.raises(StateDirInUse, match=rf"state_dir: {folder}/state: .*another state_dir"):
+            Service(second.config_file).serve()
+    finally:
+        assert first.stop() == 0
 
 
 def test_states_are_reported_in_order(folder: Path, systemd: socket.socket) -> None:
