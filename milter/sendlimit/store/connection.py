@@ -61,8 +61,8 @@ class MariaDBConnection:
         with mariadb_errors(self._where):
             # Without parameters "%" is left alone; with them "%%" is one.
             self._connection.send(self._connection.fill(statement, params) if params else statement)
-            rows, self._affected = self._connection.receive()[0]
-        return [*rows]
+            rows, self._affected, _ = self._connection.receive()[0]
+        return rows
 
     def affected(self) -> int:
         """Return how many rows the last statement found to change."""

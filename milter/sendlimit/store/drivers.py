@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymysql
-from pymysql.constants import CLIENT, CR, ER, FIELD_TYPE
-from pymysql.converters import encoders
+from pymysql.constants import CLIENT, CR, ER
 
 from sendlimit.errors import (
     NoSuchDatabase,
@@ -57,20 +56,6 @@ _DENIED = frozenset(
 _MISSING = frozenset({ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR})
 _LOST = frozenset({CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST})
 
-# Moments stay text (store.sqltime reads them); sums are whole numbers.
-_CONVERTERS: dict[Any, Any] = encoders | dict.fromkeys(
-    (
-        FIELD_TYPE.TINY,
-        FIELD_TYPE.SHORT,
-        FIELD_TYPE.INT24,
-        FIELD_TYPE.LONG,
-        FIELD_TYPE.LONGLONG,
-        FIELD_TYPE.YEAR,
-        FIELD_TYPE.NEWDECIMAL,
-    ),
-    int,
-)
-
 
 @contextmanager
 def mariadb_errors(where: object) -> Iterator[None]:
@@ -106,14 +91,15 @@ def _reason(number: object, error: pymysql.Error) -> str:
     if number == CR.CR_CONN_HOST_ERROR:
         return f"can't connect: {_in_words(cause or error)}"
     if number in _LOST:
-        return f"connection lost{f': {_in_words(cause)}' if isinstance(cause, OSError) else ''}"
+        told = _in_words(cause) if isinstance(cause, OSError) else str(error.args[-1])
+        return f"connection lost: {told}"
     if number == ER.BAD_DB_ERROR:
         return "there is no such database: run 'sendlimit db init'"
     return str(error.args[-1] if error.args else error)
 
 
 def _in_words(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | BlockingIOError):
         return "no answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"TLS: the server's certificate: {error.verify_message}"
@@ -194,7 +180,6 @@ def open_mariadb(
         write_timeout=CONNECT_TIMEOUT_S,
         client_flag=CLIENT.FOUND_ROWS | CLIENT.MULTI_STATEMENTS,
         local_infile=False,
-        conv=_CONVERTERS,
         autocommit=True,
         init_command=_SESSION.format(lock_wait_s=LOCK_WAIT_S),
         auth_plugin_map=None if location.unix_socket else _IN_CLEAR,

@@ -6,8 +6,6 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pymysql.cursors import DictCursor
-
 from sendlimit.store.drivers import mariadb_errors, open_mariadb, sqlite_errors
 from sendlimit.store.location import SQLiteLocation
 
@@ -49,9 +47,9 @@ def _read_mariadb(location: MariaDBLocation, password: str, statement: str) -> l
     with mariadb_errors(location):
         connection = open_mariadb(location, password, location.hosts[0], collation="")
     try:
-        with mariadb_errors(location), connection.cursor(DictCursor) as cursor:
-            cursor.execute("SET SESSION TRANSACTION READ ONLY")
-            cursor.execute(statement)
-            return list(cursor.fetchall())
+        with mariadb_errors(location):
+            connection.send(f"SET SESSION TRANSACTION READ ONLY; {statement}")
+            _, found = connection.receive()
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
     finally:
         connection.close()

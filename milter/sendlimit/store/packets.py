@@ -1,52 +1,102 @@
 """PyMySQL's connection with sending and receiving apart; the only file that knows its inside.
 
 The daemon answers mail between the two (docs/design.md). PyMySQL has no public way for that, so
-a few of its methods with an underscore are used; tests/contract would show if they changed.
+a few of its names with an underscore are used; tests/unit would show if they changed. Answers
+are read here, too: what a batch returns is a few columns of the same kind each time, which
+PyMySQL describes anew for each answer (a third of the daemon's time for a batch).
 LIMITS: one thread; errors are PyMySQL's own (see drivers).
+Source: mariadb.com/kb/en/clientserver-protocol.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pymysql.connections import Connection
-from pymysql.constants import COMMAND, CR
-from pymysql.err import OperationalError
+from pymysql.constants import COMMAND, CR, FIELD_TYPE, SERVER_STATUS
+from pymysql.err import OperationalError, raise_mysql_exception
+from pymysql.protocol import FieldDescriptorPacket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from pymysql.connections import MySQLResult
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from io import BufferedReader
 
     from sendlimit.store.rows import Row
 
-# What PyMySQL raises when the bytes that it reads are not what the protocol says.
+# What is raised when the bytes that are read are not what the protocol says.
 _MALFORMED = (AssertionError, IndexError, KeyError, TypeError, ValueError, struct.error)
+
+_OK, _END, _ERROR, _FILE = 0x00, 0xFE, 0xFF, 0xFB
+_END_MAX = 8
+_WHOLE_PACKET = 2**24 - 1
+"""A packet of this length goes on in the next one."""
+_NULL = 0xFB
+_LENGTHS = {0xFC: 2, 0xFD: 3, 0xFE: 8}
+"""First byte of a longer length, and how many bytes follow."""
+_BINARY = 63  # the "character set" of columns that are no text
+_ESCAPED = re.compile(r"""[\x00\n\r\x1a"'\\]""")
+
+_CONVERTERS: dict[int, Callable[[bytes], object]] = dict.fromkeys(
+    (
+        FIELD_TYPE.TINY,
+        FIELD_TYPE.SHORT,
+        FIELD_TYPE.INT24,
+        FIELD_TYPE.LONG,
+        FIELD_TYPE.LONGLONG,
+        FIELD_TYPE.YEAR,
+        FIELD_TYPE.NEWDECIMAL,
+    ),
+    int,
+) | dict.fromkeys((FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE), float)
+"""Sums are whole numbers; moments stay text (store.sqltime reads them)."""
+_BYTES = frozenset(
+    {
+        FIELD_TYPE.BIT,
+        FIELD_TYPE.BLOB,
+        FIELD_TYPE.TINY_BLOB,
+        FIELD_TYPE.MEDIUM_BLOB,
+        FIELD_TYPE.LONG_BLOB,
+        FIELD_TYPE.STRING,
+        FIELD_TYPE.VAR_STRING,
+    }
+)
+
+
+class Column(NamedTuple):
+    """A column of an answer: its name, and what makes a value of its bytes."""
+
+    name: str
+    convert: Callable[[bytes], object]
 
 
 class Result(NamedTuple):
     """What one statement returned.
 
     Attributes:
-        rows: () when it returns none.
+        rows: [] when it returns none.
         affected: how many rows it found to change, or returned.
+        columns: names of the columns of the rows.
     """
 
-    rows: Sequence[Row]
+    rows: list[Row]
     affected: int
+    columns: tuple[str, ...] = ()
 
 
 class PacketConnection(Connection):
     """One connection: a packet of statements goes out, the rows of each of them come in."""
 
     if TYPE_CHECKING:
-        _result: MySQLResult | None
+        _sock: socket.socket
+        _rfile: BufferedReader
+        _next_seq_id: int
 
         def _execute_command(self, command: int, sql: str) -> None: ...
-        def _read_query_result(self) -> int: ...
         def _force_close(self) -> None: ...
 
     def connect(self, sock: socket.socket | None = None) -> None:
@@ -73,13 +123,25 @@ class PacketConnection(Connection):
             raise OperationalError(CR.CR_CONN_HOST_ERROR, str(error)) from error
         return sock
 
-    def wait_for_answers(self, seconds: float) -> None:
-        """Set how long each answer is waited for from now on, and each packet may take to leave."""
-        self._read_timeout = self._write_timeout = seconds
+    def wait_for_answers(self, seconds: int) -> None:
+        """Set how long each answer is waited for from now on, and each packet may take to leave.
+
+        The kernel keeps the time: Python would ask it twice for each answer, and each question
+        lets other threads run, after which the interpreter has to be waited for again.
+        """
+        self._read_timeout = self._write_timeout = self._current_timeout = None
+        self._sock.settimeout(None)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", seconds, 0))
 
     def fill(self, statement: str, params: Iterable[object]) -> str:
         """Put parameters into a statement as literals; "%%" becomes "%"."""
-        return statement % tuple([self.escape(param) for param in params])
+        return statement % tuple([self._literal(param) for param in params])
+
+    def _literal(self, value: object) -> str:
+        if isinstance(value, str) and not _ESCAPED.search(value):
+            return f"'{value}'"
+        return self.escape(value)
 
     def send(self, statements: str) -> None:
         """Send a packet of statements; receive() is due before anything else."""
@@ -94,11 +156,54 @@ class PacketConnection(Connection):
         results: list[Result] = []
         with self._told(CR.CR_MALFORMED_PACKET):
             while True:
-                self._read_query_result()
-                result: Any = self._result
-                results.append(Result(result.rows or (), result.affected_rows))
-                if not result.has_next:
+                first = self._packet()
+                result, status = (
+                    _executed(first) if first[0] == _OK else self._selected(_length(first, 0)[0])
+                )
+                results.append(result)
+                if not status & SERVER_STATUS.SERVER_MORE_RESULTS_EXISTS:
                     return results
+
+    def _selected(self, count: int) -> tuple[Result, int]:
+        """Read the columns and rows of an answer; return the server's status, too."""
+        columns = [_column(self._packet()) for _ in range(count)]
+        self._packet()  # the end of the columns
+        converters = [column.convert for column in columns]
+        rows: list[Row] = []
+        while not _is_end(packet := self._packet()):
+            rows.append(_row(packet, converters))
+        names = tuple(column.name for column in columns)
+        return Result(rows, len(rows), names), int.from_bytes(packet[3:5], "little")
+
+    def _packet(self) -> bytes:
+        """Read one packet."""
+        head = self._bytes(4)
+        length, number = int.from_bytes(head[:3], "little"), head[3]
+        content = self._bytes(length)
+        if number != self._next_seq_id:
+            # What a server says unasked before it ends the connection has number 0.
+            self._force_close()
+            raise OperationalError(CR.CR_SERVER_LOST, "the server ended it")
+        self._next_seq_id = (number + 1) % 256
+        if length == _WHOLE_PACKET:
+            content += self._packet()
+        if content[0] == _ERROR:
+            raise_mysql_exception(content)
+        if content[0] == _FILE and length > 1:
+            raise RuntimeError("the server asks for a file of this host")
+        return content
+
+    def _bytes(self, count: int) -> bytes:
+        try:
+            found: bytes | None = self._rfile.read(count)
+        except OSError as error:
+            self._force_close()
+            raise OperationalError(CR.CR_SERVER_LOST, str(error)) from error
+        if found is None or len(found) < count:
+            self._force_close()
+            reason = "no answer in time" if found is None else "the server ended it"
+            raise OperationalError(CR.CR_SERVER_LOST, reason)
+        return found
 
     @contextmanager
     def _told(self, number: int) -> Iterator[None]:
@@ -107,10 +212,54 @@ class PacketConnection(Connection):
             yield
         except RuntimeError as error:
             self._force_close()
-            # Else the server asked for a file of ours, which PyMySQL refuses.
             needs_library = "auth method" in str(error)
             remedy = "; use TLS or a unix socket, or another plugin" if needs_library else ""
             raise OperationalError(number, f"{error}{remedy}") from error
         except _MALFORMED as error:
             self._force_close()
             raise OperationalError(number, "the answer is not MariaDB's") from error
+
+
+def _executed(packet: bytes) -> tuple[Result, int]:
+    """Read the answer of a statement without rows; return the server's status, too."""
+    affected, at = _length(packet, 1)
+    _, at = _length(packet, at)  # the id of the last row
+    return Result([], affected), int.from_bytes(packet[at : at + 2], "little")
+
+
+def _is_end(packet: bytes) -> bool:
+    return packet[0] == _END and len(packet) <= _END_MAX
+
+
+def _row(packet: bytes, converters: Sequence[Callable[[bytes], object]]) -> Row:
+    values: list[Any] = []
+    at = 0
+    for convert in converters:
+        length = packet[at]
+        at += 1
+        if length == _NULL:
+            values.append(None)
+            continue
+        if length > _NULL:
+            length, at = _length(packet, at - 1)
+        values.append(convert(packet[at : at + length]))
+        at += length
+    return tuple(values)
+
+
+def _length(packet: bytes, at: int) -> tuple[int, int]:
+    """Read a number of variable size; return it and where it ends."""
+    first = packet[at]
+    size = _LENGTHS.get(first)
+    if size is None:
+        return first, at + 1
+    return int.from_bytes(packet[at + 1 : at + 1 + size], "little"), at + 1 + size
+
+
+@lru_cache(maxsize=1024)
+def _column(definition: bytes) -> Column:
+    """Read the definition of a column, which is the same bytes for the same statement."""
+    field: Any = FieldDescriptorPacket(definition, "utf-8")
+    if field.charsetnr == _BINARY and field.type_code in _BYTES:
+        return Column(field.name, bytes)
+    return Column(field.name, _CONVERTERS.get(field.type_code, bytes.decode))

@@ -1,15 +1,18 @@
 """A packet goes out, the results of its statements come in."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 from pymysql.constants import COMMAND
 from pymysql.err import DataError, OperationalError, ProgrammingError
 
-from sendlimit.store.drivers import open_mariadb
+from sendlimit.errors import StoreUnavailable
+from sendlimit.store import drivers
+from sendlimit.store.drivers import mariadb_errors, open_mariadb
 from sendlimit.store.location import Host, MariaDBLocation, parse_url
 from sendlimit.store.packets import PacketConnection
-from support.doubles.mariadb import SpeakingServer
+from support.doubles.mariadb import OK, SpeakingServer
 from support.rig.mariadb import Database
 
 _QUIT = bytes([COMMAND.COM_QUIT])
@@ -39,9 +42,9 @@ def test_results(connection: PacketConnection) -> None:
     )
     created, inserted, updated, selected = connection.receive()
 
-    assert created.rows == inserted.rows == updated.rows == ()
+    assert created.rows == inserted.rows == updated.rows == []
     assert (inserted.affected, updated.affected) == (2, 1)
-    assert [*selected.rows] == [("b", None), ("Jürgen", 5)]
+    assert selected.rows == [("b", None), ("Jürgen", 5)]
 
 
 @pytest.mark.mariadb
@@ -50,7 +53,7 @@ def test_literals(connection: PacketConnection) -> None:
     odd = 'it\'s \\ "quoted" % %s \x00\n\r\x1a ü 🙂'
     connection.send(connection.fill("SELECT %s, %s, %s, '100%%'", (odd, 2**63, None)))
 
-    assert connection.receive()[0].rows == ((odd, 2**63, None, "100%"),)
+    assert connection.receive()[0].rows == [(odd, 2**63, None, "100%")]
 
 
 @pytest.mark.mariadb
@@ -58,7 +61,7 @@ def test_types(connection: PacketConnection) -> None:
     """Sums are whole numbers, moments are text."""
     connection.send("SELECT SUM(1), CAST('2026-11-22 10:00:00' AS DATETIME), COUNT(*), 1 = 1")
 
-    assert connection.receive()[0].rows == ((1, "2026-11-22 10:00:00", 1, 1),)
+    assert connection.receive()[0].rows == [(1, "2026-11-22 10:00:00", 1, 1)]
 
 
 @pytest.mark.mariadb
@@ -69,7 +72,7 @@ def test_statement_that_fails(connection: PacketConnection) -> None:
         connection.receive()
 
     connection.send("SHOW TABLES")
-    assert connection.receive()[0].rows == ()
+    assert connection.receive()[0].rows == []
 
 
 @pytest.mark.mariadb
@@ -118,13 +121,51 @@ def test_login_that_needs_a_library() -> None:
         _connect(server.port, "secret")
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers are waited for a second only."""
+    monkeypatch.setattr(drivers, "READ_TIMEOUT_S", 1)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_server_that_does_not_answer() -> None:
+    """An answer that does not come in time is a lost connection, told so."""
+    is_over = threading.Event()
+
+    def answer(packet: bytes) -> bytes:
+        if b"SELECT" in packet:
+            is_over.wait(10)
+        return OK
+
+    with SpeakingServer(answer) as server:
+        connection = _connect(server.port)
+        connection.send("SELECT 1")
+        with pytest.raises(StoreUnavailable, match="connection lost: no answer in time"):
+            _receive(connection)
+        is_over.set()
+        assert not connection.open
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("answer", [b"\x01", b"\xfe\xff", b"\x02\x03def", b""])
+def test_answer_of_another_protocol(answer: bytes) -> None:
+    """Bytes that are no answer end the connection."""
+    with SpeakingServer(lambda packet: answer if b"SELECT" in packet else OK) as server:
+        connection = _connect(server.port)
+        connection.send("SELECT 1")
+        with pytest.raises(StoreUnavailable):
+            _receive(connection)
+        assert not connection.open
+
+
+def _receive(connection: PacketConnection) -> None:
+    with mariadb_errors("mariadb"):
+        connection.receive()
+
+
 def test_server_that_asks_for_our_files() -> None:
     """LOAD DATA LOCAL is refused, whatever the server says that we asked for."""
-    with SpeakingServer(
-        lambda packet: (
-            b"\xfb/etc/passwd" if b"SELECT" in packet else b"\x00\x00\x00\x02\x00\x00\x00"
-        )
-    ) as server:
+    with SpeakingServer(lambda packet: b"\xfb/etc/passwd" if b"SELECT" in packet else OK) as server:
         connection = _connect(server.port)
         connection.send("SELECT 1")
         with pytest.raises(OperationalError):

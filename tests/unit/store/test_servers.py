@@ -95,7 +95,7 @@ def test_server_without_tables(database: Database) -> None:
 
     assert isinstance(server.problem, SchemaError)
     assert "the tables are missing" in str(server.problem)
-    assert server.connection.receive()[0].rows == ((1,),)
+    assert server.connection.receive()[0].rows == [(1,)]
     server.connection.close()
 
 
