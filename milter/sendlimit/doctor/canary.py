@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from sendlimit.daemon.milter_client import TIMEOUT_S, Answer, Conversation
 from sendlimit.doctor.check import Check, error, fine, found, warning
 from sendlimit.postfix.milter_socket import parse_milter_socket
-from sendlimit.rules.limit import Scope, Unit
 from sendlimit.rules.reply import UNAVAILABLE_TEXT
-from sendlimit.rules.window import Window
-from sendlimit.store.sqltime import to_sql
+from sendlimit.store.health import messages_of_all_days, was_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,11 +25,6 @@ _COUNTED_S = 2.0
 _GIVEN_BACK_S = 5.0
 _POLL_S = 0.02
 _CLOCKS_APART_S = 60
-# All days together: the daemon may be in another one than we are.
-_USED = """
-SELECT COALESCE(SUM(used), 0) FROM er_counter
- WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s"""
-_REFUSED = "SELECT COUNT(*) FROM er_refusal WHERE last_mailbox = %s AND last_at >= %s"
 _MACROS = {
     "{auth_type}": "PLAIN",
     "{auth_authen}": CANARY,
@@ -55,12 +48,12 @@ def canary(connection: Connection, config: Config, now: int) -> Check:
     """
     spec = config.milter.socket
     timeout_s = TIMEOUT_S + config.store.decision_timeout_s
-    before = _used(connection)
+    before = messages_of_all_days(connection, CANARY)
     try:
         with Conversation(*parse_milter_socket(spec), timeout_s) as conversation:
             answer = conversation.mail(CANARY, _MACROS)
             is_counted = answer.kind == "continue" and _waited(
-                lambda: _used(connection) == before + 1, _COUNTED_S
+                lambda: messages_of_all_days(connection, CANARY) == before + 1, _COUNTED_S
             )
             conversation.abort()
     except OSError as failure:
@@ -68,9 +61,11 @@ def canary(connection: Connection, config: Config, now: int) -> Check:
         remedy = "systemctl restart sendlimit; if it stays: journalctl -u sendlimit -n 50"
         return found("canary", error("canary-lost", spec, problem, _LIKE_ALL, remedy))
     if not is_counted:
-        is_refused = answer.kind == "refused" or _was_refused(connection, now)
+        is_refused = answer.kind == "refused" or was_refused(
+            connection, CANARY, now - _CLOCKS_APART_S
+        )
         return _uncounted(answer, spec, is_refused=is_refused)
-    if not _waited(lambda: _used(connection) == before, _GIVEN_BACK_S):
+    if not _waited(lambda: messages_of_all_days(connection, CANARY) == before, _GIVEN_BACK_S):
         problem = f"it was counted and not given back within {_GIVEN_BACK_S:g} s"
         remedy = f"sendlimit usage reset {CANARY} --yes; if it stays: journalctl -u sendlimit -n 50"
         why = "mail that is not sent would use up limits"
@@ -103,16 +98,6 @@ def _uncounted(answer: Answer, spec: str, *, is_refused: bool) -> Check:
             "systemctl restart sendlimit; if it stays: journalctl -u sendlimit -n 50",
         ),
     )
-
-
-def _used(connection: Connection) -> int:
-    params = (str(Scope.MAILBOX), CANARY, str(Unit.MESSAGES), str(Window.DAY))
-    return int(connection.execute(_USED, params)[0][0])
-
-
-def _was_refused(connection: Connection, now: int) -> bool:
-    """Tell whether the tables have a refusal: with reply.at = "end-of-message" MAIL is not."""
-    return int(connection.execute(_REFUSED, (CANARY, to_sql(now - _CLOCKS_APART_S)))[0][0]) > 0
 
 
 def _waited(condition: Callable[[], bool], deadline_s: float) -> bool:

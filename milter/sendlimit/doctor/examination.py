@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import canary
 from sendlimit.doctor.check import Check, fine
-from sendlimit.errors import PostfixError, SchemaError, SendlimitError
+from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitError
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
 from sendlimit.rules.limit import Settings
+from sendlimit.store import health
 from sendlimit.store.location import parse_url
 from sendlimit.store.migrations import schema_version
 from sendlimit.store.overrides import rules_in_force
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from sendlimit.config import Config
     from sendlimit.rules.precedence import Rules
     from sendlimit.store.connection import Connection
-    from sendlimit.store.location import Location
+    from sendlimit.store import health
+from sendlimit.store.location import Location
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,8 @@ class Examination:
                 if not version.findings:
                     yield tables.rights(self._location, missing_rights(connection))
                     limited = self._rules(connection).names()
+        except NoSuchTable as failure:
+            yield tables.damaged(self._location, failure)
         except SchemaError:
             yield replace(tables.tables(self._location, None), name="database")
         except SendlimitError as failure:
@@ -84,6 +88,8 @@ class Examination:
             with self.connect() as connection:
                 yield fine("database", str(self._location))
                 yield from self._tables(connection, seen_within_s, with_canary=with_canary)
+        except NoSuchTable as failure:
+            yield tables.damaged(self._location, failure)
         except SchemaError:
             yield tables.tables(self._location, None)
         except SendlimitError as failure:
@@ -117,8 +123,8 @@ class Examination:
         self, connection: Connection, seen_within_s: int, *, with_canary: bool
     ) -> Iterator[Check]:
         now = int(self.clock())
-        yield tables.latency(self._location, tables.round_trip_s(connection))
-        yield tables.clocks(self._location, tables.ahead_s(connection, self.clock))
+        yield tables.latency(self._location, health.round_trip_s(connection))
+        yield tables.clocks(self._location, health.ahead_s(connection, self.clock))
         yield (version := tables.tables(self._location, schema_version(connection)))
         if version.findings:
             return
@@ -127,8 +133,8 @@ class Examination:
             return
         yield settings.limits(self._rules(connection).names())
         if not self._daemon.findings:
-            yield tables.reload(self.config, tables.published(connection))
-        seen = tables.traces(connection)
+            yield tables.reload(self.config, health.published_limits(connection))
+        seen = health.last_activity(connection)
         yield tables.mail(seen, self.config.make_calendar(), now, seen_within_s)
         if with_canary and not self._daemon.findings:
             yield canary(connection, self.config, now)

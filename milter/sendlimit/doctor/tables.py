@@ -1,28 +1,24 @@
-"""Is the database what the daemon needs, and what do the tables tell about it."""
+"""Is the database what the daemon needs, and what do the tables tell about it; judgements only."""
 
 from __future__ import annotations
 
 import shlex
-import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, error, fine, found, warning
-from sendlimit.errors import ConfigError
-from sendlimit.rules.limit import EVERYONE, Scope, Unit
+from sendlimit.errors import ConfigError, NoSuchTable, StoreDenied
 from sendlimit.rules.window import Window
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.location import MariaDBLocation
 from sendlimit.store.setup import RIGHTS
-from sendlimit.store.sqltime import from_sql
-from sendlimit.store.statements import PUBLISHED_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from sendlimit.config import Config
     from sendlimit.rules.limit import Setting
     from sendlimit.rules.window import Calendar
-    from sendlimit.store.connection import Connection
+    from sendlimit.store.health import LastActivity
     from sendlimit.store.location import Location
 
 SLOW_S = 0.05
@@ -31,14 +27,6 @@ CLOCKS_APART_S = 5
 """More than a slow answer explains."""
 
 _LOCAL = {"localhost", "127.0.0.1", "::1"}
-_DENIED = frozenset({1044, 1045, 1698})  # ER_DBACCESS_DENIED_ERROR, ER_ACCESS_DENIED_*
-_ROUND_TRIPS = 3
-_NOW = "SELECT CURRENT_TIMESTAMP"  # UTC on our connections to both databases
-_LAST_DAY = """
-SELECT MAX(period_start) FROM er_counter
- WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND used > 0"""
-_LAST_BATCH = "SELECT MAX(last_at) FROM er_committer WHERE batch > 0"
-_LAST_REFUSAL = "SELECT MAX(last_at) FROM er_refusal"
 
 _UNCOUNTED = (
     "mail is accepted uncounted until then (or refused: store.on_failure), and booked later"
@@ -47,13 +35,11 @@ _UNCOUNTED = (
 
 def unreachable(location: Location, failure: Exception) -> Check:
     """Judge a database that could not be opened."""
-    cause = failure.__cause__
-    is_denied = cause is not None and bool(cause.args) and cause.args[0] in _DENIED
     if isinstance(failure, ConfigError):
         remedy = "run this as root (sudo); if it stays, mend the file as the message says"
     elif not isinstance(location, MariaDBLocation):
         remedy = f"see that the daemon's user may write {location.path} and its directory"
-    elif is_denied:
+    elif isinstance(failure, StoreDenied):
         remedy = f"{_init_as_admin(location)}, or put the right password into store.password_file"
     elif location.unix_socket or all(host.name in _LOCAL for host in location.hosts):
         remedy = "systemctl start mariadb"
@@ -75,6 +61,13 @@ def tables(location: Location, version: int | None) -> Check:
     else:
         problem = f"the tables have version {version}, this release knows {SCHEMA_VERSION}"
         remedy = "install the newer sendlimit that made these tables"
+    return found("tables", error("schema", str(location), problem, _UNCOUNTED, remedy))
+
+
+def damaged(location: Location, failure: NoSuchTable) -> Check:
+    """Judge tables of the right version of which one is missing."""
+    problem = str(failure).removeprefix(f"{location}: ")
+    remedy = "restore it from a backup, or run what 'sendlimit db init --print' prints: it makes what is missing"
     return found("tables", error("schema", str(location), problem, _UNCOUNTED, remedy))
 
 
@@ -100,16 +93,6 @@ def _init_as_admin(location: MariaDBLocation) -> str:
     return f"sendlimit db init --admin-url {shlex.quote(f'mariadb://root@{where}')}"
 
 
-def round_trip_s(connection: Connection) -> float:
-    """Ask the database a few times; return the usual time in between."""
-    times = []
-    for _ in range(_ROUND_TRIPS):
-        started = time.perf_counter()
-        connection.execute("SELECT 1")
-        times.append(time.perf_counter() - started)
-    return sorted(times)[_ROUND_TRIPS // 2]
-
-
 def latency(location: Location, seconds: float) -> Check:
     """Judge the time of a round trip."""
     written = f"{seconds * 1000:.1f} ms a round trip"
@@ -128,11 +111,6 @@ def latency(location: Location, seconds: float) -> Check:
     )
 
 
-def ahead_s(connection: Connection, clock: Callable[[], float]) -> int:
-    """Return how far the database's clock is ahead of ours."""
-    return from_sql(str(connection.execute(_NOW)[0][0])) - int(clock())
-
-
 def clocks(location: Location, seconds: int) -> Check:
     """Judge how far the database's clock is ahead."""
     if abs(seconds) <= CLOCKS_APART_S:
@@ -148,11 +126,6 @@ def clocks(location: Location, seconds: int) -> Check:
             "timedatectl set-ntp true, on both hosts",
         ),
     )
-
-
-def published(connection: Connection) -> list[tuple[object, ...]]:
-    """Return the limits that a daemon was last started or reloaded with."""
-    return connection.execute(PUBLISHED_LIMITS)
 
 
 def reload(config: Config, rows: Collection[tuple[object, ...]]) -> Check:
@@ -175,29 +148,7 @@ def _row(setting: Setting) -> tuple[object, ...]:
     return (setting.subject, *(str(word) for word in setting.name), setting.max)
 
 
-class Traces(NamedTuple):
-    """What the tables tell about the last mail of a login; moments, None: nothing.
-
-    Attributes:
-        day: start of the last day in which mail was counted.
-        batch: when a daemon last wrote: a decision, or something given back.
-        refusal: the last refusal.
-    """
-
-    day: int | None
-    batch: int | None
-    refusal: int | None
-
-
-def traces(connection: Connection) -> Traces:
-    """Read what the tables tell about the last mail of a login."""
-    day = (str(Scope.GLOBAL), EVERYONE, str(Unit.MESSAGES), str(Window.DAY))
-    asked = ((_LAST_DAY, day), (_LAST_BATCH, ()), (_LAST_REFUSAL, ()))
-    read = [connection.execute(statement, params)[0][0] for statement, params in asked]
-    return Traces(*(None if text is None else from_sql(str(text)) for text in read))
-
-
-def mail(seen: Traces, calendar: Calendar, now: int, within_s: int) -> Check:
+def mail(seen: LastActivity, calendar: Calendar, now: int, within_s: int) -> Check:
     """Judge when the last mail of a login was seen: as late as the tables allow.
 
     A day's counter says that mail came in that day; the last batch that none came after it.

@@ -1,0 +1,82 @@
+"""What doctor reads in the database: how fast and how late it is, and what the tables tell."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.rules.limit import EVERYONE, Scope, Unit
+from sendlimit.rules.window import Window
+from sendlimit.store import statements as sql
+from sendlimit.store.sqltime import from_sql, to_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sendlimit.store.connection import Connection
+    from sendlimit.store.rows import Row
+
+_ROUND_TRIPS = 3
+_NOW = "SELECT CURRENT_TIMESTAMP"  # UTC on our connections to both databases
+_LAST_DAY = """
+SELECT MAX(period_start) FROM er_counter
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND used > 0"""
+_LAST_BATCH = "SELECT MAX(last_at) FROM er_committer WHERE batch > 0"
+_LAST_REFUSAL = "SELECT MAX(last_at) FROM er_refusal"
+_USED = """
+SELECT COALESCE(SUM(used), 0) FROM er_counter
+ WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s"""
+_REFUSED = "SELECT COUNT(*) FROM er_refusal WHERE last_mailbox = %s AND last_at >= %s"
+
+
+def round_trip_s(connection: Connection) -> float:
+    """Ask the database a few times; return the usual time in between."""
+    times = []
+    for _ in range(_ROUND_TRIPS):
+        started = time.perf_counter()
+        connection.execute("SELECT 1")
+        times.append(time.perf_counter() - started)
+    return sorted(times)[_ROUND_TRIPS // 2]
+
+
+def ahead_s(connection: Connection, clock: Callable[[], float]) -> int:
+    """Return how far the database's clock is ahead of ours."""
+    return from_sql(str(connection.execute(_NOW)[0][0])) - int(clock())
+
+
+def published_limits(connection: Connection) -> list[Row]:
+    """Return the limits that a daemon was last started or reloaded with, as rows of er_file_limit."""
+    return connection.execute(sql.PUBLISHED_LIMITS)
+
+
+class LastActivity(NamedTuple):
+    """What the tables tell about the last mail of a login; timestamps, None: nothing.
+
+    Attributes:
+        day: start of the last day in which mail was counted.
+        batch: when a daemon last wrote: a decision, or something given back.
+        refusal: the last refusal.
+    """
+
+    day: int | None
+    batch: int | None
+    refusal: int | None
+
+
+def last_activity(connection: Connection) -> LastActivity:
+    """Read what the tables tell about the last mail of a login."""
+    day = (str(Scope.GLOBAL), EVERYONE, str(Unit.MESSAGES), str(Window.DAY))
+    asked = ((_LAST_DAY, day), (_LAST_BATCH, ()), (_LAST_REFUSAL, ()))
+    read = [connection.execute(statement, params)[0][0] for statement, params in asked]
+    return LastActivity(*(None if text is None else from_sql(str(text)) for text in read))
+
+
+def messages_of_all_days(connection: Connection, mailbox: str) -> int:
+    """Return how many messages of a mailbox are counted, all days together."""
+    params = (str(Scope.MAILBOX), mailbox, str(Unit.MESSAGES), str(Window.DAY))
+    return int(connection.execute(_USED, params)[0][0])
+
+
+def was_refused(connection: Connection, mailbox: str, since: int) -> bool:
+    """Tell whether a mail of a mailbox was refused since the moment."""
+    return int(connection.execute(_REFUSED, (mailbox, to_sql(since)))[0][0]) > 0
