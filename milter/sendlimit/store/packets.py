@@ -157,6 +157,8 @@ class PacketConnection(Connection):
         with self._told(CR.CR_MALFORMED_PACKET):
             while True:
                 first = self._packet()
+                if first[0] == _FILE:
+                    raise RuntimeError("the server asks for a file of this host")
                 result, status = (
                     _executed(first) if first[0] == _OK else self._selected(_length(first, 0)[0])
                 )
@@ -189,8 +191,6 @@ class PacketConnection(Connection):
             content += self._packet()
         if content[0] == _ERROR:
             raise_mysql_exception(content)
-        if content[0] == _FILE and length > 1:
-            raise RuntimeError("the server asks for a file of this host")
         return content
 
     def _bytes(self, count: int) -> bytes:

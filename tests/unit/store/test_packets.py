@@ -65,6 +65,23 @@ def test_types(connection: PacketConnection) -> None:
 
 
 @pytest.mark.mariadb
+@pytest.mark.parametrize("length", [0, 1, 250, 251, 2**16 - 1, 2**16, 10**6])
+def test_lengths(connection: PacketConnection, length: int) -> None:
+    """A text of any length comes whole, and so does what stands before and behind it."""
+    connection.send(f"SELECT NULL, REPEAT('x', {length}), NULL, 7 UNION ALL SELECT '', '', '', 8")
+
+    assert connection.receive()[0].rows == [(None, "x" * length, None, 7), ("", "", "", 8)]
+
+
+@pytest.mark.mariadb
+def test_binary(connection: PacketConnection) -> None:
+    """What is no text stays bytes."""
+    connection.send("SELECT CAST(X'00FF' AS BINARY), 1.5e0")
+
+    assert connection.receive()[0].rows == [(b"\x00\xff", 1.5)]
+
+
+@pytest.mark.mariadb
 def test_statement_that_fails(connection: PacketConnection) -> None:
     """The first error of a packet is raised, what follows is not executed, the connection goes on."""
     connection.send("SELECT 1; SELECT * FROM nowhere; CREATE TABLE t (a INT)")
