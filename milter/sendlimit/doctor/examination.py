@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from sendlimit.config import Config
     from sendlimit.rules.precedence import Rules
     from sendlimit.store.connection import Connection
-    from sendlimit.store import health
-from sendlimit.store.location import Location
+    from sendlimit.store.location import Location
 
 
 @dataclass(frozen=True, kw_only=True)
