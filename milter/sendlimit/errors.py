@@ -10,6 +10,7 @@ SendlimitError
     StoreUnavailable   no connection, or it was lost: the outcome is unknown
       StoreDenied      the database knows no such user or password, or forbids a statement
     StoreConflict      rolled back by the database: read again and redo
+    LeaseLost          another daemon decides, or the database is not the one that was left
     SchemaError        the tables are missing, too old or too new
       NoSuchDatabase   the server has no database of this name
       NoSuchTable      the database has no table or column of this name
@@ -78,6 +79,10 @@ class StoreDenied(StoreUnavailable):
 
 class StoreConflict(StoreError):  # noqa: N818 - reads as the fact it reports
     """The database rolled the transaction back (deadlock or lock wait): it can be done again."""
+
+
+class LeaseLost(StoreError):  # noqa: N818 - as the others
+    """The lease on the database has another holder or another beat."""
 
 
 class SchemaError(StoreError):

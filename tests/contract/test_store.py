@@ -273,13 +273,13 @@ def test_long_texts_of_an_episode_are_cut(store: Store, tables: Connection) -> N
 
 def test_fence_tells_the_last_batch(store: Store) -> None:
     """0 before the first batch, then the number of the last one that is in."""
-    assert store.fence("one") == 0
+    assert store.fence("one").batch == 0
     add(store, {_KEY: 1}, batch=7)
-    assert store.fence("one") == 7
-    assert store.fence("one") == 7
-    assert store.fence("two") == 0
+    assert store.fence("one").batch == 7
+    assert store.fence("one").batch == 7
+    assert store.fence("two").batch == 0
     add(store, {_KEY: 1}, batch=8)
-    assert store.fence("one") == 8
+    assert store.fence("one").batch == 8
 
 
 def test_fence_after_a_lost_connection(store: Store) -> None:
@@ -289,7 +289,7 @@ def test_fence_after_a_lost_connection(store: Store) -> None:
     store.close()
     store.connect()
 
-    assert store.fence("one") == 1
+    assert store.fence("one").batch == 1
     assert used(store, [_KEY]) == {_KEY: 1}
 
 

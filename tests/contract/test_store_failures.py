@@ -165,7 +165,7 @@ def test_killed_connection(database: Database, mariadb: PrivateMariaDB, packet: 
         store.write(Writing("one", 1)) if packet == 2 else store.begin({LATCH: 1, _KEY: 1}, ())
     store.close()
     store.connect()
-    assert store.fence("one") == 0
+    assert store.fence("one").batch == 0
     assert used(store, [_KEY]) == {_KEY: 0}
     store.close()
 
@@ -302,7 +302,7 @@ def test_fence_waits_for_a_batch_on_its_way(emptied_url: str, store: Store) -> N
     def ask() -> None:
         other = new_store(emptied_url)
         other.connect()
-        found.append(other.fence("one"))
+        found.append(other.fence("one").batch)
         other.close()
 
     store.begin({LATCH: 1, _KEY: 1}, ())

@@ -75,7 +75,7 @@ class Backlog:
         batch = self.in_doubt
         if batch is None:
             return 0
-        is_committed = store.fence(committer) == batch.number
+        is_committed = store.fence(committer).batch == batch.number
         self.in_doubt = None
         if not is_committed:
             batch.step(BatchState.ROLLED_BACK)
@@ -99,7 +99,7 @@ class Backlog:
         committed = {
             entry.id
             for entry in waiting
-            if entry.unless is not None and store.fence(entry.unless[0]) == entry.unless[1]
+            if entry.unless is not None and store.fence(entry.unless[0]).batch == entry.unless[1]
         }
         for entry in waiting:
             if entry.id in booked | committed:

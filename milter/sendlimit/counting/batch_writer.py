@@ -160,7 +160,7 @@ class BatchWriter:
         batch.recoveries += 1
         self._store.connect()
         if batch.state is BatchState.IN_DOUBT:
-            if self._store.fence(self.id) == batch.number:
+            if self._store.fence(self.id).batch == batch.number:
                 return True
             batch.step(BatchState.ROLLED_BACK)
         return False

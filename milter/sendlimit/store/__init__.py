@@ -21,16 +21,32 @@ SCHEMA_VERSION = 2
 """The version of the tables that this release reads and writes: the last file in sql/."""
 
 
+class LeaseRow(NamedTuple):
+    """The row of er_lease.
+
+    Attributes:
+        holder: id of the daemon start that holds it; "": it is free.
+        beat: goes up with each transaction that writes the row.
+        seen_change: the last row of er_change that the holder follows.
+    """
+
+    holder: str
+    beat: int
+    seen_change: int
+
+
 class Loaded(NamedTuple):
     """What packet 1 of a batch brings.
 
     Attributes:
         usage: the counters as they were before this batch added to them.
         settings: the rows of er_limit of the subjects asked for, ended boosts too.
+        lease: read behind the latch; None on Galera, where no daemon takes it.
     """
 
     usage: dict[CounterKey, int]
     settings: list[Setting]
+    lease: LeaseRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,11 @@ class Writing:
             never takes a counter below 0 and never makes a row.
         episodes: refusals to merge into er_refusal.
         unbooked: ids of entries of an unbooked file that are in the additions.
+        journal: last record of the committer's journal that is in the additions.
+        replayed: the same of journals that earlier starts left, by their token.
+        holder: who holds the lease from now on, "": it is free; None: the row stays as it is.
+        seen_change: for the new holder's row.
+        gone: daemons whose rows are removed.
     """
 
     committer: str
@@ -51,20 +72,11 @@ class Writing:
     corrections: Mapping[CounterKey, int] = field(default_factory=dict)
     episodes: Sequence[Episode] = ()
     unbooked: Sequence[str] = ()
-
-
-class LeaseRow(NamedTuple):
-    """The row of er_lease.
-
-    Attributes:
-        holder: id of the daemon start that holds it; "": it is free.
-        beat: goes up with each transaction that writes the row.
-        seen_change: the last row of er_change that the holder follows.
-    """
-
-    holder: str
-    beat: int
-    seen_change: int
+    journal: int = 0
+    replayed: Mapping[str, int] = field(default_factory=dict)
+    holder: str | None = None
+    seen_change: int = 0
+    gone: Sequence[str] = ()
 
 
 class Change(NamedTuple):
@@ -98,6 +110,7 @@ class Flush:
         subjects: whose rows of er_limit to return.
         episodes: refusals to merge into er_refusal.
         let_go: free the lease.
+        host: of this daemon, for its row of er_daemon.
     """
 
     committer: str
@@ -112,13 +125,15 @@ class Flush:
     subjects: Collection[str] = ()
     episodes: Sequence[Episode] = ()
     let_go: bool = False
+    host: str = ""
 
 
 class Flushed(NamedTuple):
     """What a flush returns that is in.
 
     Attributes:
-        usage: the counters of additions and of read, as they are now; 0 where there is no row.
+        usage: the counters of additions and of read, as they are now, without the latch; 0 where
+            there is no row.
         settings: the rows of er_limit asked for, ended boosts too.
         changes: in the order of their ids.
         beats: all rows of er_daemon, by id.
@@ -128,6 +143,18 @@ class Flushed(NamedTuple):
     settings: Sequence[Setting]
     changes: Sequence[Change]
     beats: Mapping[str, int]
+
+
+class Census(NamedTuple):
+    """Who else there is, read in the transaction that takes the lease.
+
+    Attributes:
+        beats: all rows of er_daemon, by id.
+        last_change: the last id of er_change, 0 without any.
+    """
+
+    beats: dict[str, int]
+    last_change: int
 
 
 class Fenced(NamedTuple):
@@ -179,12 +206,63 @@ class Store(Protocol):
     def rollback(self) -> None:
         """End the transaction that begin() began without writing; never raises."""
 
-    def fence(self, committer: str) -> int:
-        """Return the number of the committer's last batch that is in, 0 before the first.
+    def fence(self, committer: str) -> Fenced:
+        """Return the committer's own row.
 
         When it returns, no earlier transaction of this committer can still commit: it takes
         the latch, which such a transaction would hold, and writes the committer's own row, so
-        that a Galera node refuses what another node still had on its way.
+        that a Galera node refuses what another node still had on its way. It adds to fences, so
+        that a flush that has not begun yet is refused.
+        """
+
+    # the lease
+
+    @property
+    def may_lease(self) -> bool:
+        """Whether a daemon may be alone on this database: one host, and no Galera node."""
+
+    def flush(self, flush: Flush) -> Flushed:
+        """Write what the holder of the lease has counted, in one packet.
+
+        Raises:
+            LeaseLost: rolled back, as the lease or the fences are not as the flush says.
+            StoreConflict: rolled back, and nothing is said of the lease.
+            StoreError: in doubt.
+        """
+
+    def census(self) -> Census:
+        """Read who else there is, in the transaction that begin() began."""
+
+    def beat(self, daemon: str, host: str) -> dict[str, int]:
+        """Move the daemon's own row, in a transaction of its own; return all rows of er_daemon."""
+
+    def leave(self, daemon: str) -> None:
+        """Remove the daemon's own row."""
+
+    def booked_record(self, committer: str) -> int | None:
+        """Return the last record of a committer's journal that is booked; None: it has no row."""
+
+    # what the holder reads, between its flushes
+
+    def limits(self) -> list[Setting]:
+        """Return all rows of er_limit, ended boosts too."""
+
+    def limits_mark(self) -> object:
+        """Return what is equal to an earlier one only as long as er_limit has not changed."""
+
+    def usage(self, keys: Collection[CounterKey]) -> dict[CounterKey, int]:
+        """Return counters; 0 where there is no row."""
+
+    def counters(
+        self, name: LimitName, period_start: int, after: str | None, count: int
+    ) -> list[tuple[str, int]]:
+        """Return (subject, used) of the counters of a name in a period, ordered by subject.
+
+        Args:
+            name: of the counters.
+            period_start: seconds since 1970.
+            after: the subjects after this one; None: all.
+            count: at most so many.
         """
 
     def booked_entries(self, entries: Collection[str]) -> set[str]:

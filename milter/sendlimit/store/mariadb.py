@@ -1,4 +1,4 @@
-"""The ledger's store on MariaDB: two packets a batch, one connection, several hosts.
+"""The ledger's store on MariaDB: two packets a batch, one a flush; one connection, several hosts.
 
 FAILURE: with the connection lost, the caller closes, connects again (the next host that
 answers) and asks fence(). LIMITS: for one thread; the client library's errors end here.
@@ -6,13 +6,14 @@ answers) and asks fence(). LIMITS: for one thread; the client library's errors e
 
 from __future__ import annotations
 
-from functools import lru_cache
+import time
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import StoreError, StoreUnavailable
-from sendlimit.store import Loaded, Writing, rows
+from sendlimit.store import Census, Fenced, Flush, Flushed, Loaded, Writing, rows
 from sendlimit.store import statements as sql
-from sendlimit.store.drivers import mariadb_errors
+from sendlimit.store.drivers import IDLE_TRANSACTION_S, mariadb_errors
+from sendlimit.store.flush_packet import FlushPacket, add_statement
 from sendlimit.store.servers import open_server
 from sendlimit.store.sqltime import to_sql
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from sendlimit.rules.counting_settings import Publication
-    from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
-    from sendlimit.rules.window import Window
+    from sendlimit.rules.limit import CounterKey, LimitName, Setting
     from sendlimit.store.location import MariaDBLocation
     from sendlimit.store.packets import PacketConnection
     from sendlimit.store.rows import Row
@@ -30,25 +30,8 @@ _CHUNK = 500
 """Rows a statement, so that none is too large for the server's max_allowed_packet."""
 
 
-def _add(additions: Mapping[CounterKey, int]) -> str:
-    """Return the statement that adds to counters and returns what they are then.
-
-    Only the subjects are parameters: they alone come from outside, and each parameter costs.
-    """
-    return sql.MariaDB.ADD.format(
-        rows=",".join(
-            [
-                f"{_row(key.scope, key.unit, key.window, key.period_start)}{amount:d})"
-                for key, amount in additions.items()
-            ]
-        )
-    )
-
-
-@lru_cache(maxsize=4096)
-def _row(scope: Scope, unit: Unit, window: Window, period_start: int) -> str:
-    """Return the start of a row of er_counter, with a placeholder for the subject."""
-    return f"('{scope}',%s,'{unit}','{window}','{to_sql(period_start)}',"
+def _now() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class MariaDBStore:
@@ -61,6 +44,7 @@ class MariaDBStore:
         self._connection: PacketConnection | None = None
         self._where = str(location)
         self._is_node = True
+        self._began = 0.0
 
     def connect(self) -> None:
         """Connect to the first host that answers with the right tables and takes writes."""
@@ -72,6 +56,7 @@ class MariaDBStore:
             raise server.problem
         with mariadb_errors(self._where):
             self._run(sql.KEEP_LATCH)
+            self._run(sql.MariaDB.KEEP_LEASE)
             self._is_node = any(row[1] == "ON" for row in self._rows(sql.MariaDB.IS_NODE))
 
     def close(self) -> None:
@@ -98,20 +83,23 @@ class MariaDBStore:
     def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
         """Load the settings, begin, add: one packet.
 
-        Nothing follows the statement that takes the first lock: a Galera node that rolls the
-        transaction back between two statements of a packet says so to neither of them.
+        On a Galera node nothing follows the statement that takes the first lock: if it rolls the
+        transaction back between two statements of a packet, it says so to neither of them.
         """
         statements: list[str] = []
         params: list[object] = []
         if subjects:
             statements.append(sql.SETTINGS.format(subjects=rows.placeholders([*subjects])))
             params.extend(subjects)
-        statements.extend(("START TRANSACTION", _add(additions)))
+        statements.extend(("START TRANSACTION", add_statement(additions)))
         params.extend(key.subject for key in additions)
+        if not self._is_node:
+            statements.append(sql.MariaDB.LEASE)
+        self._began = _now()
         with mariadb_errors(self._where):
-            *before, after = self._run(";".join(statements), params)
-        settings = before[0] if subjects else ()
-        return rows.loaded(additions, after, settings)
+            found = self._run(";".join(statements), params)
+        settings = found.pop(0) if subjects else ()
+        return rows.loaded(additions, found[1], settings, None if self._is_node else found[2])
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:
         """Write and commit: one packet, and one statement for the reason that begin() gives.
@@ -124,7 +112,7 @@ class MariaDBStore:
         params: list[object] = []
         more, back = rows.split(writing.corrections)
         if more:
-            statements.append(_add(more))
+            statements.append(add_statement(more))
             params.extend(key.subject for key in more)
         for key, amount in back.items():
             statements.append(sql.MariaDB.GIVE_BACK)
@@ -136,17 +124,30 @@ class MariaDBStore:
                 params.extend(rows.episode_params(episode))
         for entry in writing.unbooked:
             statements.append(sql.MariaDB.BATCH)
-            params.extend((entry, 1))
+            params.extend((entry, 1, 0))
+        for token, record in writing.replayed.items():
+            statements.append(sql.MariaDB.REPLAYED)
+            params.extend((token, record))
+        if writing.gone:
+            statements.append(sql.FORGET_DAEMONS.format(ids=rows.placeholders(writing.gone)))
+            params.extend(writing.gone)
+        if writing.holder is not None:
+            statements.append(sql.SET_LEASE if writing.holder else sql.FREE_LEASE)
+            params.extend((writing.holder, writing.seen_change) if writing.holder else ())
         statements.extend((sql.MariaDB.BATCH, "COMMIT"))
-        params.extend((writing.committer, writing.batch))
+        params.extend((writing.committer, writing.batch, writing.journal))
         with mariadb_errors(self._where):
             self._send(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params, on_sent)
 
     def _send(self, statement: str, params: Iterable[object], on_sent: Callable[[], None]) -> None:
-        """Send one packet, call on_sent if this server decides alone, then wait for the answer."""
+        """Send one packet, call on_sent if this server does it for sure, then wait for the answer.
+
+        A transaction that stood still may have been ended by the server.
+        """
         connection = self._opened()
+        is_young = _now() - self._began < IDLE_TRANSACTION_S / 2
         connection.send(connection.fill(statement, params))
-        if not self._is_node:
+        if is_young and not self._is_node:
             on_sent()
         connection.receive()
 
@@ -158,15 +159,76 @@ class MariaDBStore:
         except StoreError:
             self.close()
 
-    def fence(self, committer: str) -> int:
-        """Take the latch, write the own row, read the batch number, commit."""
+    def fence(self, committer: str) -> Fenced:
+        """Take the latch, write the own row, read it, commit."""
         with mariadb_errors(self._where):
             self._run("START TRANSACTION")
             self._rows(sql.MariaDB.LATCH)
             self._run(sql.MariaDB.FENCE, (committer,))
-            batch = self._rows(sql.OWN_BATCH, (committer,))[0][0]
+            row = self._rows(sql.OWN_BATCH, (committer,))[0]
             self._run("COMMIT")
-        return int(batch)
+        return Fenced(*row)
+
+    @property
+    def may_lease(self) -> bool:
+        """Whether there is one host, which is no Galera node as far as is known."""
+        return len(self._location.hosts) == 1 and not self._is_node
+
+    def flush(self, flush: Flush) -> Flushed:
+        """One compound statement, so that a stopped process never holds the latch."""
+        packet = FlushPacket(flush)
+        with mariadb_errors(self._where):
+            return packet.read(self._run(packet.statement, packet.params))
+
+    def census(self) -> Census:
+        """Read er_daemon and the last change, behind the latch."""
+        with mariadb_errors(self._where):
+            beats, last = self._run(f"{sql.MariaDB.BEATS};{sql.LAST_CHANGE}")
+        return Census({row[0]: row[1] for row in beats}, last[0][0])
+
+    def beat(self, daemon: str, host: str) -> dict[str, int]:
+        """Move the own row and read all, in one packet."""
+        statements = (sql.MariaDB.TAKE_LATCH, sql.MariaDB.BEAT, sql.BEATS)
+        statement = sql.MariaDB.FLUSH.format(statements=";".join(statements))
+        with mariadb_errors(self._where):
+            found = self._run(statement, (0, daemon, host))
+        return {row[0]: row[1] for row in found[0]}
+
+    def leave(self, daemon: str) -> None:
+        """Remove the own row."""
+        with mariadb_errors(self._where):
+            self._run(sql.FORGET_DAEMONS.format(ids="%s"), (daemon,))
+
+    def booked_record(self, committer: str) -> int | None:
+        """Return the number in the row of er_committer."""
+        with mariadb_errors(self._where):
+            found = self._rows(sql.BOOKED_RECORD, (committer,))
+        return found[0][0] if found else None
+
+    def limits(self) -> list[Setting]:
+        """Return all rows of er_limit."""
+        with mariadb_errors(self._where):
+            return [rows.setting(row) for row in self._rows(sql.LIMITS)]
+
+    def limits_mark(self) -> object:
+        """Return their number and a checksum."""
+        with mariadb_errors(self._where):
+            return self._rows(sql.MariaDB.LIMITS_MARK)[0]
+
+    def usage(self, keys: Collection[CounterKey]) -> dict[CounterKey, int]:
+        """Return counters as they are."""
+        if not keys:
+            return {}
+        with mariadb_errors(self._where):
+            return rows.usage_of(keys, self._rows(rows.usage_query(keys), rows.keys_params(keys)))
+
+    def counters(
+        self, name: LimitName, period_start: int, after: str | None, count: int
+    ) -> list[tuple[str, int]]:
+        """Read a chunk of a period."""
+        params = rows.chunk_params(name, period_start, after, count)
+        with mariadb_errors(self._where):
+            return [(row[0], row[1]) for row in self._rows(sql.MariaDB.COUNTERS, params)]
 
     def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which of these have a row in er_committer."""

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import SchemaError
 from sendlimit.rules.limit import LIMIT_NAMES, CounterKey, LimitName, Setting
-from sendlimit.store import SCHEMA_VERSION, Loaded
+from sendlimit.store import SCHEMA_VERSION, LeaseRow, Loaded
+from sendlimit.store import statements as sql
 from sendlimit.store.sqltime import to_sql, until_from_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sendlimit.rules.counting_settings import Publication
     from sendlimit.rules.episode import Episode
@@ -27,13 +28,42 @@ def key_params(key: CounterKey) -> tuple[str, str, str, str, str]:
 
 
 def loaded(
-    additions: Mapping[CounterKey, int], after: Iterable[Row], settings: Iterable[Row]
+    additions: Mapping[CounterKey, int],
+    after: Iterable[Row],
+    settings: Iterable[Row],
+    lease: Sequence[Row] | None,
 ) -> Loaded:
     """Read what packet 1 returned: the counters after the additions, in their order."""
     usage = {
         key: row[0] - amount for (key, amount), row in zip(additions.items(), after, strict=True)
     }
-    return Loaded(usage, [setting(row) for row in settings])
+    return Loaded(
+        usage,
+        [setting(row) for row in settings],
+        None if lease is None else LeaseRow(*lease[0]),
+    )
+
+
+def keys_params(keys: Iterable[CounterKey]) -> list[str]:
+    """Write several keys as parameters, one after the other."""
+    return [param for key in keys for param in key_params(key)]
+
+
+def usage_query(keys: Collection[CounterKey]) -> str:
+    """Return the statement that reads counters, for keys_params()."""
+    return sql.USAGE.format(keys=" OR ".join([sql.ONE_KEY] * len(keys)))
+
+
+def chunk_params(name: LimitName, period_start: int, after: str | None, count: int) -> Row:
+    """Write what a chunk of a period's counters is asked with; no subject is empty."""
+    scope, unit, window = name
+    return str(window), to_sql(period_start), str(scope), str(unit), after or "", count
+
+
+def usage_of(keys: Iterable[CounterKey], found: Iterable[Row]) -> dict[CounterKey, int]:
+    """Read the counters of keys from rows with their key and what is used; 0 without a row."""
+    used = {tuple(row[:5]): row[5] for row in found}
+    return {key: used.get(key_params(key), 0) for key in keys}
 
 
 def setting(row: Row) -> Setting:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
-from sendlimit.store import Loaded, Writing, rows
+from sendlimit.errors import LeaseLost, StoreConflict, StoreError, StoreUnavailable
+from sendlimit.rules.limit import LATCH
+from sendlimit.store import Census, Change, Fenced, Flush, Flushed, Loaded, Writing, rows
 from sendlimit.store import statements as sql
 from sendlimit.store.connection import SQLiteConnection
 from sendlimit.store.migrations import upgrade
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from sendlimit.rules.counting_settings import Publication
-    from sendlimit.rules.limit import CounterKey, LimitName
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.limit import CounterKey, LimitName, Setting
     from sendlimit.store.location import SQLiteLocation
     from sendlimit.store.rows import Row
 
@@ -41,6 +43,7 @@ class SQLiteStore:
         try:
             rows.check_version(upgrade(connection, self._location), self._location)
             connection.execute(sql.KEEP_LATCH)
+            connection.execute(sql.SQLite.KEEP_LEASE)
             self._file = _identity(self._location.path)
         except StoreConflict as error:
             connection.close()
@@ -78,7 +81,7 @@ class SQLiteStore:
         if subjects:
             statement = sql.SETTINGS.format(subjects=rows.placeholders([*subjects]))
             settings = connection.execute(statement, [*subjects])
-        return rows.loaded(additions, after, settings)
+        return rows.loaded(additions, after, settings, connection.execute(sql.LEASE))
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
         """Write and commit; never calls on_sent: the commit is this process's own work."""
@@ -86,13 +89,18 @@ class SQLiteStore:
         more, back = rows.split(writing.corrections)
         for row in rows.addition_params(more):
             connection.execute(sql.SQLite.ADD, row)
-        for key, amount in back.items():
-            connection.execute(sql.SQLite.GIVE_BACK, (amount, *rows.key_params(key)))
-        for episode in writing.episodes:
-            connection.execute(sql.SQLite.EPISODES, rows.episode_params(episode))
+        self._give_back(connection, back, writing.episodes)
         for entry in writing.unbooked:
-            connection.execute(sql.SQLite.BATCH, (entry, 1))
-        connection.execute(sql.SQLite.BATCH, (writing.committer, writing.batch))
+            connection.execute(sql.SQLite.BATCH, (entry, 1, 0))
+        for replayed in writing.replayed.items():
+            connection.execute(sql.SQLite.REPLAYED, replayed)
+        for daemon in writing.gone:
+            connection.execute(sql.FORGET_DAEMONS.format(ids="%s"), (daemon,))
+        if writing.holder:
+            connection.execute(sql.SET_LEASE, (writing.holder, writing.seen_change))
+        elif writing.holder is not None:
+            connection.execute(sql.FREE_LEASE)
+        connection.execute(sql.SQLite.BATCH, (writing.committer, writing.batch, writing.journal))
         connection.commit()
 
     def rollback(self) -> None:
@@ -102,14 +110,127 @@ class SQLiteStore:
         except StoreError:
             self.close()
 
-    def fence(self, committer: str) -> int:
-        """Read the own batch number; this connection is the only one that could write it."""
+    @staticmethod
+    def _give_back(
+        connection: SQLiteConnection, back: Mapping[CounterKey, int], episodes: Iterable[Episode]
+    ) -> None:
+        for key, amount in back.items():
+            connection.execute(sql.SQLite.GIVE_BACK, (amount, *rows.key_params(key)))
+        for episode in episodes:
+            connection.execute(sql.SQLite.EPISODES, rows.episode_params(episode))
+
+    def fence(self, committer: str) -> Fenced:
+        """Read the own row; this connection is the only one that could write it."""
         connection = self._open()
         connection.begin()
         connection.execute(sql.SQLite.FENCE, (committer,))
-        batch = connection.execute(sql.OWN_BATCH, (committer,))[0][0]
+        row = connection.execute(sql.OWN_BATCH, (committer,))[0]
         connection.commit()
-        return int(batch)
+        return Fenced(*row)
+
+    @property
+    def may_lease(self) -> bool:
+        """True: the file is locked for one daemon."""
+        return True
+
+    def flush(self, flush: Flush) -> Flushed:
+        """One transaction; whoever has edited the lease's row meanwhile has the same effect as on MariaDB."""
+        connection = self._open()
+        connection.begin()
+        try:
+            flushed = self._flush(connection, flush)
+        except LeaseLost:
+            connection.rollback()
+            raise
+        connection.commit()
+        return flushed
+
+    def _flush(self, connection: SQLiteConnection, flush: Flush) -> Flushed:
+        connection.execute(
+            sql.MOVE_LEASE,
+            (
+                "" if flush.let_go else flush.committer,
+                flush.applied_change,
+                flush.committer,
+                flush.beat,
+            ),
+        )
+        if not connection.affected():
+            raise LeaseLost
+        connection.execute(
+            sql.SQLite.FLUSHED, (flush.batch, flush.journal, flush.committer, flush.fences)
+        )
+        if not connection.affected():
+            raise LeaseLost
+        more, back = rows.split(flush.additions)
+        usage = {
+            key: connection.execute(sql.SQLite.ADD, row)[0][0]
+            for key, row in zip(more, rows.addition_params(more), strict=True)
+        }
+        self._give_back(connection, back, flush.episodes)
+        connection.execute(sql.SQLite.BEAT, (flush.committer, flush.host))
+        read = [*back, *flush.read]
+        usage.pop(LATCH, None)
+        settings: list[Row] = []
+        if flush.subjects:
+            statement = sql.SETTINGS.format(subjects=rows.placeholders([*flush.subjects]))
+            settings = connection.execute(statement, [*flush.subjects])
+        return Flushed(
+            usage | self.usage([key for key in read if key != LATCH]),
+            [rows.setting(row) for row in settings],
+            [Change(*row) for row in connection.execute(sql.CHANGES, (flush.seen_change,))],
+            self._beats(connection),
+        )
+
+    @staticmethod
+    def _beats(connection: SQLiteConnection) -> dict[str, int]:
+        return {row[0]: row[1] for row in connection.execute(sql.BEATS)}
+
+    def census(self) -> Census:
+        """Read er_daemon and the last change."""
+        connection = self._open()
+        return Census(self._beats(connection), connection.execute(sql.LAST_CHANGE)[0][0])
+
+    def beat(self, daemon: str, host: str) -> dict[str, int]:
+        """Move the own row, read all."""
+        connection = self._open()
+        connection.execute(sql.SQLite.BEAT, (daemon, host))
+        return self._beats(connection)
+
+    def leave(self, daemon: str) -> None:
+        """Remove the own row."""
+        self._open().execute(sql.FORGET_DAEMONS.format(ids="%s"), (daemon,))
+
+    def booked_record(self, committer: str) -> int | None:
+        """Return the number in the row of er_committer."""
+        found = self._open().execute(sql.BOOKED_RECORD, (committer,))
+        return found[0][0] if found else None
+
+    def limits(self) -> list[Setting]:
+        """Return all rows of er_limit."""
+        return [rows.setting(row) for row in self._open().execute(sql.LIMITS)]
+
+    def limits_mark(self) -> object:
+        """Return the rows themselves: reading them takes no packet."""
+        return self._open().execute(sql.LIMITS)
+
+    def usage(self, keys: Collection[CounterKey]) -> dict[CounterKey, int]:
+        """Return counters as they are; each by itself, as SQLite takes few parameters."""
+        connection = self._open()
+        found = [
+            row
+            for key in keys
+            for row in connection.execute(rows.usage_query([key]), rows.keys_params([key]))
+        ]
+        return rows.usage_of(keys, found)
+
+    def counters(
+        self, name: LimitName, period_start: int, after: str | None, count: int
+    ) -> list[tuple[str, int]]:
+        """Read a chunk of a period."""
+        params = rows.chunk_params(name, period_start, after, count)
+        found = self._open().execute(sql.SQLite.COUNTERS, params)
+        return [(row[0], row[1]) for row in found]
 
     def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which of these have a row in er_committer."""

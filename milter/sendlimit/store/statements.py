@@ -24,6 +24,8 @@ SETTINGS = """
 SELECT subject, scope, unit, `window`, max, valid_until FROM er_limit WHERE subject IN ({subjects})
 """
 
+LIMITS = "SELECT subject, scope, unit, `window`, max, valid_until FROM er_limit"
+
 NAMES_IN_FORCE = """
 SELECT DISTINCT scope, unit, `window` FROM er_limit
  WHERE max IS NOT NULL AND (valid_until IS NULL OR valid_until > %s)
@@ -31,7 +33,8 @@ SELECT DISTINCT scope, unit, `window` FROM er_limit
 
 VERSION = "SELECT MAX(version) FROM er_schema_version"
 
-OWN_BATCH = "SELECT batch FROM er_committer WHERE id = %s"
+OWN_BATCH = "SELECT batch, fences FROM er_committer WHERE id = %s"
+BOOKED_RECORD = "SELECT journal FROM er_committer WHERE id = %s"
 BOOKED_ENTRIES = "SELECT id FROM er_committer WHERE id IN ({ids})"
 
 PUBLISHED_LIMITS = "SELECT subject, scope, unit, `window`, max FROM er_file_limit"
@@ -42,6 +45,28 @@ PUBLISH_LIMIT = (
 PUBLISHED_DAYS = "SELECT period_start, period_end FROM er_day"
 FORGET_DAYS = "DELETE FROM er_day"
 PUBLISH_DAY = "INSERT INTO er_day (period_start, period_end) VALUES (%s, %s)"
+
+LEASE = "SELECT holder, beat, seen_change FROM er_lease WHERE one = 1"
+SET_LEASE = "UPDATE er_lease SET holder = %s, beat = beat + 1, seen_change = %s WHERE one = 1"
+FREE_LEASE = "UPDATE er_lease SET holder = '', beat = beat + 1 WHERE one = 1"
+MOVE_LEASE = """
+UPDATE er_lease SET holder = %s, beat = beat + 1, seen_change = %s
+ WHERE one = 1 AND holder = %s AND beat = %s"""
+BEATS = "SELECT id, beat FROM er_daemon"
+FORGET_DAEMONS = "DELETE FROM er_daemon WHERE id IN ({ids})"
+LAST_CHANGE = "SELECT COALESCE(MAX(id), 0) FROM er_change"
+CHANGES = "SELECT id, subject FROM er_change WHERE id > %s ORDER BY id"
+FLUSHED = """
+UPDATE er_committer SET batch = %s, journal = {greatest}(journal, %s), last_at = {now}
+ WHERE id = %s AND fences = %s"""
+
+USAGE = "SELECT scope, subject, unit, `window`, period_start, used FROM er_counter WHERE {keys}"
+ONE_KEY = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
+
+_COUNTERS = """
+SELECT subject, used FROM er_counter{index}
+ WHERE `window` = %s AND period_start = %s AND scope = %s AND unit = %s AND subject > %s
+ ORDER BY subject LIMIT %s"""
 
 _COUNTER_ROW = "INSERT INTO er_counter (scope, subject, unit, `window`, period_start, used) VALUES "
 _EPISODE_ROW = """
@@ -71,8 +96,37 @@ class MariaDB:
   last_sender = VALUES(last_sender), last_mailbox = VALUES(last_mailbox)"""
     )
     BATCH = """
-INSERT INTO er_committer (id, batch) VALUES (%s, %s)
-    ON DUPLICATE KEY UPDATE batch = VALUES(batch), last_at = UTC_TIMESTAMP()"""
+INSERT INTO er_committer (id, batch, journal) VALUES (%s, %s, %s)
+    ON DUPLICATE KEY UPDATE batch = VALUES(batch), journal = GREATEST(journal, VALUES(journal)),
+  last_at = UTC_TIMESTAMP()"""
+    REPLAYED = """
+INSERT INTO er_committer (id, batch, journal) VALUES (%s, 0, %s)
+    ON DUPLICATE KEY UPDATE journal = GREATEST(journal, VALUES(journal)), last_at = UTC_TIMESTAMP()"""
+    KEEP_LEASE = "INSERT IGNORE INTO er_lease (one) VALUES (1)"
+    # A locking read: not of the snapshot that an earlier read of the transaction made.
+    LEASE = LEASE + " LOCK IN SHARE MODE"
+    BEATS = BEATS + " LOCK IN SHARE MODE"
+    BEAT = """
+INSERT INTO er_daemon (id, beat, host) VALUES (%s, 1, %s)
+    ON DUPLICATE KEY UPDATE beat = beat + 1, last_at = UTC_TIMESTAMP()"""
+    TAKE_LATCH = """
+UPDATE er_counter SET used = GREATEST(used + %s, 0)
+ WHERE scope = 'global' AND subject = '*' AND unit = 'messages' AND `window` = 'ever'
+   AND period_start = '1970-01-01 00:00:00'"""
+    FLUSHED = FLUSHED.format(greatest="GREATEST", now="UTC_TIMESTAMP()")
+    # Without the handler a failure would leave the transaction open, and the latch taken.
+    FLUSH = """
+BEGIN NOT ATOMIC
+DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END;
+START TRANSACTION; {statements}; COMMIT;
+END"""
+    IF_NONE = (
+        "IF ROW_COUNT() = 0 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{message}'; END IF"
+    )
+    LIMITS_MARK = """
+SELECT COUNT(*), COALESCE(BIT_XOR(CRC32(CONCAT_WS('|', id, subject, scope, unit, `window`,
+       COALESCE(max, '-'), COALESCE(valid_until, '-')))), 0) FROM er_limit"""
+    COUNTERS = _COUNTERS.format(index=" FORCE INDEX (by_period)")
     FENCE = """
 INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1) ON DUPLICATE KEY UPDATE fences = fences + 1"""
 
@@ -93,7 +147,17 @@ class SQLite:
   last_sender = excluded.last_sender, last_mailbox = excluded.last_mailbox"""
     )
     BATCH = """
-INSERT INTO er_committer (id, batch) VALUES (%s, %s)
-    ON CONFLICT DO UPDATE SET batch = excluded.batch, last_at = CURRENT_TIMESTAMP"""
+INSERT INTO er_committer (id, batch, journal) VALUES (%s, %s, %s)
+    ON CONFLICT DO UPDATE SET batch = excluded.batch, journal = max(journal, excluded.journal),
+  last_at = CURRENT_TIMESTAMP"""
+    REPLAYED = """
+INSERT INTO er_committer (id, batch, journal) VALUES (%s, 0, %s)
+    ON CONFLICT DO UPDATE SET journal = max(journal, excluded.journal), last_at = CURRENT_TIMESTAMP"""
+    KEEP_LEASE = "INSERT OR IGNORE INTO er_lease (one) VALUES (1)"
+    BEAT = """
+INSERT INTO er_daemon (id, beat, host) VALUES (%s, 1, %s)
+    ON CONFLICT DO UPDATE SET beat = beat + 1, last_at = CURRENT_TIMESTAMP"""
+    FLUSHED = FLUSHED.format(greatest="max", now="CURRENT_TIMESTAMP")
+    COUNTERS = _COUNTERS.format(index="")
     FENCE = """
 INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1) ON CONFLICT DO UPDATE SET fences = fences + 1"""

@@ -6,16 +6,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
-from sendlimit.store import Loaded
+from sendlimit.errors import LeaseLost, StoreConflict, StoreError, StoreUnavailable
+from sendlimit.store import Census, Fenced, Flushed, LeaseRow, Loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from sendlimit.rules.counting_settings import Publication
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
-    from sendlimit.store import Writing
+    from sendlimit.store import Change, Flush, Writing
 
 
 @dataclass
@@ -25,6 +25,11 @@ class Tables:
     counters: dict[CounterKey, int] = field(default_factory=dict)
     limits: list[Setting] = field(default_factory=list)
     batches: dict[str, int] = field(default_factory=dict)
+    records: dict[str, int] = field(default_factory=dict)
+    fences: dict[str, int] = field(default_factory=dict)
+    lease: LeaseRow = field(default_factory=lambda: LeaseRow("", 0, 0))
+    daemons: dict[str, int] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
     episodes: dict[CounterKey, Episode] = field(default_factory=dict)
     published: Publication | None = None
 
@@ -33,6 +38,52 @@ class Tables:
         for key, amount in amounts.items():
             if amount >= 0 or key in self.counters:
                 self.counters[key] = max(0, self.counters.get(key, 0) + amount)
+
+    def write(self, writing: Writing) -> None:
+        """Take what packet 2 of a batch writes."""
+        self.add(writing.corrections)
+        self.record(writing.episodes)
+        self.batches |= dict.fromkeys(writing.unbooked, 1)
+        self.batches[writing.committer] = writing.batch
+        for committer, record in {writing.committer: writing.journal, **writing.replayed}.items():
+            self.records[committer] = max(record, self.records.get(committer, 0))
+            self.batches.setdefault(committer, 0)
+        for daemon in writing.gone:
+            self.daemons.pop(daemon, None)
+        if writing.holder is not None:
+            seen = writing.seen_change if writing.holder else self.lease.seen_change
+            self.lease = LeaseRow(writing.holder, self.lease.beat + 1, seen)
+
+    def flush(self, flush: Flush) -> Flushed:
+        """Take a flush, if lease and fences are as it says.
+
+        Raises:
+            LeaseLost: they are not; nothing has changed.
+        """
+        lease, own = self.lease, flush.committer
+        if (lease.holder, lease.beat) != (own, flush.beat):
+            raise LeaseLost
+        if own not in self.batches or self.fences.get(own, 0) != flush.fences:
+            raise LeaseLost
+        self.add(flush.additions)
+        self.record(flush.episodes)
+        self.batches[own] = flush.batch
+        self.records[own] = max(flush.journal, self.records.get(own, 0))
+        self.daemons[own] = self.daemons.get(own, 0) + 1
+        self.lease = LeaseRow("" if flush.let_go else own, lease.beat + 1, flush.applied_change)
+        return Flushed(
+            {key: self.counters.get(key, 0) for key in (*flush.additions, *flush.read)},
+            [row for row in self.limits if row.subject in flush.subjects],
+            [change for change in self.changes if change.id > flush.seen_change],
+            dict(self.daemons),
+        )
+
+    def record(self, episodes: Iterable[Episode]) -> None:
+        """Merge episodes."""
+        for episode in episodes:
+            known = self.episodes.setdefault(episode.key, episode)
+            if known is not episode:
+                known.merge(episode)
 
     def used(self) -> dict[CounterKey, int]:
         """Return the counters that are not 0."""
@@ -50,6 +101,7 @@ class ScriptedStore:
         verbs: what was called, in order.
         away: the database does not answer.
         sends_first: a write says that its commit is on its way, as a single MariaDB server does.
+        may_lease: whether a daemon may be alone on the tables.
         before: what to do first when a verb is called; "on_sent" and "after on_sent" are around that call.
     """
 
@@ -59,6 +111,7 @@ class ScriptedStore:
         self.verbs: list[str] = []
         self.away = False
         self.sends_first = False
+        self.may_lease = False
         self.before: dict[str, Callable[[], object]] = {}
         self._faults: dict[str, list[tuple[BaseException, bool]]] = defaultdict(list)
         self._open = False
@@ -90,7 +143,8 @@ class ScriptedStore:
         assert all(amount >= 0 for amount in additions.values())
         self._began = dict(additions)
         usage = {key: self.tables.counters.get(key, 0) for key in additions}
-        return Loaded(usage, [row for row in self.tables.limits if row.subject in subjects])
+        settings = [row for row in self.tables.limits if row.subject in subjects]
+        return Loaded(usage, settings, self.tables.lease)
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = _nothing) -> None:
         """Write and commit."""
@@ -101,13 +155,7 @@ class ScriptedStore:
         late = self._called("write")
         assert self._began is not None, "nothing was begun"
         self.tables.add(self._began)
-        self.tables.add(writing.corrections)
-        for episode in writing.episodes:
-            known = self.tables.episodes.setdefault(episode.key, episode)
-            if known is not episode:
-                known.merge(episode)
-        self.tables.batches |= dict.fromkeys(writing.unbooked, 1)
-        self.tables.batches[writing.committer] = writing.batch
+        self.tables.write(writing)
         self._began = None
         if late is not None:
             raise late
@@ -117,10 +165,68 @@ class ScriptedStore:
         self.verbs.append("rollback")
         self._began = None
 
-    def fence(self, committer: str) -> int:
-        """Return the committer's last batch."""
+    def fence(self, committer: str) -> Fenced:
+        """Return the committer's row."""
         self._called("fence")
-        return self.tables.batches.setdefault(committer, 0)
+        fences = self.tables.fences[committer] = self.tables.fences.get(committer, 0) + 1
+        return Fenced(self.tables.batches.setdefault(committer, 0), fences)
+
+    def flush(self, flush: Flush) -> Flushed:
+        """Write as the holder of the lease."""
+        late = self._called("flush")
+        flushed = self.tables.flush(flush)
+        if late is not None:
+            raise late
+        return flushed
+
+    def census(self) -> Census:
+        """Return who else there is."""
+        self._called("census")
+        last = max((change.id for change in self.tables.changes), default=0)
+        return Census(dict(self.tables.daemons), last)
+
+    def beat(self, daemon: str, _host: str) -> dict[str, int]:
+        """Move the own row."""
+        self._called("beat")
+        self.tables.daemons[daemon] = self.tables.daemons.get(daemon, 0) + 1
+        return dict(self.tables.daemons)
+
+    def leave(self, daemon: str) -> None:
+        """Remove the own row."""
+        self._called("leave")
+        self.tables.daemons.pop(daemon, None)
+
+    def booked_record(self, committer: str) -> int | None:
+        """Return what is booked of a journal."""
+        self._called("booked_record")
+        return self.tables.records.get(committer)
+
+    def limits(self) -> list[Setting]:
+        """Return all rows."""
+        self._called("limits")
+        return list(self.tables.limits)
+
+    def limits_mark(self) -> object:
+        """Return the rows themselves."""
+        self._called("limits_mark")
+        return tuple(self.tables.limits)
+
+    def usage(self, keys: Collection[CounterKey]) -> dict[CounterKey, int]:
+        """Return counters."""
+        self._called("usage")
+        return {key: self.tables.counters.get(key, 0) for key in keys}
+
+    def counters(
+        self, name: LimitName, period_start: int, after: str | None, count: int
+    ) -> list[tuple[str, int]]:
+        """Return a chunk of a period."""
+        self._called("counters")
+        found = [
+            (key.subject, used)
+            for key, used in self.tables.counters.items()
+            if (key.scope, key.unit, key.window) == name and key.period_start == period_start
+        ]
+        return sorted(row for row in found if row[0] > (after or ""))[:count]
 
     def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which are booked."""

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from sendlimit.errors import StoreUnavailable
+from sendlimit.errors import LeaseLost, StoreUnavailable
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import Writing
+from sendlimit.store import Flush, Writing
 from sendlimit.store.connection import Connection
+from sendlimit.store.drivers import IDLE_TRANSACTION_S
 from sendlimit.store.location import Host, MariaDBLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from support.counting_samples import ALICES_DAY
@@ -61,7 +62,7 @@ def test_connection_lost_between_the_packets(
         store.write(Writing("one", 1))
     store.connect()
 
-    assert store.fence("one") == 0
+    assert store.fence("one").batch == 0
     assert used(store, [LATCH, ALICES_DAY]) == {LATCH: 0, ALICES_DAY: 0}
 
 
@@ -74,3 +75,31 @@ def test_not_connected() -> None:
     store.rollback()
     with pytest.raises(StoreUnavailable):
         store.connect()
+
+
+@pytest.mark.mariadb
+def test_late_answers_are_not_given_early(
+    store: MariaDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packet 1 is old: the server may have ended the transaction, so the commit is waited for."""
+    seen: list[int] = []
+    store.begin({LATCH: 1}, ())
+    monkeypatch.setattr(store, "_began", store._began - IDLE_TRANSACTION_S / 2)
+    store.write(Writing("one", 1), lambda: seen.append(1))
+
+    assert seen == []
+
+
+@pytest.mark.mariadb
+def test_a_stopped_daemon_does_not_hold_the_latch(store: MariaDBStore) -> None:
+    """The server ends a transaction whose client says nothing more."""
+    assert [*store._rows("SELECT @@idle_write_transaction_timeout")] == [(IDLE_TRANSACTION_S,)]
+
+
+@pytest.mark.mariadb
+def test_a_refused_flush_leaves_no_transaction_open(store: MariaDBStore) -> None:
+    """Else the latch would be held until the next packet of a daemon that may be stopped."""
+    with pytest.raises(LeaseLost):
+        store.flush(Flush("one", batch=1, journal=0, fences=0, beat=1))
+
+    assert [*store._rows("SELECT @@in_transaction")] == [(0,)]

@@ -7,7 +7,7 @@ import pytest
 from sendlimit.errors import SchemaError
 from sendlimit.rules.counting_settings import Publication
 from sendlimit.rules.limit import LATCH, LIMIT_NAMES
-from sendlimit.store import SCHEMA_VERSION
+from sendlimit.store import SCHEMA_VERSION, LeaseRow
 from sendlimit.store.rows import (
     check_version,
     episode_params,
@@ -32,15 +32,16 @@ def test_key_of_the_latch() -> None:
 
 def test_usage_before_the_batch() -> None:
     """Packet 1 returns what counters are after it added; usage is what they were before."""
-    found = loaded({LATCH: 2, day(ALICE): 0}, [(12,), (7,)], [])
+    found = loaded({LATCH: 2, day(ALICE): 0}, [(12,), (7,)], [], [("me", 3, 0)])
 
     assert found.usage == {LATCH: 10, day(ALICE): 7}
+    assert found.lease == LeaseRow("me", 3, 0)
 
 
 def test_counters_must_all_come_back() -> None:
     """A row too few is an error, never a wrong count."""
     with pytest.raises(ValueError, match="shorter"):
-        loaded({LATCH: 2, day(ALICE): 0}, [(12,)], [])
+        loaded({LATCH: 2, day(ALICE): 0}, [(12,)], [], None)
 
 
 @pytest.mark.parametrize("name", LIMIT_NAMES, ids=str)

@@ -22,8 +22,9 @@ OF_SQLITE = {
 def _filled(text: str) -> str:
     """Fill in what is worked out from numbers: how many placeholders there are."""
     fields = {field for _, field, _, _ in string.Formatter().parse(text) if field}
-    assert fields <= {"subjects", "ids", "rows", "greatest"}
-    return text.format(subjects="%s", ids="%s", rows="%s", greatest="max")
+    assert fields <= {"subjects", "ids", "rows", "greatest", "keys", "now"}
+    words = dict.fromkeys(("subjects", "ids", "rows"), "%s")
+    return text.format(**words, keys=statements.ONE_KEY, greatest="max", now="CURRENT_TIMESTAMP")
 
 
 @pytest.mark.parametrize("name", [*(PLAIN | OF_SQLITE)])
@@ -38,7 +39,9 @@ def test_both_databases_have_the_statements() -> None:
     assert OF_SQLITE.keys() <= vars(statements.MariaDB).keys()
 
 
-@pytest.mark.parametrize("name", ["GIVE_BACK", "BATCH", "FENCE"])
+@pytest.mark.parametrize(
+    "name", ["GIVE_BACK", "BATCH", "FENCE", "FLUSHED", "BEAT", "REPLAYED", "COUNTERS"]
+)
 def test_both_take_the_same_parameters(name: str) -> None:
     """The stores fill in the same values in the same order."""
     mariadb = getattr(statements.MariaDB, name)
