@@ -130,7 +130,7 @@ def messages(server: Server, scope: Scope) -> Counter[str]:
     return Counter(
         {
             key.subject: used
-            for key, used in server.ledger.drain().items()
+            for key, used in server.counters().items()
             if (key.scope, key.unit, key.window) == (scope, "messages", "day")
         }
     )

@@ -55,7 +55,13 @@ class SteppedDaemon:
             at every second one.
     """
 
-    def __init__(self, state_dir: Path, *limits: Setting, tables: Tables | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *limits: Setting,
+        tables: Tables | None = None,
+        observe: bool = False,
+    ) -> None:
         """Begin as after a start, before the database was tried."""
         self.now = NOON
         self.refreshes = True
@@ -63,7 +69,7 @@ class SteppedDaemon:
         self.store = ScriptedStore(tables)
         self.tables = self.store.tables
         self.ledger = SteppedLedger(
-            CountingSettings(file_rules(*limits), UTC), decision_timeout_s=0
+            CountingSettings(file_rules(*limits), UTC, observe), decision_timeout_s=0
         )
         self.ledger.daemon = self
         self.file = UnbookedFile(state_dir)

@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.daemon.server_state import ServerState, SessionSettings
 from sendlimit.daemon.session import Session
 from sendlimit.daemon.verdict import Answer, Verdict
-from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.reply import Reply, Wording
-from support.counting_samples import ALICE, NOON, UTC, file_rules, key_of
-from support.doubles.events import RecordingEvents
-from support.doubles.immediate_ledger import ImmediateLedger
+from support.counting_samples import ALICE, NOON, UTC, key_of
+from support.doubles.daemon import SteppedDaemon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sendlimit.rules.limit import Setting
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.limit import CounterKey, Setting
 
 _DAY = "mailbox.messages_per_day"
+_NO_STATE_DIR = Path("/nonexistent")  # nothing is left unbooked
 MACROS: Mapping[str, str] = {"{client_addr}": "192.0.2.7", "i": "4WXYZ"}
 
 
 class Server:
-    """One mail server with one daemon behind it, which counts in memory."""
+    """One mail server with one daemon behind it, whose committer takes a step for each request.
+
+    Attributes:
+        daemon: counts; its tables are the database.
+        events: what it reported.
+        state: what its sessions share.
+    """
 
     def __init__(
         self, *limits: Setting, observe: bool = False, settings: SessionSettings | None = None
     ) -> None:
         """Begin with these limits in the config file."""
-        self.now = NOON
-        self.events = RecordingEvents()
-        self.ledger = ImmediateLedger(CountingSettings(file_rules(*limits), UTC, observe))
+        self.daemon = SteppedDaemon(_NO_STATE_DIR, *limits, observe=observe).start()
+        self.events = self.daemon.events
         settings = settings or SessionSettings(UTC, Wording(), observe=observe)
-        self.state = ServerState(self.ledger, settings, self.events, clock=lambda: self.now)
+        self.state = ServerState(
+            self.daemon.ledger, settings, self.events, clock=lambda: self.daemon.now
+        )
 
     def connect(
         self, login: str | bytes | None = ALICE.mailbox, *, noreply_offered: bool = True
@@ -45,9 +53,29 @@ class Server:
             connection.macros["{auth_authen}"] = login
         return connection
 
+    def database_away(self) -> None:
+        """Let the daemon find out that the database does not answer."""
+        self.daemon.store.away = True
+        self.daemon.step()
+
+    def database_back(self) -> None:
+        """Let the daemon find out that it answers again."""
+        self.daemon.store.away = False
+        self.daemon.step()
+
+    def counters(self) -> dict[CounterKey, int]:
+        """Let the daemon write what no callback waits for; return the counters that are not 0."""
+        self.daemon.step()
+        return self.daemon.tables.used()
+
+    def episodes(self) -> list[Episode]:
+        """Let the daemon write what no callback waits for; return the episodes."""
+        self.daemon.step()
+        return [*self.daemon.tables.episodes.values()]
+
     def used(self, name: str = _DAY, subject: str = ALICE.mailbox, at: int = NOON) -> int:
         """Return what a counter holds."""
-        return self.ledger.drain().get(key_of(name, subject, at), 0)
+        return self.counters().get(key_of(name, subject, at), 0)
 
 
 class Connection:

@@ -195,7 +195,7 @@ def test_a_fault_never_stops_mail(
     connection = _connect(server)
     connection.mail()
     connection.rcpt()
-    monkeypatch.setattr(server.ledger, broken, _break)
+    monkeypatch.setattr(server.daemon.ledger, broken, _break)
 
     assert callback(connection) == Milter.CONTINUE
     faults = [event for event in server.events.recorded if isinstance(event, tuple)]
@@ -234,7 +234,7 @@ def test_a_mail_with_a_fault_at_its_end_is_over(monkeypatch: pytest.MonkeyPatch)
     connection.mail()
     connection.rcpt()
     with monkeypatch.context() as patch:
-        patch.setattr(server.ledger, "settle", _break)
+        patch.setattr(server.daemon.ledger, "settle", _break)
         connection.eom()
     connection.abort()
 
@@ -252,7 +252,7 @@ def test_callbacks_in_flight_are_known(
     connection.mail()
     connection.rcpt()
     seen = []
-    reserve, settle = server.ledger.reserve, server.ledger.settle
+    reserve, settle = server.daemon.ledger.reserve, server.daemon.ledger.settle
 
     def look_and_reserve(sender: Sender, at: int) -> Reservation:
         seen.append(set(server.state.busy))
@@ -262,8 +262,8 @@ def test_callbacks_in_flight_are_known(
         seen.append(set(server.state.busy))
         return settle(reservation, recipients, at)
 
-    monkeypatch.setattr(server.ledger, "reserve", look_and_reserve)
-    monkeypatch.setattr(server.ledger, "settle", look_and_settle)
+    monkeypatch.setattr(server.daemon.ledger, "reserve", look_and_reserve)
+    monkeypatch.setattr(server.daemon.ledger, "settle", look_and_settle)
     callback(connection)
 
     assert seen == [{connection.context.getpriv()}]

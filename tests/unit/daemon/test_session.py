@@ -39,7 +39,7 @@ def test_refused_mail_costs_nothing() -> None:
 
     assert server.used() == 3
     assert server.used("global.messages_per_day", "*") == 3
-    assert server.ledger.counters[LATCH] == 3
+    assert server.counters()[LATCH] == 3
     assert server.events.open == 0
 
 
@@ -49,10 +49,10 @@ def test_new_day_sends_again() -> None:
     connection = server.connect()
     for _ in range(3):
         connection.send()
-    server.now = DAY_START + 86_400 - 1
+    server.daemon.now = DAY_START + 86_400 - 1
     assert connection.send() == "450"
 
-    server.now += 1
+    server.daemon.now += 1
 
     assert connection.send() == Verdict.CONTINUE
 
@@ -63,7 +63,7 @@ def test_limit_in_the_database_holds_for_the_next_mail() -> None:
     connection = server.connect()
     assert connection.send() == Verdict.CONTINUE
 
-    server.ledger.rows = [setting("alice@example.org", _DAY, 0)]
+    server.daemon.tables.limits = [setting("alice@example.org", _DAY, 0)]
 
     assert connection.send() == "450"
 
@@ -74,7 +74,7 @@ def test_unauthenticated_mail_is_accepted_and_not_counted(login: str | None) -> 
     server = Server(setting("*", "global.messages_per_day", 0))
 
     assert server.connect(login).mail() == Verdict.ACCEPT
-    assert server.ledger.drain() == {}
+    assert server.counters() == {}
     assert server.events.recorded == ["not authenticated"]
 
 
@@ -129,7 +129,7 @@ def test_exempt_login_is_not_counted() -> None:
     )
 
     assert server.connect("Alice@example.org").mail() == Verdict.ACCEPT
-    assert server.ledger.drain() == {}
+    assert server.counters() == {}
     assert server.events.recorded == ["exempt"]
 
 
@@ -189,7 +189,7 @@ def test_abort_without_a_mail() -> None:
     connection.abort()
     connection.abort()
 
-    assert server.ledger.drain() == {}
+    assert server.counters() == {}
     assert not [event for event in server.events.recorded if isinstance(event, tuple)]
 
 
@@ -219,10 +219,10 @@ def test_given_back_to_the_day_it_was_taken_from() -> None:
     """R8: reserved before midnight and aborted after it, a message is given back to yesterday."""
     server = Server(_LIMIT_OF_3)
     today, tomorrow = DAY_START, DAY_START + 86_400
-    server.now = tomorrow - 1
+    server.daemon.now = tomorrow - 1
     connection = server.connect()
     connection.mail()
-    server.now = tomorrow + 1
+    server.daemon.now = tomorrow + 1
     other = server.connect()
     other.send()
 

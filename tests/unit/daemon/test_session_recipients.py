@@ -71,17 +71,17 @@ def test_recipients_of_an_aborted_mail_are_not_counted(recipients: int) -> None:
     connection.rcpt(recipients)
     connection.abort()
 
-    assert server.ledger.drain() == {}
+    assert server.counters() == {}
 
 
 def test_recipients_count_in_the_period_of_the_end() -> None:
     """R5, R9: a mail over midnight: its message is yesterday's, its recipients are today's."""
     server = Server(setting("*", _PER_DAY, 10))
-    server.now = DAY_START + 86_399
+    server.daemon.now = DAY_START + 86_399
     connection = server.connect()
     connection.mail()
     connection.rcpt(4)
-    server.now += 1
+    server.daemon.now += 1
     connection.end_of_message()
 
     assert server.used(at=DAY_START) == 1
@@ -119,10 +119,10 @@ def test_refused_recipient_is_an_episode() -> None:
     connection = server.connect()
     connection.mail()
     connection.rcpt(3)
-    server.ledger.drain()
 
-    assert [episode.key.window for episode in server.ledger.episodes] == ["message", "message"]
-    assert server.ledger.episodes[0].key.subject == "alice@example.org"
+    (episode,) = server.episodes()
+    assert (episode.key.window, episode.key.subject) == ("message", "alice@example.org")
+    assert episode.attempts == 2
 
 
 def test_observe_lets_recipients_through_and_notes_once() -> None:
@@ -178,7 +178,7 @@ def test_limit_set_while_a_connection_is_open(name: str, refused_with: str) -> N
     connection = server.connect()
     assert connection.send(5) == Verdict.CONTINUE
 
-    server.ledger.rows = [setting("*", name, 3)]
+    server.daemon.tables.limits = [setting("*", name, 3)]
 
     assert connection.send(4) == "450"
     assert connection.last_text.startswith(refused_with)
@@ -199,7 +199,7 @@ def test_observe_lets_an_unanswered_recipient_through() -> None:
     """R12: also where RCPT had no answer, a mail to too many is only noted."""
     server = Server(observe=True)
     connection = server.connect()
-    server.ledger.rows = [setting("*", _PER_MESSAGE, 1)]
+    server.daemon.tables.limits = [setting("*", _PER_MESSAGE, 1)]
 
     assert connection.send(3) == Verdict.CONTINUE
     assert server.events.recorded[-1] == _PER_MESSAGE

@@ -35,7 +35,7 @@ def _reserved() -> MailTransaction:
 
 def _undecided() -> MailTransaction:
     server, mail = _mail(_ALLOWED)
-    server.ledger.up = False
+    server.database_away()
     mail.reserve(MACROS.get)
     return mail
 
