@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from sendlimit.cli import sendlimit
+from sendlimit.cli.lazy import NO_REWRAP
 from sendlimit.cli.records import SHAPES
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -26,7 +27,6 @@ With `--json` the commands print these keys. Keys may be added; none is taken aw
 Moments are ISO 8601 in UTC, null where there is none. Of a limit, null is unlimited."""
 
 _SHARED = {"--config", "--debug", "--help"}
-_AS_IT_IS = "\b\n"
 
 
 def rendered() -> str:
@@ -59,13 +59,13 @@ def _below(above: click.Context) -> Iterator[str]:
 def _text(command: click.Command) -> Iterator[str]:
     """The help text; examples become blocks."""
     for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
-        text = paragraph.removeprefix(_AS_IT_IS)
+        text = paragraph.removeprefix(NO_REWRAP)
         first, _, rest = text.partition("\n")
         if first.startswith("Example:") and not rest:
             yield f"```sh\n{first.removeprefix('Example:').strip()}\n```"
         elif first == "Examples:":
             yield f"```sh\n{inspect.cleandoc(rest)}\n```"
-        elif paragraph.startswith(_AS_IT_IS):
+        elif paragraph.startswith(NO_REWRAP):
             yield f"```text\n{text}\n```"
         else:
             yield text

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import limit_value, local_time, print_json, print_note, print_table
-from sendlimit.cli.subject import subject_from
 from sendlimit.cli.timestamps import lookback_start
 from sendlimit.store.changes import recorded_changes
 from sendlimit.store.sqltime import to_iso
@@ -42,16 +42,10 @@ def changes(invocation: Invocation, *, subject: str | None, since: str, as_json:
     Example: sendlimit changes --subject alice@example.org --since 90d
     """
     calendar = invocation.calendar
-    try:
+    with value_of("--since"):
         start = lookback_start(since, calendar, invocation.now())
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--since") from error
     with invocation.database() as connection:
-        key = (
-            subject_from(subject, connection, invocation.config.identity.default_domain).key
-            if subject
-            else None
-        )
+        key = invocation.subject(subject, connection).key if subject else None
         found = recorded_changes(connection, start, key)
     if as_json:
         print_json([_record(row) for row in found])

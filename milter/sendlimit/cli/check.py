@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json
 from sendlimit.cli.printing import print_json, print_table
 from sendlimit.doctor import settings
 from sendlimit.errors import ConfigError

@@ -6,13 +6,11 @@ import textwrap
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.printing import print_data, print_json
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json
+from sendlimit.cli.printing import INDENT, WIDTH, print_data, print_json
 from sendlimit.config.listing import entries
 from sendlimit.errors import SendlimitError
-
-_WIDTH = 80
-_INDENT = "    "
 
 
 @click.command()
@@ -55,5 +53,5 @@ def config(invocation: Invocation, key: str, *, as_json: bool) -> None:
             style="bold" if entry.in_file else "",
         )
         print_data(
-            *textwrap.wrap(entry.meaning, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+            *textwrap.wrap(entry.meaning, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
         )

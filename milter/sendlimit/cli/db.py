@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, database_options, value_of
 from sendlimit.cli.printing import print_data, print_json, print_note
 from sendlimit.config.reading import read_password, secret
 from sendlimit.errors import SendlimitError, StoreError
@@ -31,7 +32,7 @@ from sendlimit.store.setup import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sendlimit.store.connection import Connection
 
@@ -39,18 +40,11 @@ _SET_PASSWORD = "SET PASSWORD FOR '{}'@'HOST' = PASSWORD('...')"  # noqa: S105 -
 _PASSWORD_FILE = "/etc/sendlimit/store.password"  # noqa: S105 - a path
 
 
-def _admin_options(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option(
-        "--admin-password-file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="File with the admin's password.",
-    )(command)
-    return click.option(
-        "--admin-url",
-        metavar="URL",
-        help="Connect as an admin of MariaDB: 'mariadb://root@localhost?unix_socket=/run/mysqld/mysqld.sock'.",
-    )(command)
+_admin_options = database_options(
+    "admin",
+    url_help="Connect as an admin of MariaDB: 'mariadb://root@localhost?unix_socket=/run/mysqld/mysqld.sock'.",
+    file_help="File with the admin's password.",
+)
 
 
 @click.group()
@@ -290,10 +284,8 @@ def _known_password(invocation: Invocation) -> str | None:
 @contextmanager
 def _admin(url: str, password_file: Path | None) -> Iterator[Connection]:
     """Connect as an admin."""
-    try:
+    with value_of("--admin-url"):
         location = admin_location(url)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--admin-url") from error
     password = (
         secret(password_file, "--admin-password-file") if password_file else location.password or ""
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.postfix import postfix_options
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, postfix_options, value_of
 from sendlimit.cli.printing import print_data, print_json, print_note
 from sendlimit.cli.timestamps import time_span
 from sendlimit.doctor import bypasses, settings
@@ -67,10 +67,8 @@ def doctor(  # noqa: PLR0913 - one for each option
       sendlimit doctor
       sendlimit doctor --canary --json
     """
-    try:
+    with value_of("--seen-within"):
         seen_within_s = time_span(seen_within)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--seen-within") from error
     try:
         examination = invocation.examination()
         checks = [

@@ -5,18 +5,19 @@ from __future__ import annotations
 import click
 
 from sendlimit.cli.admin import confirm
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, dry_run_option, require_yes_for_json, yes_option
 from sendlimit.cli.printing import print_data, print_json, print_note
 from sendlimit.cli.records import stored_record
-from sendlimit.cli.subject import note_limits_of_file, subject_from
+from sendlimit.cli.subject import note_limits_of_file
 from sendlimit.rules.limit import Scope
 from sendlimit.store import subjects
 
 
 @click.command()
 @click.argument("subject")
-@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option("removed")
+@yes_option
 @as_json
 @pass_invocation
 def forget(
@@ -31,10 +32,9 @@ def forget(
 
     Example: sendlimit forget alice@example.org
     """
-    if as_json and not (dry_run or yes):
-        raise click.UsageError("--json does not ask: say --yes or --dry-run, too")
+    require_yes_for_json(as_json=as_json, is_agreed=dry_run or yes)
     with invocation.database() as connection:
-        who = subject_from(subject, connection, invocation.config.identity.default_domain)
+        who = invocation.subject(subject, connection)
         if who.scope is Scope.GLOBAL:
             raise click.UsageError("the server can't be forgotten; allowed: a mailbox or a domain")
         gone = subjects.stored(connection, who.scope, who.key)

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from sendlimit.cli.admin import admin_name, confirm
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
-from sendlimit.cli.limit import LimitNameType
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import (
+    as_json,
+    database_options,
+    dry_run_option,
+    require_yes_for_json,
+    value_of,
+    yes_option,
+)
 from sendlimit.cli.printing import limit_value, print_data, print_json, print_note, print_table
+from sendlimit.cli.types import LimitNameType
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.config.reading import secret
 from sendlimit.errors import SendlimitError
 from sendlimit.onboarding import csv_file, iredapd, policyd_rate_guard
 from sendlimit.onboarding.import_plan import ImportPlan, plan_import
 from sendlimit.rules.limit import MESSAGES_PER_DAY, LimitName, Scope, counted_sender
-from sendlimit.rules.override import Override
+from sendlimit.rules.override import REASON_MAX, Override
 from sendlimit.store.foreign import read_table
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.overrides import lasting, override_record, set_overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from sendlimit.onboarding.foreign_limits import ForeignLimits, ImportNote
     from sendlimit.onboarding.import_plan import OverrideChange
     from sendlimit.rules.limit import Setting
     from sendlimit.rules.precedence import Rules
 
-_REASON_MAX = 255
 _EXAMPLES = 3
 _MAILBOX_A_DAY = next(name for name in MESSAGES_PER_DAY if name.scope is Scope.MAILBOX)
 
@@ -44,29 +51,22 @@ def import_() -> None:
     """
 
 
-def _from_database(command: Callable[..., None]) -> Callable[..., None]:
-    command = click.option(
-        "--from-password-file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="File with the password for it.",
-    )(command)
-    return click.option(
-        "--from-url",
-        required=True,
-        metavar="URL",
-        help="The other program's database: 'mysql://USER@HOST/DATABASE', also with '?unix_socket=PATH', or 'sqlite:///PATH'.",
-    )(command)
+_from_database = database_options(
+    "from",
+    url_help="The other program's database: 'mysql://USER@HOST/DATABASE', also with '?unix_socket=PATH', or 'sqlite:///PATH'.",
+    file_help="File with the password for it.",
+    required=True,
+)
 
 
 class ImportOptions(NamedTuple):
-    """How to go about it: what all sources are asked with.
+    """The options that all imports have.
 
     Attributes:
         replace: overrides with another value are replaced, not kept.
-        dry_run: only show.
-        yes: do not ask.
-        as_json: print JSON.
+        dry_run: nothing is set.
+        yes: the admin is not asked.
+        as_json: JSON is printed.
     """
 
     replace: bool
@@ -75,11 +75,9 @@ class ImportOptions(NamedTuple):
     as_json: bool
 
 
-def _carefully(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that all sources have."""
-    command = as_json(command)
-    command = click.option("--yes", is_flag=True, help="Do not ask.")(command)
-    command = click.option("--dry-run", is_flag=True, help="Only show what would be set.")(command)
+def _import_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that all imports have."""
+    command = dry_run_option("set")(yes_option(as_json(command)))
     return click.option(
         "--replace", is_flag=True, help="Replace overrides that have another value; else they stay."
     )(command)
@@ -93,7 +91,7 @@ def _carefully(command: Callable[..., None]) -> Callable[..., None]:
     metavar="N",
     help="Its QUOTA: becomes the limit for everyone; mailboxes that have it get none of their own.",
 )
-@_carefully
+@_import_options
 @pass_invocation
 def import_policyd_rate_guard(
     invocation: Invocation,
@@ -130,7 +128,7 @@ def import_policyd_rate_guard(
 
 @import_.command("iredapd")
 @_from_database
-@_carefully
+@_import_options
 @pass_invocation
 def import_iredapd(
     invocation: Invocation,
@@ -170,7 +168,7 @@ def import_iredapd(
     metavar="SCOPE.NAME",
     help="Which limit of the mailboxes the numbers are.",
 )
-@_carefully
+@_import_options
 @pass_invocation
 def import_csv(
     invocation: Invocation,
@@ -187,10 +185,9 @@ def import_csv(
 
     Example: sendlimit import csv limits.csv --limit mailbox.recipients_per_hour
     """
-    if name.scope is not Scope.MAILBOX:
-        raise click.BadParameter(
-            f"{name} is not a limit of a mailbox; allowed: mailbox.NAME", param_hint="--limit"
-        )
+    with value_of("--limit"):
+        if name.scope is not Scope.MAILBOX:
+            raise ValueError(f"{name} is not a limit of a mailbox; allowed: mailbox.NAME")
     source = "standard input" if file == "-" else file
     with click.open_file(file, "rb") as opened:
         content = opened.read()
@@ -206,10 +203,8 @@ def import_csv(
 
 def _rows(url: str, password_file: Path | None, table: str) -> list[dict[str, object]]:
     """Read a table of the other program."""
-    try:
+    with value_of("--from-url"):
         location = parse_url(url)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--from-url") from error
     if password_file is not None:
         password = secret(password_file, "--from-password-file")
     else:
@@ -221,10 +216,9 @@ def _import(
     invocation: Invocation, source: str, foreign: ForeignLimits, options: ImportOptions
 ) -> None:
     """Show what was read beside what is set, ask, and set it."""
-    if options.as_json and not (options.dry_run or options.yes):
-        raise click.UsageError("--json does not ask: say --yes or --dry-run, too")
+    require_yes_for_json(as_json=options.as_json, is_agreed=options.dry_run or options.yes)
     at = invocation.now()
-    reason, set_by = f"imported from {source}"[:_REASON_MAX], admin_name()
+    reason, set_by = f"imported from {source}"[:REASON_MAX], admin_name()
     with invocation.database() as connection:
         existing = lasting(connection)
         planned = plan_import(foreign.settings, existing, replace=options.replace)

@@ -155,8 +155,6 @@ class Invocation:
 
 pass_invocation = click.make_pass_decorator(Invocation)
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON; moments are UTC.")
-
 
 def chosen_path() -> Path:
     """Return the configuration file of the running command, for commands that take it themselves."""

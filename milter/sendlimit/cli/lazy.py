@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_AS_IT_IS = "\b"
-"""click's mark before a paragraph that is not to be wrapped."""
+NO_REWRAP = "\b\n"
+"""click's marker before a paragraph whose lines it must keep."""
 
 
 class LazyGroup(click.Group):
@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
 
 def _share_options(command: click.Command) -> None:
     """Let a command and those below it take --config and --debug, wherever they are written."""
-    command.help = _with_lines_kept(command.help)
+    command.help = _with_examples_marked(command.help)
     taken = {option: parameter for parameter in command.params for option in parameter.opts}
     if "--config" in taken:
         # It takes the path as a parameter of its own; one given further left is its default.
@@ -84,12 +84,12 @@ def _share_options(command: click.Command) -> None:
             _share_options(below)
 
 
-def _with_lines_kept(text: str | None) -> str | None:
-    """UsageChange paragraphs of examples, so that click leaves their lines alone."""
-    if text is None or _AS_IT_IS in text:
+def _with_examples_marked(text: str | None) -> str | None:
+    """Mark paragraphs of examples, so that click keeps their lines."""
+    if text is None or NO_REWRAP in text:
         return text
     return "\n\n".join(
-        f"{_AS_IT_IS}\n{paragraph}" if paragraph.startswith("Example") else paragraph
+        f"{NO_REWRAP}{paragraph}" if paragraph.startswith("Example") else paragraph
         for paragraph in inspect.cleandoc(text).split("\n\n")
     )
 

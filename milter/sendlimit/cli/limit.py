@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit.cli.admin import admin_name
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import (
-    UNLIMITED,
     limit_value,
     local_time,
     local_time_with_zone,
@@ -20,73 +20,16 @@ from sendlimit.cli.printing import (
     print_table,
 )
 from sendlimit.cli.timestamps import timestamp
-from sendlimit.config.limits import MAX_LIMIT
+from sendlimit.cli.types import LimitNameType, LimitValueType
 from sendlimit.errors import SendlimitError
-from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, LimitName, Scope, Setting
-from sendlimit.rules.override import Override
+from sendlimit.rules.limit import EVERYONE, LimitName, Scope, Setting
+from sendlimit.rules.override import REASON_MAX, Override
 from sendlimit.store.overrides import override_record, overrides, set_override, unset_override
 from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
     from sendlimit.rules.subject import Subject
     from sendlimit.rules.window import Calendar
-
-_NAMES = {str(name): name for name in LIMIT_NAMES}
-_REASON_MAX = 255
-
-
-class LimitNameType(click.ParamType[LimitName]):
-    """SCOPE.NAME, such as mailbox.messages_per_day."""
-
-    name = "SCOPE.NAME"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> LimitName:
-        """Look the name up."""
-        if isinstance(value, LimitName):
-            return value
-        found = _NAMES.get(str(value).lower())
-        if found is None:
-            allowed = "<global|domain|mailbox>.<messages|recipients>_per_<minute|hour|day|month>"
-            self.fail(
-                f"{value!r} is not a limit; allowed: {allowed}, mailbox.recipients_per_message",
-                param,
-                ctx,
-            )
-        return found
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
-        """Offer the names."""
-        del ctx, param
-        return [
-            click.shell_completion.CompletionItem(name)
-            for name in _NAMES
-            if name.startswith(incomplete)
-        ]
-
-
-class LimitValueType(click.ParamType[int | str]):
-    """A limit's value: a whole number, or "unlimited", which becomes None."""
-
-    name = "VALUE"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
-        """Read the value; "unlimited" stays a word, as click takes None for missing."""
-        text = str(value).lower()
-        if text == UNLIMITED:
-            return UNLIMITED
-        if not (text.isascii() and text.isdigit() and int(text) <= MAX_LIMIT):
-            self.fail(
-                f"{value!r} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or {UNLIMITED}",
-                param,
-                ctx,
-            )
-        return int(text)
 
 
 @click.group()
@@ -138,10 +81,9 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
     at = invocation.now()
     calendar = invocation.calendar
     valid_until = _ends(until, calendar, at)
-    if len(reason) > _REASON_MAX:
-        raise click.BadParameter(
-            f"has {len(reason)} characters; allowed: {_REASON_MAX}", param_hint="--reason"
-        )
+    with value_of("--reason"):
+        if len(reason) > REASON_MAX:
+            raise ValueError(f"has {len(reason)} characters; allowed: {REASON_MAX}")
     with invocation.database() as connection:
         who = invocation.subject(subject, connection)
         _check_scope(who, name)
@@ -257,14 +199,10 @@ def list_limits(invocation: Invocation, subject: str | None, *, as_json: bool) -
 def _ends(until: str | None, calendar: Calendar, at: int) -> int | None:
     if until is None:
         return None
-    try:
+    with value_of("--until"):
         valid_until = timestamp(until, calendar, at)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--until") from error
-    if valid_until <= at:
-        raise click.BadParameter(
-            f"{local_time_with_zone(calendar, valid_until)} is in the past", param_hint="--until"
-        )
+        if valid_until <= at:
+            raise ValueError(f"{local_time_with_zone(calendar, valid_until)} is in the past")
     return valid_until
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit import __version__
+from sendlimit.cli.lazy import NO_REWRAP
 from sendlimit.cli.records import SHAPES
 from sendlimit.config.listing import keys, table_meaning
 from sendlimit.config.reading import DEFAULT_PATH, PATH_VARIABLE
@@ -44,7 +45,6 @@ _ABOUT_JSON = (
         " in UTC with offset, null where there is none. Of a limit, null is unlimited."
     ),
 )
-_AS_IT_IS = "\b\n"
 
 
 @click.command(hidden=True)
@@ -140,9 +140,9 @@ def _body(paragraphs: list[str] | tuple[str, ...]) -> Iterator[str]:
     """Write paragraphs; examples keep their lines."""
     for paragraph in paragraphs:
         yield ".PP"
-        if paragraph.startswith(_AS_IT_IS):
+        if paragraph.startswith(NO_REWRAP):
             yield ".nf"
-            yield from (_escaped(line) for line in paragraph.removeprefix(_AS_IT_IS).split("\n"))
+            yield from (_escaped(line) for line in paragraph.removeprefix(NO_REWRAP).split("\n"))
             yield ".fi"
         else:
             yield _escaped(" ".join(paragraph.split()))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sendlimit.cli.admin import confirm
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, dry_run_option, postfix_options
 from sendlimit.cli.printing import print_data, print_json, print_note, print_table
 from sendlimit.config import Config
 from sendlimit.errors import ConfigError
@@ -25,31 +25,9 @@ from sendlimit.postfix.findings import (
     is_attached,
     service_statuses,
 )
-from sendlimit.postfix.snapshot import ISPCONFIG, Snapshot, read_snapshot
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-def postfix_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say which Postfix and which ISPConfig are meant."""
-    folder = click.Path(path_type=Path, file_okay=False)
-    command = click.option(
-        "--ispconfig-directory",
-        type=folder,
-        metavar="DIRECTORY",
-        help=f"Where ISPConfig is installed; default: {ISPCONFIG}, if it is there.",
-    )(command)
-    return click.option(
-        "--config-directory",
-        type=folder,
-        metavar="DIRECTORY",
-        help="Where main.cf and master.cf are; default: where postconf looks.",
-    )(command)
-
+from sendlimit.postfix.snapshot import Snapshot, read_snapshot
 
 _yes = click.option("--yes", is_flag=True, help="Do not ask before Postfix is changed.")
-_dry_run = click.option("--dry-run", is_flag=True, help="Only show what would be changed.")
 
 
 @click.group()
@@ -59,7 +37,7 @@ def postfix() -> None:
 
 @postfix.command()
 @postfix_options
-@_dry_run
+@dry_run_option("changed")
 @_yes
 @pass_invocation
 def attach(
@@ -93,7 +71,7 @@ def attach(
 
 @postfix.command()
 @postfix_options
-@_dry_run
+@dry_run_option("changed")
 @_yes
 @pass_invocation
 def detach(

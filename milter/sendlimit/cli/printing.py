@@ -12,15 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sendlimit.config.limits import UNLIMITED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sendlimit.rules.window import Calendar
 
-_WIDTH = 80
-"""Of what is piped; a terminal has its own."""
+WIDTH = 80
+"""Columns of output that is piped, and of sentences that are wrapped."""
 
-UNLIMITED = "unlimited"
+INDENT = "    "
 
 
 def escaped(text: str) -> str:
@@ -97,7 +99,7 @@ def _console() -> Console:
     is_terminal = sys.stdout.isatty()
     return Console(
         file=sys.stdout,
-        width=None if is_terminal else _WIDTH,
+        width=None if is_terminal else WIDTH,
         force_terminal=is_terminal,
         highlight=False,
         markup=False,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import local_time, print_data, print_json, print_note
 from sendlimit.cli.timestamps import time_span
+from sendlimit.rules.window import DAY_S
 from sendlimit.store.episodes import remove_old
 from sendlimit.store.overrides import remove_ended
 from sendlimit.store.usage import forget_committers, remove_finished
@@ -17,7 +19,6 @@ from sendlimit.store.usage import forget_committers, remove_finished
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_DAY_S = 86400
 _REPORT_EVERY = 10_000
 
 
@@ -39,14 +40,10 @@ def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
 
     Example: sendlimit purge --older-than 400d
     """
-    try:
+    with value_of("--older-than"):
         seconds = time_span(older_than)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--older-than") from error
-    if seconds < _DAY_S:
-        raise click.BadParameter(
-            f"{older_than!r} is too short; allowed: 1d and more", param_hint="--older-than"
-        )
+        if seconds < DAY_S:
+            raise ValueError(f"{older_than!r} is too short; allowed: 1d and more")
     before = max(0, invocation.now() - seconds)
     with invocation.database() as connection:
         removed = {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import local_time, print_data, print_json, print_note, print_table
 from sendlimit.cli.records import episode_record
 from sendlimit.cli.timestamps import lookback_start
@@ -52,10 +53,8 @@ def refusals(
     Example: sendlimit refusals --since 7d --mailbox alice@example.org
     """
     calendar = invocation.calendar
-    try:
+    with value_of("--since"):
         start = lookback_start(since, calendar, invocation.now())
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--since") from error
     key = (
         sender_of(mailbox.strip(), invocation.config.identity.default_domain).mailbox
         if mailbox

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit.cli.admin import confirm
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, dry_run_option, require_yes_for_json, yes_option
 from sendlimit.cli.printing import limit_value, print_data, print_json, print_note
 from sendlimit.cli.records import stored_record
-from sendlimit.cli.subject import note_limits_of_file, subject_from
+from sendlimit.cli.subject import note_limits_of_file
 from sendlimit.rules.limit import Scope
 from sendlimit.store import subjects
 from sendlimit.store.overrides import override_record, overrides_that_stay
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("old")
 @click.argument("new")
-@click.option("--dry-run", is_flag=True, help="Only show what would be renamed.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option("renamed")
+@yes_option
 @as_json
 @pass_invocation
 def rename(  # noqa: PLR0913 - one parameter an argument
@@ -37,12 +38,10 @@ def rename(  # noqa: PLR0913 - one parameter an argument
 
     Example: sendlimit rename alice@example.org alice.smith@example.org
     """
-    if as_json and not (dry_run or yes):
-        raise click.UsageError("--json does not ask: say --yes or --dry-run, too")
+    require_yes_for_json(as_json=as_json, is_agreed=dry_run or yes)
     with invocation.database() as connection:
-        default_domain = invocation.config.identity.default_domain
-        before = subject_from(old, connection, default_domain)
-        after = subject_from(new, connection, default_domain)
+        before = invocation.subject(old, connection)
+        after = invocation.subject(new, connection)
         _check(before, after)
         moved = subjects.stored(connection, before.scope, before.key)
         there = subjects.stored(connection, after.scope, after.key)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json
 from sendlimit.cli.printing import (
+    INDENT,
+    WIDTH,
     escaped,
     limit_value,
     local_time,
@@ -35,9 +38,6 @@ if TYPE_CHECKING:
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.explain import LimitSource
     from sendlimit.rules.window import Calendar
-
-_INDENT = "    "
-_WIDTH = 80
 
 
 @click.command()
@@ -77,7 +77,7 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
         return
     verdict = _verdict(who, explanation, calendar, at, observe=observe, is_exempt=is_exempt)
     print_data(
-        *textwrap.wrap(escaped(verdict), _WIDTH, break_on_hyphens=False),
+        *textwrap.wrap(escaped(verdict), WIDTH, break_on_hyphens=False),
         style="bold red" if explanation.exceeded and not is_exempt else "bold",
     )
     print_data("", f"{'LIMIT':<32}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
@@ -170,10 +170,10 @@ def _last_refused(episode: Episode, calendar: Calendar) -> str:
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(
         escaped(text),
-        _WIDTH,
+        WIDTH,
         break_on_hyphens=False,
-        initial_indent=_INDENT,
-        subsequent_indent=_INDENT + "  ",
+        initial_indent=INDENT,
+        subsequent_indent=INDENT + "  ",
     )
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, unit_option, window_option
 from sendlimit.cli.printing import (
     limit_value,
     local_time,
@@ -34,20 +35,8 @@ _DAYS_MAX = 3660
 
 
 @click.command()
-@click.option(
-    "--window",
-    type=click.Choice([str(window) for window in DEFAULT_DAYS]),
-    default="day",
-    show_default=True,
-    help="Limits per what.",
-)
-@click.option(
-    "--unit",
-    type=click.Choice([str(unit) for unit in Unit]),
-    default="messages",
-    show_default=True,
-    help="Mails, or their recipients.",
-)
+@window_option(DEFAULT_DAYS, "Limits per what.")
+@unit_option
 @click.option(
     "--days",
     type=click.IntRange(1, _DAYS_MAX),

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import click
 
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, unit_option, window_option
 from sendlimit.cli.printing import limit_value, local_time, print_json, print_note, print_table
 from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names, counted_sender
-from sendlimit.rules.window import Window
+from sendlimit.rules.window import PERIODIC_WINDOWS, Window
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import top as most_used
 
-_WINDOWS = [str(window) for window in (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)]
-
 
 @click.command()
-@click.option(
-    "--window",
-    type=click.Choice(_WINDOWS),
-    default="day",
-    show_default=True,
-    help="Which running period.",
-)
+@window_option(PERIODIC_WINDOWS, "Which running period.")
 @click.option(
     "--scope",
     type=click.Choice(["mailbox", "domain"]),
@@ -29,13 +22,7 @@ _WINDOWS = [str(window) for window in (Window.MINUTE, Window.HOUR, Window.DAY, W
     show_default=True,
     help="Mailboxes or domains.",
 )
-@click.option(
-    "--unit",
-    type=click.Choice([str(unit) for unit in Unit]),
-    default="messages",
-    show_default=True,
-    help="Mails, or their recipients.",
-)
+@unit_option
 @click.option(
     "-n",
     "--number",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sendlimit.cli.admin import confirm
-from sendlimit.cli.invocation import Invocation, as_json, pass_invocation
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, yes_option
 from sendlimit.cli.printing import local_time, print_json, print_note, print_table
 from sendlimit.rules.limit import LimitName
 from sendlimit.store import usage as counting
@@ -25,7 +26,7 @@ def usage() -> None:
 
 @usage.command()
 @click.argument("subject")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @as_json
 @pass_invocation
 def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, create_model, field_validator
@@ -20,6 +21,8 @@ from sendlimit.rules.subject import read_subject
 UNLIMITED = "unlimited"
 MAX_LIMIT = 10**15
 
+_NUMBER = re.compile(r"[0-9]{1,20}")
+
 
 def _limit(value: object) -> object:
     if isinstance(value, bool) or not (value == UNLIMITED or isinstance(value, int)):
@@ -31,6 +34,21 @@ def _limit(value: object) -> object:
             f'{value} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or "{UNLIMITED}"'
         )
     return value
+
+
+def parse_limit(text: str) -> int | None:
+    """Parse a limit that is not from the file: a whole number, or "unlimited", which is None.
+
+    Raises:
+        ValueError: it is neither; says what is allowed.
+    """
+    if text.lower() == UNLIMITED:
+        return None
+    if not _NUMBER.fullmatch(text) or int(text) > MAX_LIMIT:
+        raise ValueError(
+            f"{text!r} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or {UNLIMITED}"
+        )
+    return int(text)
 
 
 LimitValue = Annotated[int | Literal["unlimited"], BeforeValidator(_limit)]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from typing import TYPE_CHECKING
 
-from sendlimit.config.limits import MAX_LIMIT, UNLIMITED
+from sendlimit.config.limits import UNLIMITED, parse_limit
 from sendlimit.errors import SendlimitError
 from sendlimit.onboarding.foreign_limits import ForeignLimits, sorted_settings
 from sendlimit.rules.limit import Setting
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 _DELIMITERS = ",;\t"
 _COLUMNS = 2
-_NUMBER = re.compile(r"[0-9]{1,20}")
 _SHOWN = 20
 
 
@@ -108,11 +106,7 @@ def _check_once(mailbox: str, first: int, line: int) -> None:
 
 
 def _limit(cell: str) -> int | None:
-    if cell.lower() == UNLIMITED:
-        return None
-    if not (_NUMBER.fullmatch(cell) and int(cell) <= MAX_LIMIT):
-        raise _CellError(
-            2,
-            f"{cell!r} is not a limit; allowed: a whole number from 0 to {MAX_LIMIT}, or {UNLIMITED}",
-        )
-    return int(cell)
+    try:
+        return parse_limit(cell)
+    except ValueError as error:
+        raise _CellError(2, str(error)) from error

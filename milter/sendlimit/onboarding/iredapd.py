@@ -27,7 +27,7 @@ from sendlimit.rules.limit import (
     Unit,
 )
 from sendlimit.rules.mailbox import domain_key, sender_of
-from sendlimit.rules.window import Window
+from sendlimit.rules.window import DAY_S, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,9 +36,8 @@ TABLE = "throttle"
 
 _OUTBOUND = "outbound"
 _INHERIT = -1
-_DAY_S = 86400
-_WINDOWS = {60: Window.MINUTE, 3600: Window.HOUR, _DAY_S: Window.DAY} | {
-    days * _DAY_S: Window.MONTH for days in (28, 29, 30, 31)
+_WINDOWS = {60: Window.MINUTE, 3600: Window.HOUR, DAY_S: Window.DAY} | {
+    days * DAY_S: Window.MONTH for days in (28, 29, 30, 31)
 }
 
 _ADDRESS = "is about a client's IP address: only logins are counted"
@@ -149,7 +148,7 @@ def _not_supported(row: Mapping[str, object], rule: _Rule) -> Iterator[str]:
     if rule.max_msgs > 0 and rule.window is None:
         yield (
             f"'max_msgs' in a period of {rule.period} s: allowed are a minute (60), an hour (3600),"
-            f" a day ({_DAY_S}) and a month ({30 * _DAY_S})"
+            f" a day ({DAY_S}) and a month ({30 * DAY_S})"
         )
 
 
@@ -158,7 +157,7 @@ def _differences(rule: _Rule, rules: Iterable[_Rule]) -> Iterator[str]:
     if rule.max_msgs > 0 and rule.window is not None:
         yield _ON_THE_CLOCK.format(window=rule.window)
         if rule.window is Window.MONTH:
-            yield _MONTH.format(days=rule.period // _DAY_S)
+            yield _MONTH.format(days=rule.period // DAY_S)
     if any(other.priority > rule.priority for other in _less_specific(rule, rules)):
         yield _PRIORITY
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.window import Window
+from sendlimit.rules.window import DAY_S, Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sendlimit.rules.limit import LimitName
     from sendlimit.rules.window import Calendar
 
-_DAY_S = 86400
 _NOON_S = 43200
 
 _SMALLEST = 10
@@ -140,7 +139,7 @@ def evaluated_time(calendar: Calendar, window: Window, days: int, at: int) -> tu
     """
     today = calendar.period(Window.DAY, at).start
     # Noon, as a day may have 23 or 25 hours.
-    first = calendar.period(Window.DAY, today - days * _DAY_S + _NOON_S).start
+    first = calendar.period(Window.DAY, today - days * DAY_S + _NOON_S).start
     period = calendar.period(window, first)
     since = period.start if period.start == first else period.end
     return since, max(since, calendar.period(window, at).start)

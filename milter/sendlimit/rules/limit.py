@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.window import Window
+from sendlimit.rules.window import PERIODIC_WINDOWS, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -112,7 +112,7 @@ LIMIT_NAMES = (
         LimitName(scope, unit, window)
         for scope in Scope
         for unit in Unit
-        for window in (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
+        for window in PERIODIC_WINDOWS
     ),
     RECIPIENTS_PER_MESSAGE,
 )

@@ -8,12 +8,16 @@ if TYPE_CHECKING:
     from sendlimit.rules.limit import Setting
 
 
+REASON_MAX = 255
+"""The width of the column in sql/."""
+
+
 class Override(NamedTuple):
     """One row of er_limit.
 
     Attributes:
         setting: what is set; a boost has valid_until.
-        reason: free text.
+        reason: free text, at most REASON_MAX characters.
         set_by: who set it, as the command knew them.
         set_at: seconds since 1970.
     """

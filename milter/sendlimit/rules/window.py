@@ -38,6 +38,12 @@ class Period(NamedTuple):
 
 
 EVER = Period(0, 2**62)
+DAY_S = 86400
+"""A day on which the clocks do not change."""
+
+PERIODIC_WINDOWS = (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
+"""The windows whose periods follow each other."""
+
 _SECONDS = {Window.MINUTE: 60, Window.HOUR: 3600}
 _LAST_MONTH = 12
 

@@ -1,0 +1,59 @@
+"""Types of arguments and options that commands share: names and values of limits."""
+
+from __future__ import annotations
+
+import click
+
+from sendlimit.config.limits import UNLIMITED, parse_limit
+from sendlimit.rules.limit import LIMIT_NAMES, LimitName
+
+_NAMES = {str(name): name for name in LIMIT_NAMES}
+
+
+class LimitNameType(click.ParamType[LimitName]):
+    """SCOPE.NAME, such as mailbox.messages_per_day."""
+
+    name = "SCOPE.NAME"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> LimitName:
+        """Look the name up."""
+        if isinstance(value, LimitName):
+            return value
+        found = _NAMES.get(str(value).lower())
+        if found is None:
+            allowed = "<global|domain|mailbox>.<messages|recipients>_per_<minute|hour|day|month>"
+            self.fail(
+                f"{value!r} is not a limit; allowed: {allowed}, mailbox.recipients_per_message",
+                param,
+                ctx,
+            )
+        return found
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Complete the names."""
+        del ctx, param
+        return [
+            click.shell_completion.CompletionItem(name)
+            for name in _NAMES
+            if name.startswith(incomplete)
+        ]
+
+
+class LimitValueType(click.ParamType[int | str]):
+    """A limit's value: a whole number, or the word "unlimited", as click takes None for missing."""
+
+    name = "VALUE"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """Parse the value."""
+        try:
+            parsed = parse_limit(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return UNLIMITED if parsed is None else parsed
