@@ -31,7 +31,7 @@ _SHARED = {"--config", "--debug", "--help"}
 
 def rendered() -> str:
     """The document as it should be."""
-    root = click.Context(sendlimit, info_name="sendlimit")
+    root = sendlimit.make_context("sendlimit", [], resilient_parsing=True)
     return "\n\n".join([_HEAD, *_below(root), "## JSON", _JSON, *_shapes()]) + "\n"
 
 

@@ -137,7 +137,7 @@ def test_reader_that_goes_away(config: Path) -> None:
 def all_commands() -> list[click.Context]:
     """Return every command and group, as contexts that know their full name."""
     found = []
-    waiting = [click.Context(sendlimit, info_name="sendlimit")]
+    waiting = [sendlimit.make_context("sendlimit", [], resilient_parsing=True)]
     while waiting:
         ctx = waiting.pop()
         found.append(ctx)

@@ -3,7 +3,6 @@
 import re
 import subprocess
 
-import click
 import pytest
 
 from sendlimit.cli import run, sendlimit
@@ -28,7 +27,7 @@ def test_commands_are_there(capsys: pytest.CaptureFixture[str]) -> None:
     """sendlimit(8) has every command but the hidden ones."""
     run(["manual", "8"])
     text = capsys.readouterr().out
-    ctx = click.Context(sendlimit, info_name="sendlimit")
+    ctx = sendlimit.make_context("sendlimit", [], resilient_parsing=True)
     for name in sendlimit.list_commands(ctx):
         command = sendlimit.get_command(ctx, name)
         assert command is not None
