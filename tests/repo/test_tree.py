@@ -17,7 +17,6 @@ WITHOUT_TEST = (
     "counting/backlog.py",
     "counting/journal_segment.py",
     "counting/pending.py",
-    "daemon/milter_client.py",
     "doctor/",
     "postfix/",
 )

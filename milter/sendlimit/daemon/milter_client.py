@@ -35,7 +35,7 @@ _ANSWERS = {
 
 
 class NoMilterError(OSError):
-    """Somebody answers, but not as a milter does."""
+    """It answers, but not as a milter does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class Conversation:
         """Connect and negotiate as Postfix does.
 
         Raises:
-            NoMilterError: who answers is no milter.
-            OSError: nobody listens, or nobody answers in time.
+            NoMilterError: what answers is no milter.
+            OSError: nothing listens, or nothing answers in time.
         """
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)

@@ -1,117 +1,20 @@
-"""The conversation with a milter, byte by byte, and the canary's judgement of its answers."""
+"""What the canary concludes from a milter's answers and from the tables."""
 
-import socket
-import struct
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sendlimit.config import Config
-from sendlimit.daemon.milter_client import Answer, Conversation, NoMilterError
 from sendlimit.doctor import canary as canary_module
 from sendlimit.doctor.canary import CANARY, canary
 from sendlimit.rules.reply import UNAVAILABLE_TEXT
 from sendlimit.store.connection import Connection, open_connection
 from sendlimit.store.location import SQLiteLocation
 from sendlimit.store.migrations import upgrade
+from support.doubles.milter import scripted_milter
 
-NEGOTIATED = b"O" + struct.pack("!III", 6, 0, 0)
 _NOW = 1_795_000_000
-
-
-def packet(body: bytes) -> bytes:
-    """The octets of one packet."""
-    return struct.pack("!I", len(body)) + body
-
-
-class FakeMilter(threading.Thread):
-    """Takes one connection, answers MAIL as told, keeps all packets.
-
-    Attributes:
-        answers: bodies to answer MAIL with; None hangs up.
-    """
-
-    def __init__(self, path: Path, answers: list[bytes | None]) -> None:
-        """Listen."""
-        super().__init__()
-        self.packets: list[bytes] = []
-        self._answers = answers
-        self._server = socket.socket(socket.AF_UNIX)
-        self._server.bind(str(path))
-        self._server.listen()
-
-    def run(self) -> None:
-        """Serve until the client leaves."""
-        with self._server, self._server.accept()[0] as client, client.makefile("rb") as stream:
-            while head := stream.read(4):
-                body = stream.read(*struct.unpack("!I", head))
-                self.packets.append(body)
-                if body[:1] == b"O":
-                    client.sendall(packet(NEGOTIATED))
-                for answer in self._answers if body[:1] == b"M" else ():
-                    if answer is None:
-                        return
-                    client.sendall(packet(answer))
-
-
-@contextmanager
-def milter(path: Path, *answers: bytes | None) -> Iterator[FakeMilter]:
-    """Run a milter for one connection."""
-    fake = FakeMilter(path, list(answers))
-    fake.start()
-    yield fake
-    fake.join(10)
-
-
-def test_conversation(tmp_path: Path) -> None:
-    """It speaks as Postfix does: negotiation, macros, MAIL, abort, quit."""
-    with (
-        milter(tmp_path / "s", b"p", b"c") as fake,
-        Conversation(socket.AF_UNIX, str(tmp_path / "s")) as conversation,
-    ):
-        assert conversation.mail("a@example.org", {"{auth_authen}": "a"}) == Answer("continue")
-        conversation.abort()
-
-    assert fake.packets == [
-        b"O" + struct.pack("!III", 6, 0x1FF, 0x1FFFFF),
-        b"DM{auth_authen}\0a\0",
-        b"M<a@example.org>\0",
-        b"A",
-        b"Q",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (b"c", Answer("continue")),
-        (b"a", Answer("accept")),
-        (b"t", Answer("refused")),
-        (b"y450 4.7.1 Limit\0", Answer("refused", "450 4.7.1 Limit")),
-    ],
-)
-def test_answers(tmp_path: Path, answer: bytes, expected: Answer) -> None:
-    """Each answer of a milter is understood."""
-    with (
-        milter(tmp_path / "s", answer),
-        Conversation(socket.AF_UNIX, str(tmp_path / "s")) as conversation,
-    ):
-        assert conversation.mail("a@example.org", {}) == expected
-
-
-def test_hangs_up(tmp_path: Path) -> None:
-    """A milter that hangs up is an OSError, and so is an answer that there is not."""
-    for number, answer in enumerate((None, b"?")):
-        path = tmp_path / str(number)
-        with (
-            milter(path, answer),
-            Conversation(socket.AF_UNIX, str(path)) as conversation,
-            pytest.raises(NoMilterError),
-        ):
-            conversation.mail("a@example.org", {})
 
 
 @pytest.fixture(autouse=True)
@@ -145,11 +48,11 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 def test_canary(tmp_path: Path, connection: Connection, answer: bytes | None, code: str) -> None:
     """What a daemon answers that does not count is told apart."""
     config = Config.model_validate({"milter": {"socket": f"unix:{tmp_path}/s"}})
-    with milter(tmp_path / "s", answer) as fake:
+    with scripted_milter(tmp_path / "s", answer) as milter:
         check = canary(connection, config, _NOW)
 
     assert [finding.code for finding in check.findings] == [code]
-    assert CANARY.encode() in fake.packets[2]
+    assert CANARY.encode() in milter.packets[2]
 
 
 def test_refused_at_the_end(tmp_path: Path, connection: Connection) -> None:
@@ -161,7 +64,7 @@ def test_refused_at_the_end(tmp_path: Path, connection: Connection) -> None:
         " '2026-11-18 00:00:00', 0, '2026-11-18 00:00:00', '2026-11-19 00:00:00', 1, %s)",
         (CANARY,),
     )
-    with milter(tmp_path / "s", b"c"):
+    with scripted_milter(tmp_path / "s", b"c"):
         check = canary(connection, config, _NOW)
 
     assert [finding.code for finding in check.findings] == ["canary-refused"]
@@ -182,7 +85,7 @@ def test_kept(tmp_path: Path) -> None:
             self.looks += 1
             return [(int(self.looks > 1),)]
 
-    with milter(tmp_path / "s", b"c"):
+    with scripted_milter(tmp_path / "s", b"c"):
         check = canary(Counting(), config, _NOW)  # type: ignore[arg-type] # all that it asks
 
     assert [finding.code for finding in check.findings] == ["canary-kept"]
