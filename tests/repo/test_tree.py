@@ -14,9 +14,6 @@ _DOUBLES = sorted((_ROOT / "tests" / "support" / "doubles").glob("[!_]*.py"))
 
 WITHOUT_TEST = (
     "cli/",
-    "counting/backlog.py",
-    "counting/journal_segment.py",
-    "counting/pending.py",
     "doctor/",
     "postfix/",
 )
