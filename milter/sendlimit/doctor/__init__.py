@@ -1,7 +1,6 @@
-"""Is it really limiting: look at everything between a login and its counter.
+"""Check everything between a login and its counter: is mail really limited.
 
-Floors, from the ground up: check < settings | tables | bypasses | postfix | reach | canary. Only
-reach and canary talk to the daemon. In tables, functions that take a connection read it and
-those that take a location judge what was read; settings looks at modes of files, bypasses reads
-Roundcube's configuration; the rest is pure.
+Layers, the lowest first: check < settings | tables | bypasses | postfix | reach | canary
+< examination. reach and canary talk to the daemon, settings reads modes of files, bypasses reads
+Roundcube's configuration, examination reads all the rest. The other modules are pure.
 """

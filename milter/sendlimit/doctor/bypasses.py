@@ -1,4 +1,4 @@
-"""Ways to send without a login, which nobody can be limited by. Pure but for `webmail`."""
+"""Find ways to send mail without a login, which is not limited. Pure except `webmail`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendlimit.doctor.check import Check, fine, found, warning
+from sendlimit.doctor.check import Check, found, passed, warning
 from sendlimit.postfix.services import Role, role_of
 
 if TYPE_CHECKING:
@@ -49,10 +49,14 @@ def networks(snapshot: Snapshot) -> Check:
         trusts = any(
             "permit_mynetworks" in service.effective.get(name, "") for name in _RESTRICTIONS
         )
-        if is_asked and trusts and (wide := strangers(service.effective.get("mynetworks", ""))):
+        if (
+            is_asked
+            and trusts
+            and (wide := remote_networks(service.effective.get("mynetworks", "")))
+        ):
             open_to.setdefault(" ".join(wide), []).append(service.key)
     if not open_to:
-        return fine("networks", "no other host may send without a login")
+        return passed("networks", "no other host may send without a login")
     directory = f" -c {snapshot.config_directory}" if snapshot.is_chosen else ""
     return found(
         "networks",
@@ -71,14 +75,14 @@ def networks(snapshot: Snapshot) -> Check:
     )
 
 
-def strangers(mynetworks: str) -> list[str]:
-    """Return the parts of mynetworks that other hosts may be in: all but loopback."""
+def remote_networks(mynetworks: str) -> list[str]:
+    """Return the parts of mynetworks that other hosts belong to: all but loopback."""
     words = re.split(r"[,\s]+", mynetworks.strip())
     return [word for word in words if word and not word.startswith("!") and not _is_loopback(word)]
 
 
 def _is_loopback(word: str) -> bool:
-    """Tell whether a network is this host; a table may hold anything."""
+    """Tell whether a network is loopback; of a lookup table that is not known."""
     try:
         network = ipaddress.ip_network(re.sub(r"[\[\]]", "", word), strict=False)
     except ValueError:
@@ -92,7 +96,7 @@ def _is_loopback(word: str) -> bool:
 
 
 def webmail(paths: Iterable[Path]) -> Check:
-    """Read the configurations of Roundcube that this user may read: does it log in to send."""
+    """Check whether Roundcube logs in to send mail, in the configurations that can be read."""
     there = [path for path in paths if os.access(path, os.R_OK)]
     findings = tuple(
         warning(
@@ -107,11 +111,11 @@ def webmail(paths: Iterable[Path]) -> Check:
     )
     if findings:
         return found("webmail", *findings)
-    return fine("webmail", "Roundcube logs in" if there else "no Roundcube found here")
+    return passed("webmail", "Roundcube logs in" if there else "no Roundcube found here")
 
 
 def _smtp_user(path: Path) -> str:
-    """Return smtp_user as Roundcube sees it, "" for none."""
+    """Return the value of smtp_user that Roundcube uses, "" for none."""
     own = smtp_user(path.read_text(errors="replace"))
     defaults = path.with_name(_DEFAULTS)
     if own is None and defaults.is_file():
@@ -120,6 +124,6 @@ def _smtp_user(path: Path) -> str:
 
 
 def smtp_user(php: str) -> str | None:
-    """Return what a configuration sets smtp_user to; None: it does not."""
+    """Return the value that a configuration sets smtp_user to; None: it does not set it."""
     assigned = _SMTP_USER.findall(_COMMENT.sub("", php))
     return assigned[-1][1] if assigned else None

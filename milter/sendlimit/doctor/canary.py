@@ -1,4 +1,4 @@
-"""A mail of our own that is never sent: is it counted, and given back (rule R8)."""
+"""Begin a mail that is never sent: is it counted, and is its reservation released (R8)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from sendlimit.daemon.milter_client import TIMEOUT_S, Answer, Conversation
-from sendlimit.doctor.check import Check, error, fine, found, warning
+from sendlimit.doctor.check import Check, error, found, passed, warning
 from sendlimit.postfix.milter_socket import parse_milter_socket
 from sendlimit.rules.reply import UNAVAILABLE_TEXT
 from sendlimit.store.health import messages_of_all_days, was_refused
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sendlimit.store.connection import Connection
 
 CANARY = "canary@sendlimit.invalid"
-"""A login that nobody can have: .invalid is reserved (RFC 2606)."""
+"""A login that no account can have: .invalid is reserved (RFC 2606)."""
 
 _COUNTED_S = 2.0
-"""The answer comes after the commit; another node of a cluster may show it a moment later."""
+"""The answer follows the commit, but another node of a cluster may show it later."""
 _GIVEN_BACK_S = 5.0
 _POLL_S = 0.02
 _CLOCKS_APART_S = 60
@@ -36,10 +36,10 @@ _LIKE_ALL = "so it would be with everybody's mail"
 
 
 def canary(connection: Connection, config: Config, now: int) -> Check:
-    """Begin a mail through the daemon's socket and give it up.
+    """Begin a mail on the daemon's socket and abort it.
 
     Args:
-        connection: to the tables that the daemon should count in.
+        connection: to the tables that the daemon should write.
         config: of the daemon.
         now: seconds since 1970.
 
@@ -70,11 +70,11 @@ def canary(connection: Connection, config: Config, now: int) -> Check:
         remedy = f"sendlimit usage reset {CANARY} --yes; if it stays: journalctl -u sendlimit -n 50"
         why = "mail that is not sent would use up limits"
         return found("canary", error("canary-kept", spec, problem, why, remedy))
-    return fine("canary", f"{CANARY} was counted and given back")
+    return passed("canary", f"{CANARY} was counted and given back")
 
 
 def _uncounted(answer: Answer, spec: str, *, is_refused: bool) -> Check:
-    """Say why the canary was not counted, as far as one can tell."""
+    """Return the finding that fits a canary that was not counted."""
     if is_refused and UNAVAILABLE_TEXT not in answer.text:
         words = f": {answer.text}" if answer.text else ""
         return found(
@@ -101,7 +101,7 @@ def _uncounted(answer: Answer, spec: str, *, is_refused: bool) -> Check:
 
 
 def _waited(condition: Callable[[], bool], deadline_s: float) -> bool:
-    """Ask until it is true or the time is over."""
+    """Repeat until the condition is true; False: it was not before the deadline."""
     end = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > end:

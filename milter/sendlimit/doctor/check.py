@@ -1,4 +1,4 @@
-"""What the doctor looks at, and how it says what it found. Pure."""
+"""The checks of the doctor with the codes of their findings. Pure."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "networks": ("open-network",),
     "webmail": ("webmail-login",),
 }
-"""Every check in the order of the report, with the codes of what it can find."""
+"""Every check in the order of the report, with the codes of its findings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at.
+    """The outcome of one check.
 
     Attributes:
         name: a key of CODES.
-        message: what is fine, when nothing was found.
+        message: what is right; "" with findings.
         findings: what is wrong.
     """
 
@@ -57,23 +57,23 @@ class Check:
         return any(finding.severity == "error" for finding in self.findings)
 
 
-def fine(name: str, message: str) -> Check:
-    """Return a check that found nothing."""
+def passed(name: str, message: str) -> Check:
+    """Return a check without findings."""
     return Check(name=name, message=message)
 
 
 def found(name: str, *findings: Finding) -> Check:
-    """Return a check that found something."""
+    """Return a check with findings."""
     return Check(name=name, message="", findings=findings)
 
 
 def warning(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
-    """Return a finding that lets mail be limited all the same."""
+    """Return a finding in spite of which mail is limited."""
     return replace(error(code, subject, problem, why, remedy), severity="warning")
 
 
 def error(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
-    """Return a finding that keeps mail from being limited."""
+    """Return a finding because of which mail is not limited, or could be lost or held up."""
     return Finding(
         code=code, severity="error", subject=subject, problem=problem, why=why, remedy=remedy
     )

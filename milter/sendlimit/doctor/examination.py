@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import canary
-from sendlimit.doctor.check import Check, fine
+from sendlimit.doctor.check import Check, passed
 from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitError
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
@@ -56,17 +56,17 @@ class Examination:
         yield settings.file(self.path, ())
         try:
             with self.connect() as connection:
-                yield fine("database", str(self._location))
+                yield passed("database", str(self._location))
                 yield (version := tables.tables(self._location, schema_version(connection)))
                 if not version.findings:
                     yield tables.rights(self._location, missing_rights(connection))
                     limited = self._rules(connection).names()
-        except NoSuchTable as failure:
-            yield tables.damaged(self._location, failure)
-        except SchemaError:
-            yield replace(tables.tables(self._location, None), name="database")
         except SendlimitError as failure:
-            yield tables.unreachable(self._location, failure)
+            check = self._failed(failure)
+            is_file_missing = isinstance(failure, SchemaError) and not isinstance(
+                failure, NoSuchTable
+            )
+            yield replace(check, name="database") if is_file_missing else check
         yield settings.limits(limited)
         yield self._socket()
 
@@ -85,14 +85,10 @@ class Examination:
             return  # the daemon would refuse to use such a password
         try:
             with self.connect() as connection:
-                yield fine("database", str(self._location))
+                yield passed("database", str(self._location))
                 yield from self._tables(connection, seen_within_s, with_canary=with_canary)
-        except NoSuchTable as failure:
-            yield tables.damaged(self._location, failure)
-        except SchemaError:
-            yield tables.tables(self._location, None)
         except SendlimitError as failure:
-            yield tables.unreachable(self._location, failure)
+            yield self._failed(failure)
 
     def attachment(
         self, config_directory: Path | None, ispconfig_directory: Path | None
@@ -137,6 +133,14 @@ class Examination:
         yield tables.mail(seen, self.config.make_calendar(), now, seen_within_s)
         if with_canary and not self._daemon.findings:
             yield canary(connection, self.config, now)
+
+    def _failed(self, failure: SendlimitError) -> Check:
+        """Return the check that an error of the database belongs to."""
+        if isinstance(failure, NoSuchTable):
+            return tables.damaged(self._location, failure)
+        if isinstance(failure, SchemaError):
+            return tables.tables(self._location, None)
+        return tables.unreachable(self._location, failure)
 
     def _socket(self) -> Check:
         """Return the first of daemon and access that has a finding."""

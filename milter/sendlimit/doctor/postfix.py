@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.doctor.check import CODES, Check, error, fine, found
+from sendlimit.doctor.check import CODES, Check, error, found, passed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sendlimit.postfix.findings import Finding, ServiceStatus
     from sendlimit.postfix.snapshot import Snapshot
 
-_FINE = {
+_PASSED = {
     "attached": "every service that offers AUTH asks sendlimit",
     "last": "no milter is asked after sendlimit",
     "options": "mail passes at once when the daemon is away",
@@ -49,13 +49,13 @@ def checks(
     refused = _faults_of("postfix", faults)
     name = f"{snapshot.version} in {snapshot.config_directory}"
     panel = ", with ISPConfig" if snapshot.ispconfig_custom is not None else ""
-    yield found("postfix", *refused) if refused else fine("postfix", f"{name}{panel}")
+    yield found("postfix", *refused) if refused else passed("postfix", f"{name}{panel}")
     services = ", ".join(status.key for status in statuses if status.is_attached)
-    for check, words in _FINE.items():
+    for check, words in _PASSED.items():
         if own := _faults_of(check, faults):
             yield found(check, *own)
         elif services:
-            yield fine(check, f"{words}: {services}" if check == "attached" else words)
+            yield passed(check, f"{words}: {services}" if check == "attached" else words)
     if chroot := _faults_of("reachable", faults):
         yield found("reachable", *chroot)
 

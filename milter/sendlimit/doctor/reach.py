@@ -16,7 +16,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from sendlimit.daemon.milter_client import Address, Conversation, NoMilterError
-from sendlimit.doctor.check import Check, error, fine, found
+from sendlimit.doctor.check import Check, error, found, passed
 from sendlimit.postfix.milter_socket import parse_milter_socket
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def daemon(spec: str) -> Check:
     remedy = "systemctl start sendlimit"
     try:
         if daemon_answers(spec):
-            return fine("daemon", f"{spec}: the daemon answers")
+            return passed("daemon", f"{spec}: the daemon answers")
         problem = "somebody listens there who is no milter"
         remedy = "stop that program, or change milter.socket, then: systemctl restart sendlimit"
     except (FileNotFoundError, ConnectionRefusedError):
@@ -86,14 +86,14 @@ def reachable(
         return found("reachable", *findings)
     how = "tried as" if os.geteuid() == 0 else "by the modes, for"
     inside = " inside of the chroot" if any(is_inside for _, is_inside in endpoints) else ""
-    return fine("reachable", f"{how} user {_POSTFIX}{inside}")
+    return passed("reachable", f"{how} user {_POSTFIX}{inside}")
 
 
 def by_modes(section: MilterSection) -> Check:
     """Read from the modes whether Postfix can connect to the daemon, without a look at Postfix."""
     problem = mode_problem(section)
     if problem is None:
-        return fine("reachable", f"by the modes, for user {_POSTFIX}")
+        return passed("reachable", f"by the modes, for user {_POSTFIX}")
     remedy = _access_remedy(section)
     return found("reachable", error("unreachable", section.socket, problem, _WHY, remedy))
 

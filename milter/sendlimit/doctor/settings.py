@@ -1,4 +1,4 @@
-"""Is the configuration file right, kept from strangers, and does it limit anything."""
+"""Check the configuration file: is it right, is it protected, does it limit mail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendlimit.doctor.check import Check, error, fine, found, warning
+from sendlimit.doctor.check import Check, error, found, passed, warning
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 def file(path: Path, problems: Sequence[str]) -> Check:
-    """Judge the configuration file.
+    """Return the check of the configuration file.
 
     Args:
         path: of the file.
-        problems: a sentence each, as a ConfigError has them; none: it is right.
+        problems: of a ConfigError; none: the file is right.
     """
     why = "the daemon does not start with it, and a running one keeps the settings before"
     remedy = f"mend {path} as the message says, then: systemctl restart sendlimit"
     if not problems:
-        return fine("file", str(path))
+        return passed("file", str(path))
     return found(
         "file",
         *(error("config", str(path), _short(problem, path), why, remedy) for problem in problems),
@@ -40,9 +40,11 @@ def _short(problem: str, path: Path) -> str:
 
 
 def modes(path: Path, config: Config) -> Check:
-    """Look at who may write the configuration and read the secrets."""
+    """Check which users may write the configuration and read the secrets."""
     findings = list(_mode_faults(path, config))
-    return found("modes", *findings) if findings else fine("modes", "no stranger may use the files")
+    return (
+        found("modes", *findings) if findings else passed("modes", "no stranger may use the files")
+    )
 
 
 def secret_files(config: Config) -> list[Path]:
@@ -62,7 +64,7 @@ def _mode_faults(path: Path, config: Config) -> Iterator[Finding]:
         )
     for secret in secret_files(config):
         if not os.access(secret, os.F_OK):
-            continue  # the database says whether it needs it
+            continue  # opening the database reports it
         if _has(secret, stat.S_IRWXO):
             yield error(
                 "secret-mode",
@@ -78,9 +80,9 @@ def _has(path: Path, bits: int) -> bool:
 
 
 def mode(config: Config, path: Path) -> Check:
-    """Tell whether anything is refused at all."""
+    """Check whether mail is refused, or only observed."""
     if config.mode == "enforce":
-        return fine("mode", "enforce")
+        return passed("mode", "enforce")
     return found(
         "mode",
         warning(
@@ -94,9 +96,9 @@ def mode(config: Config, path: Path) -> Check:
 
 
 def limits(names: Collection[LimitName]) -> Check:
-    """Tell whether a limit is set for anybody, in the file or the database."""
+    """Check whether any limit is set, in the file or the database."""
     if names:
-        return fine("limits", ", ".join(sorted(str(name) for name in names)))
+        return passed("limits", ", ".join(sorted(str(name) for name in names)))
     return found(
         "limits",
         warning(

@@ -1,11 +1,11 @@
-"""Is the database what the daemon needs, and what do the tables tell about it; judgements only."""
+"""Check the database: what was read in it comes in, a check comes out. Pure."""
 
 from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
 
-from sendlimit.doctor.check import Check, error, fine, found, warning
+from sendlimit.doctor.check import Check, error, found, passed, warning
 from sendlimit.errors import ConfigError, NoSuchTable, StoreDenied
 from sendlimit.rules.window import Window
 from sendlimit.store import SCHEMA_VERSION
@@ -34,7 +34,7 @@ _UNCOUNTED = (
 
 
 def unreachable(location: Location, failure: Exception) -> Check:
-    """Judge a database that could not be opened."""
+    """Return the check of a database that could not be opened."""
     if isinstance(failure, ConfigError):
         remedy = "run this as root (sudo); if it stays, mend the file as the message says"
     elif not isinstance(location, MariaDBLocation):
@@ -50,9 +50,9 @@ def unreachable(location: Location, failure: Exception) -> Check:
 
 
 def tables(location: Location, version: int | None) -> Check:
-    """Judge the version of the tables; None: there are none."""
+    """Check the version of the tables; None: there are none."""
     if version == SCHEMA_VERSION:
-        return fine("tables", f"version {version}")
+        return passed("tables", f"version {version}")
     if version is None:
         problem, remedy = "the tables are missing", "sendlimit db init"
     elif version < SCHEMA_VERSION:
@@ -65,16 +65,21 @@ def tables(location: Location, version: int | None) -> Check:
 
 
 def damaged(location: Location, failure: NoSuchTable) -> Check:
-    """Judge tables of the right version of which one is missing."""
+    """Return the check of tables of the right version of which one is missing."""
     problem = str(failure).removeprefix(f"{location}: ")
     remedy = "restore it from a backup, or run what 'sendlimit db init --print' prints: it makes what is missing"
     return found("tables", error("schema", str(location), problem, _UNCOUNTED, remedy))
 
 
 def rights(location: Location, missing: Sequence[str]) -> Check:
-    """Judge what the database user may not do, as "DELETE on er_counter"."""
+    """Check the rights of the database user.
+
+    Args:
+        location: of the database.
+        missing: the rights it lacks, as "DELETE on er_counter".
+    """
     if not missing:
-        return fine("rights", ", ".join(RIGHTS))
+        return passed("rights", ", ".join(RIGHTS))
     remedy = (
         _init_as_admin(location)
         if isinstance(location, MariaDBLocation)
@@ -94,10 +99,10 @@ def _init_as_admin(location: MariaDBLocation) -> str:
 
 
 def latency(location: Location, seconds: float) -> Check:
-    """Judge the time of a round trip."""
+    """Check the time of a round trip."""
     written = f"{seconds * 1000:.1f} ms a round trip"
     if seconds <= SLOW_S:
-        return fine("latency", written)
+        return passed("latency", written)
     return found(
         "latency",
         warning(
@@ -112,9 +117,9 @@ def latency(location: Location, seconds: float) -> Check:
 
 
 def clocks(location: Location, seconds: int) -> Check:
-    """Judge how far the database's clock is ahead."""
+    """Check how far the database's clock is ahead of this host's."""
     if abs(seconds) <= CLOCKS_APART_S:
-        return fine("clock", "as the database's")
+        return passed("clock", "as the database's")
     return found(
         "clock",
         warning(
@@ -131,7 +136,7 @@ def clocks(location: Location, seconds: int) -> Check:
 def reload(config: Config, rows: Collection[tuple[object, ...]]) -> Check:
     """Compare the file's limits with those that the daemon has."""
     if set(rows) == {_row(setting) for setting in config.settings()}:
-        return fine("reload", "the daemon has the limits of the file")
+        return passed("reload", "the daemon has the limits of the file")
     return found(
         "reload",
         warning(
@@ -149,22 +154,23 @@ def _row(setting: Setting) -> tuple[object, ...]:
 
 
 def mail(seen: LastActivity, calendar: Calendar, now: int, within_s: int) -> Check:
-    """Judge when the last mail of a login was seen: as late as the tables allow.
+    """Check how long ago the last mail of a login was: the latest time that the tables allow.
 
-    A day's counter says that mail came in that day; the last batch that none came after it.
+    A day's counter shows that mail was sent on that day, and the last batch that none was sent
+    after it.
     """
-    moments = []
+    candidates = []
     if seen.day is not None:
         end = calendar.period(Window.DAY, seen.day).end
-        moments.append(min(end, now if seen.batch is None else seen.batch))
+        candidates.append(min(end, now if seen.batch is None else seen.batch))
     if seen.refusal is not None:
-        moments.append(seen.refusal)
+        candidates.append(seen.refusal)
     why = "either nobody sends, or Postfix does not ask sendlimit"
     remedy = "log in, send a mail, see whether 'sendlimit top' counts it; if not: sendlimit postfix attach"
-    if not moments:
+    if not candidates:
         problem = "no mail of a login has ever been counted"
-    elif (latest := min(max(moments), now)) >= now - within_s:
-        return fine("mail", f"logins have sent, not after {_local(calendar, latest)}")
+    elif (latest := min(max(candidates), now)) >= now - within_s:
+        return passed("mail", f"logins have sent, not after {_local(calendar, latest)}")
     else:
         problem = f"no mail of a login since {_local(calendar, latest)}"
     return found("mail", warning("no-mail", "mail", problem, why, remedy))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.doctor.bypasses import networks, smtp_user, strangers, webmail
+from sendlimit.doctor.bypasses import networks, remote_networks, smtp_user, webmail
 from sendlimit.postfix.snapshot import SmtpdService
 from support.postfix_samples import snapshot_of
 
@@ -42,11 +42,11 @@ def service(
 )
 def test_strangers(mynetworks: str, expected: list[str]) -> None:
     """Loopback in every spelling is this host; networks, and tables that may hold some, are not."""
-    assert strangers(mynetworks) == expected
+    assert remote_networks(mynetworks) == expected
 
 
 def test_networks() -> None:
-    """Services with the same strangers are one finding; those that trust no network are none."""
+    """Services with the same foreign networks are one finding; those that trust no network are none."""
     snapshot = snapshot_of(
         service("smtp/inet", "127.0.0.0/8 192.0.2.0/24"),
         service("submission/inet", "127.0.0.0/8 192.0.2.0/24"),
