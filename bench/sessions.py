@@ -14,7 +14,7 @@ _DEADLINE_S = 30
 
 
 def open_sessions(contenders: Sequence[Contender], plan: Plan) -> dict[tuple[str, int], Footprint]:
-    """Open sessions, send a mail on each, and look at the daemon while they idle.
+    """Open sessions, send a mail on each, and measure the daemon while they idle.
 
     Returns:
         By contender and number of open sessions; 0 is before the first.

@@ -36,7 +36,7 @@ def sender_of(sasl_login: str, default_domain: str = "") -> Sender:
     """Normalise a SASL login; doing it twice changes nothing.
 
     Args:
-        sasl_login: as in {auth_authen}, not empty. An "@" at its end says nothing.
+        sasl_login: as in {auth_authen}, not empty. An "@" at its end is ignored.
         default_domain: appended to a login without a domain; "" appends nothing.
     """
     login = unicodedata.normalize("NFC", sasl_login.lower()).rstrip("@")

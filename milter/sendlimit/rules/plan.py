@@ -62,7 +62,7 @@ class Plan:
         messages: counters of messages that have a limit.
         recipients: counters of recipients that have a limit.
         per_message: recipients_per_message with nothing used, if it is in force.
-        granted: the decision about a mail at MAIL when no limit is exceeded and nothing is to be told.
+        granted: the decision about a mail at MAIL when no limit is exceeded and nothing is to be reported.
     """
 
     since: int

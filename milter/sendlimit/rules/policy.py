@@ -24,8 +24,8 @@ class Facts:
     Attributes:
         plans: of the settings that hold now.
         usage: the counters, 0 where absent, with what the batch has granted so far.
-        observe: never refuse, but say what was exceeded.
-        usage_changes_from_percent: of its limit, from which a change is told; None: never.
+        observe: refuse nothing; the decision names what was exceeded.
+        usage_changes_from_percent: of its limit, from which a change is reported; None: never.
     """
 
     plans: Plans

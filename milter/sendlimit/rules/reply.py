@@ -93,7 +93,7 @@ class Wording:
 
 
 def names_a_moment(template: str) -> bool:
-    """Say whether a text says when sending works again."""
+    """Return whether a text says when sending works again."""
     names = {name for _, name, _, _ in string.Formatter().parse(template)}
     return not names.isdisjoint({"resets_at", "resets_in"})
 
@@ -127,7 +127,7 @@ def values(exceeded: LimitUsage, sender: Sender, calendar: Calendar, at: int) ->
 
 
 def duration(seconds: int) -> str:
-    """Say a time span in its two largest units, rounded up to a minute above one minute."""
+    """Write a time span in its two largest units, rounded up to a minute above one minute."""
     if seconds < 60:  # noqa: PLR2004 - seconds of a minute
         return _count(max(seconds, 0), "second")
     minutes = -(-seconds // 60)
@@ -158,7 +158,7 @@ _LONGEST: Mapping[str, str] = {
 
 
 def problem_with(template: str) -> str | None:
-    """Say what is wrong with the configured text of a reply, None when nothing is.
+    """Return what is wrong with the configured text of a reply, None when nothing is.
 
     Filled in with an address of the greatest length (RFC 5321 4.5.3.1: 254 octets).
     """
@@ -173,7 +173,7 @@ def problem_with(template: str) -> str | None:
 
 
 def problem_with_placeholders(template: str) -> str | None:
-    """Say what hinders a configured text from being filled in, None when nothing does."""
+    """Return what keeps a configured text from being filled in, None when nothing does."""
     allowed = "allowed: " + " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
     try:
         parsed = list(string.Formatter().parse(template))

@@ -153,7 +153,7 @@ def read_lease(connection: Connection) -> Lease:
 
 
 class HolderWatch:
-    """Whether the daemon that decides from memory has applied a change. Pure: told what is seen.
+    """Whether the daemon that decides from memory has applied a change. Pure: readings come in.
 
     Args:
         change: the id that it must have seen.
@@ -167,7 +167,7 @@ class HolderWatch:
         self._since = self._begun = now
 
     def verdict(self, lease: Lease, now: float) -> str | None:
-        """Say what a look at the row means.
+        """Return what a reading of the row means.
 
         Returns:
             "": it has, or it decides from memory no longer. None: look again. Else why it has

@@ -124,7 +124,7 @@ def remove_old(connection: Connection, before: int, progress: Callable[[int], No
     Args:
         connection: to the tables.
         before: seconds since 1970.
-        progress: told the number removed so far after each chunk.
+        progress: called with the number removed so far after each chunk.
     """
     removed = 0
     while old := connection.execute(_OLD, (to_sql(before), _CHUNK)):

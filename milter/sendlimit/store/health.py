@@ -78,5 +78,5 @@ def messages_of_all_days(connection: Connection, mailbox: str) -> int:
 
 
 def was_refused(connection: Connection, mailbox: str, since: int) -> bool:
-    """Tell whether a mail of a mailbox was refused since the moment."""
+    """Return whether a mail of a mailbox was refused since the moment."""
     return int(connection.execute(_REFUSED, (mailbox, to_sql(since)))[0][0]) > 0

@@ -40,7 +40,7 @@ class Stored(NamedTuple):
         return f"{self.counters} counters, {self.refusals} refusals, {len(self.limits)} limits"
 
     def __bool__(self) -> bool:
-        """Say whether there is anything."""
+        """Return whether there is anything."""
         return bool(self.counters or self.refusals or self.limits)
 
     @property

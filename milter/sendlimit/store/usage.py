@@ -128,7 +128,7 @@ def remove_finished(
         connection: to the tables.
         calendar: cuts the periods.
         before: seconds since 1970, not later than now: so no running period is removed.
-        progress: told the number removed so far after each chunk.
+        progress: called with the number removed so far after each chunk.
 
     Returns:
         How many rows were removed.
