@@ -1,7 +1,9 @@
 """docs/design.md and docs/contributing.md show the tree, the layers and the classes that are there."""
 
+import importlib
 import re
 import tomllib
+from enum import EnumType
 from pathlib import Path
 
 from repo import glossary
@@ -29,6 +31,26 @@ def test_glossary() -> None:
     how = "run .venv/bin/python tests/repo/glossary.py"
 
     assert glossary.DOCUMENT.read_text() == glossary.rendered(), how
+
+
+def test_state_machines() -> None:
+    """Each state machine in the table has its states in the file that the table names, and no other."""
+    rows = re.findall(r"^\| .+ \| `(\S+)` \| (.+) \|$", _section("State machines"), re.MULTILINE)
+    assert rows
+    for file, states in rows:
+        module = importlib.import_module(f"sendlimit.{file.removesuffix('.py').replace('/', '.')}")
+        (states_there,) = (
+            {member.lower().replace("_", " ") for member in value.__members__}
+            for name, value in vars(module).items()
+            if name.endswith("State") and isinstance(value, EnumType)
+        )
+        words = set(re.split(r"[^a-z]+", states)) - {"then", "or", "it", "ends"}
+        assert words == set(" ".join(states_there).split()), file
+
+
+def _section(heading: str) -> str:
+    """Return what stands under a heading of the design."""
+    return re.split(r"^#", _DESIGN.split(f"# {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def test_picture_of_the_tree() -> None:
