@@ -6,15 +6,20 @@ Debian's come from the installed package; ISPConfig's follow what its installer 
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from hypothesis import strategies as st
+
+from sendlimit.postfix import master_cf as master_cf_text
 from sendlimit.postfix.apply import apply_attach, apply_detach
 from sendlimit.postfix.attachment import FileChange, plan_attach, plan_detach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.commands import PostfixCommands
 from sendlimit.postfix.files import write_change
 from sendlimit.postfix.findings import Finding, find_faults
+from sendlimit.postfix.main_cf import parameters
 from sendlimit.postfix.snapshot import SmtpdService, Snapshot, TextFile, read_snapshot
 from support.rig.postfix import make_queue
 
@@ -76,6 +81,37 @@ def debian_master_cf() -> str:
     return text
 
 
+CONFIGURATIONS = {
+    "debian": (debian_main_cf() + AUTH, debian_master_cf(), False),
+    "debian-without-newline": (debian_main_cf() + AUTH.rstrip(), debian_master_cf(), False),
+    "plain-milters": (f"{AUTH}smtpd_milters = inet:a:1,\n  inet:b:2\n", debian_master_cf(), False),
+    "milters-in-braces": (
+        f"{AUTH}smtpd_milters = {{ inet:a:1, default_action=accept }}, unix:b\n",
+        debian_master_cf(),
+        False,
+    ),
+    "milters-of-a-service": (
+        f"{AUTH}smtpd_milters = inet:a:1\n",
+        debian_master_cf().replace(
+            "  -o smtpd_sasl_auth_enable=yes\n",
+            "  -o smtpd_sasl_auth_enable=yes -o { smtpd_milters = { unix:c, default_action=accept }"
+            " inet:d:4 }\n",
+        ),
+        False,
+    ),
+    "ispconfig-rspamd": (ISPCONFIG_MAIN + RSPAMD, debian_master_cf(), True),
+    "ispconfig-amavis": (ISPCONFIG_MAIN, debian_master_cf() + AMAVIS, True),
+}
+"""Text of main.cf, text of master.cf, and whether there is an ISPConfig."""
+
+
+@st.composite
+def configuration_texts(draw: st.DrawFn, lines: st.SearchStrategy[str], first: str) -> str:
+    """Draw a text of such lines after a first one, with or without a newline at its end."""
+    text = first + "".join(draw(st.lists(lines, max_size=12)))
+    return text if draw(st.booleans()) else text.rstrip("\n")
+
+
 def snapshot_of(*services: SmtpdService) -> Snapshot:
     """Return a Postfix of Debian's with these services and without milters."""
     file = TextFile(path=Path("/etc/postfix/main.cf"), text="")
@@ -93,6 +129,56 @@ def snapshot_of(*services: SmtpdService) -> Snapshot:
         master_cf=file,
         ispconfig_custom=None,
     )
+
+
+MAIN_CF = Path("/etc/postfix/main.cf")
+MASTER_CF = Path("/etc/postfix/master.cf")
+ISPCONFIG_CUSTOM = Path("/usr/local/ispconfig/custom")
+EFFECTIVE = {
+    "milter_mail_macros": "i {auth_authen}",
+    "receive_override_options": "",
+    "smtpd_milter_maps": "",
+    "smtpd_milters": "",
+    "smtpd_proxy_filter": "",
+    "smtpd_sasl_auth_enable": "no",
+}
+"""What Postfix reads from an empty main.cf."""
+
+
+def snapshot_from(
+    main: str,
+    master: str,
+    *,
+    ispconfig: str | bool = False,
+    **facts: Any,  # noqa: ANN401 - any field
+) -> Snapshot:
+    """Make a Snapshot from settings without references; what master.cf says wins."""
+    values = {parameter.name: parameter.value for parameter in parameters(main)}
+    services = []
+    for text in master_cf_text.services(master):
+        options = {option.name: option.value for option in text.options}
+        effective = EFFECTIVE | values | options
+        services.append(
+            SmtpdService(
+                key=text.key,
+                is_chrooted=True,
+                options=options,
+                effective={name: effective[name] for name in EFFECTIVE},
+            )
+        )
+    custom = ispconfig if isinstance(ispconfig, str) else None
+    snapshot = replace(
+        snapshot_of(*services),
+        smtpd_milters=values.get("smtpd_milters", ""),
+        main_chain=values.get("smtpd_milters", ""),
+        non_smtpd_chain=values.get("non_smtpd_milters", ""),
+        main_cf=TextFile(path=MAIN_CF, text=main),
+        master_cf=TextFile(path=MASTER_CF, text=master),
+        ispconfig_custom=None
+        if ispconfig is False
+        else TextFile(path=ISPCONFIG_CUSTOM, text=custom),
+    )
+    return replace(snapshot, **facts)
 
 
 @dataclass

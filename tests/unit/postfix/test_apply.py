@@ -1,11 +1,7 @@
 """Attach and detach on files, with Postfix's own programs; no Postfix is started."""
 
-import fcntl
 import os
 import re
-import subprocess
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +10,15 @@ import pytest
 from sendlimit.errors import PostfixError
 from sendlimit.postfix import files
 from sendlimit.postfix.apply import apply_attach
-from sendlimit.postfix.attachment import ConfigPlan, FileChange, plan_attach
-from sendlimit.postfix.backup import Backup
+from sendlimit.postfix.attachment import ConfigPlan, plan_attach
 from sendlimit.postfix.chain import render_entry
-from sendlimit.postfix.commands import PostfixCommands, run
+from sendlimit.postfix.commands import PostfixCommands
 from sendlimit.postfix.snapshot import read_snapshot
 from support.postfix_samples import (
-    AMAVIS,
     AUTH,
-    ISPCONFIG_MAIN,
+    CONFIGURATIONS,
     RSPAMD,
     Instance,
-    debian_main_cf,
     debian_master_cf,
     make_instance,
 )
@@ -34,55 +27,14 @@ pytestmark = [pytest.mark.postfix, pytest.mark.usefixtures("aged_files")]
 
 _ENTRY = render_entry("unix:sendlimit/milter.sock")
 
-_CONFIGURATIONS = {
-    "debian": (debian_main_cf() + AUTH, debian_master_cf(), False),
-    "debian-without-newline": (debian_main_cf() + AUTH.rstrip(), debian_master_cf(), False),
-    "plain-milters": (f"{AUTH}smtpd_milters = inet:a:1,\n  inet:b:2\n", debian_master_cf(), False),
-    "milters-in-braces": (
-        f"{AUTH}smtpd_milters = {{ inet:a:1, default_action=accept }}, unix:b\n",
-        debian_master_cf(),
-        False,
-    ),
-    "milters-of-a-service": (
-        f"{AUTH}smtpd_milters = inet:a:1\n",
-        debian_master_cf().replace(
-            "  -o smtpd_sasl_auth_enable=yes\n",
-            "  -o smtpd_sasl_auth_enable=yes -o { smtpd_milters = { unix:c, default_action=accept }"
-            " inet:d:4 }\n",
-        ),
-        False,
-    ),
-    "ispconfig-rspamd": (ISPCONFIG_MAIN + RSPAMD, debian_master_cf(), True),
-    "ispconfig-amavis": (ISPCONFIG_MAIN, debian_master_cf() + AMAVIS, True),
-}
 
 _SERVICES = ("smtp/inet", "submission/inet", "submissions/inet")
 
 
-@pytest.fixture(params=_CONFIGURATIONS)
+@pytest.fixture(params=CONFIGURATIONS)
 def instance(request: pytest.FixtureRequest, folder: Path) -> Instance:
     """Each kind of configuration in turn."""
-    main, master, ispconfig = _CONFIGURATIONS[request.param]
-    return make_instance(folder, main, master, ispconfig=ispconfig)
-
-
-@pytest.fixture
-def _unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out `postfix check`, which takes seconds: it runs for each kind of configuration."""
-    monkeypatch.setattr(PostfixCommands, "check", lambda _commands: None)
-
-
-@pytest.fixture
-def debian(folder: Path, _unchecked: None) -> Instance:
-    """Debian's configuration with SASL."""
-    main, master, ispconfig = _CONFIGURATIONS["debian"]
-    return make_instance(folder, main, master, ispconfig=ispconfig)
-
-
-@pytest.fixture
-def rspamd(folder: Path, _unchecked: None) -> Instance:
-    """ISPConfig's configuration with rspamd."""
-    main, master, ispconfig = _CONFIGURATIONS["ispconfig-rspamd"]
+    main, master, ispconfig = CONFIGURATIONS[request.param]
     return make_instance(folder, main, master, ispconfig=ispconfig)
 
 
@@ -361,143 +313,3 @@ class TestSafety:
             pytest.raises(PostfixError, match="runs already"),
         ):
             debian.attach()
-
-    def test_no_postfix(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Without Postfix the admin is told to install it."""
-        monkeypatch.setattr("sendlimit.postfix.commands._PATH", "/nowhere")
-
-        with pytest.raises(PostfixError, match="no 'postconf' command: install Postfix first"):
-            run("postconf")
-
-    def test_no_configuration(self, folder: Path) -> None:
-        """A directory without main.cf is named."""
-        instance = make_instance(folder, "", "", ispconfig=False)
-        instance.main_cf.unlink()
-
-        with pytest.raises(PostfixError, match=r"there is no .*/main.cf"):
-            instance.snapshot()
-
-
-class TestBackup:
-    """What Postfix's files were is kept, and only root can have a say in it."""
-
-    def test_copies(self, debian: Instance) -> None:
-        """The files as they were lie in state_dir, for root only; after detach as well."""
-        before = debian.main_cf.read_bytes()
-        debian.attach()
-        backup = Backup(debian.state_dir, debian.config_directory)
-
-        assert (backup.folder / "main.cf").read_bytes() == before
-        assert backup.folder.stat().st_mode & 0o777 == 0o700
-        debian.detach()
-        (kept,) = backup.folder.parent.glob("*.detached")
-        assert (kept / "main.cf").read_bytes() == before
-        assert Backup(debian.state_dir, debian.config_directory).files == {}
-
-    def test_folder_of_somebody_else(self, debian: Instance) -> None:
-        """A backup that another user could have written is not trusted."""
-        debian.attach()
-        os.chown(debian.state_dir / "postfix-backup", 65534, 65534)
-
-        with pytest.raises(PostfixError, match="not a folder that only root may write to"):
-            debian.detach()
-
-    def test_missing_state_dir(self, debian: Instance) -> None:
-        """A state_dir that is missing is made."""
-        debian.state_dir.rmdir()
-
-        debian.attach()
-
-        assert Backup(debian.state_dir, debian.config_directory).files
-
-    def test_broken_record(self, debian: Instance) -> None:
-        """A record that can't be read is named, with the way out."""
-        debian.attach()
-        backup = Backup(debian.state_dir, debian.config_directory)
-        (backup.folder / "record.json").write_text("{")
-
-        with pytest.raises(PostfixError, match=r"record.json can't be read.*move the folder"):
-            debian.detach()
-
-
-class TestFiles:
-    """Single files are changed under Postfix's own lock."""
-
-    @pytest.fixture
-    def change(self, folder: Path) -> Iterator[FileChange]:
-        """A change of one file."""
-        path = folder / "main.cf"
-        path.write_text("before\n")
-        yield FileChange(
-            path=path, before="before\n", after="after\n", without_sendlimit="before\n"
-        )
-        assert list(folder.iterdir()) in ([path], [])
-
-    def test_waits_for_postconf(self, change: FileChange) -> None:
-        """While another editor holds main.cf.tmp, we wait; then we see what it wrote."""
-        new = change.path.with_name("main.cf.tmp")
-        errors: list[PostfixError] = []
-
-        def write() -> None:
-            try:
-                files.write_change(change)
-            except PostfixError as exc:
-                errors.append(exc)
-
-        with new.open("w") as editor:
-            fcntl.flock(editor, fcntl.LOCK_EX)
-            thread = threading.Thread(target=write)
-            thread.start()
-            thread.join(0.3)
-            assert thread.is_alive()
-            editor.write("theirs\n")
-            editor.flush()
-            new.rename(change.path)
-        thread.join()
-
-        assert "changed by somebody else" in str(errors[0])
-        assert change.path.read_text() == "theirs\n"
-
-    def test_editor_that_never_ends(
-        self, change: FileChange, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A lock that is held for too long is reported."""
-        monkeypatch.setattr(files, "_LOCK_WAIT_S", 0.1)
-        new = change.path.with_name("main.cf.tmp")
-        with new.open("w") as editor:
-            fcntl.flock(editor, fcntl.LOCK_EX)
-
-            with pytest.raises(PostfixError, match="stays locked"):
-                files.write_change(change)
-        new.unlink()
-
-    def test_postconf_waits_for_us(self, change: FileChange) -> None:
-        """`postconf -e` does not get between our reading and our writing."""
-        change.path.write_text("compatibility_level = 3.6\n")
-        with files._new_content(change.path):
-            editor = subprocess.Popen(["postconf", "-c", change.path.parent, "-e", "x=y"])
-            with pytest.raises(subprocess.TimeoutExpired):
-                editor.wait(0.5)
-        assert editor.wait(10) == 0
-        assert change.path.read_text() == "compatibility_level = 3.6\nx = y\n"
-
-    def test_left_over_of_a_crash(self, change: FileChange) -> None:
-        """What a killed editor left in main.cf.tmp does not get into the file."""
-        change.path.with_name("main.cf.tmp").write_text("long left over of somebody\n")
-
-        files.write_change(change)
-
-        assert change.path.read_text() == "after\n"
-
-    def test_removed(self, change: FileChange) -> None:
-        """A file that is to go goes."""
-        files.write_change(replace(change, after=None))
-
-        assert not change.path.exists()
-
-    def test_folder_that_is_gone(self, change: FileChange) -> None:
-        """An error of the system is told with the file's name."""
-        gone = replace(change, path=change.path.parent / "gone" / "main.cf")
-
-        with pytest.raises(PostfixError, match=r"gone/main.cf can't be changed: No such file"):
-            files.write_change(gone)

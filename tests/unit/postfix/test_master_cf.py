@@ -1,13 +1,14 @@
-"""Edits of main.cf and master.cf leave everything else as it was."""
+"""Edits of master.cf leave everything else as it was."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendlimit.postfix import main_cf, master_cf
-from sendlimit.postfix.services import is_own_option, is_own_parameter
+from sendlimit.postfix import master_cf
+from sendlimit.postfix.services import is_own_option
+from support.postfix_samples import configuration_texts
 
-_MASTER_LINES = st.sampled_from(
+_LINES = st.sampled_from(
     [
         "smtp inet n - y - - smtpd\n",
         "submission inet n - y - - smtpd -o a=b\n",
@@ -20,18 +21,10 @@ _MASTER_LINES = st.sampled_from(
         "maildrop unix - n n - - pipe flags=DRXhu argv=x -o ${recipient}\n",
     ]
 )
-_MAIN_LINES = st.sampled_from(
-    ["a = b\n", "  continued\n", "# comment\n", "\n", "smtpd_milters=inet:a:1,\n", "\tinet:b:2\n"]
-)
+_OURS = "smtpd_milters=$sendlimit_milters"
 
 
-@st.composite
-def _texts(draw: st.DrawFn, lines: st.SearchStrategy[str], first: str) -> str:
-    text = first + "".join(draw(st.lists(lines, max_size=12)))
-    return text if draw(st.booleans()) else text.rstrip("\n")
-
-
-@given(text=_texts(_MASTER_LINES, "25 inet n - y - - smtpd\n"))
+@given(text=configuration_texts(_LINES, "25 inet n - y - - smtpd\n"))
 def test_master_cf_comes_back(text: str) -> None:
     """Options that were added to services can be taken out without a trace."""
     keys = {service.key for service in master_cf.services(text)}
@@ -41,34 +34,6 @@ def test_master_cf_comes_back(text: str) -> None:
     for service in master_cf.services(attached):
         assert is_own_option(service.options[-1])
     assert text == master_cf.without(attached, is_own_option)
-
-
-@given(text=_texts(_MAIN_LINES, "compatibility_level = 3.6\n"))
-def test_main_cf_comes_back(text: str) -> None:
-    """Settings that were added can be taken out; a newline at the end may stay."""
-    attached = main_cf.with_parameters(
-        text, {"sendlimit_milters": "{ x }", "sendlimit_milters_a": ""}
-    )
-
-    assert main_cf.parameters(attached)[:-2] == main_cf.parameters(text)
-    assert [setting.name for setting in main_cf.parameters(attached)][-2:] == [
-        "sendlimit_milters",
-        "sendlimit_milters_a",
-    ]
-    assert main_cf.without(attached, is_own_parameter) in {text, text + "\n"}
-
-
-def test_setting_over_several_lines() -> None:
-    """A setting goes on over indented lines, with comments and blank lines between."""
-    text = "x = 1\nsendlimit_milters = inet:a:1,\n# comment\n\n  unix:b\ny = 2\n"
-
-    setting = main_cf.parameters(text)[1]
-
-    assert (setting.name, setting.value) == ("sendlimit_milters", "inet:a:1, unix:b")
-    assert main_cf.without(text, is_own_parameter) == "x = 1\ny = 2\n"
-
-
-_OURS = "smtpd_milters=$sendlimit_milters"
 
 
 @pytest.mark.parametrize(
