@@ -10,6 +10,7 @@ from typing import NoReturn
 from demo.narration import Narrator, PromiseBrokenError
 from demo.stage import set_stage
 from demo.story import Story
+from support.rig.process import end_children
 from support.rig.smtp import ConnectionLostError
 
 _INTERRUPTED = 130
@@ -30,6 +31,7 @@ def main() -> int:
         narrator.end(f"The demo failed: {error}")
         return 1
     except KeyboardInterrupt:
+        end_children()
         narrator.end("Interrupted; everything is ended and removed.")
         return _INTERRUPTED
     seconds = time.monotonic() - started

@@ -247,6 +247,28 @@ class TestProcess:
         assert len(pids) > 2
         wait_for(lambda: all(map(_has_ended, pids)), 5, "end of the programs")
 
+    def test_children_that_nothing_refers_to(self) -> None:
+        """end_children() ends what was started, groups included, and waits for it."""
+        code = """\
+import subprocess
+from support.rig.process import end_children
+alone = subprocess.Popen(["sleep", "100"])
+group = subprocess.Popen(
+    ["sh", "-c", "sleep 100 & echo $!; wait"], stdout=subprocess.PIPE, start_new_session=True
+)
+print(alone.pid, group.pid, int(group.stdout.readline()))
+end_children()
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONPATH": "tests"},
+            capture_output=True,
+            check=True,
+        )
+
+        pids = [int(pid) for pid in done.stdout.split()]
+        wait_for(lambda: all(map(_has_ended, pids)), 5, "end of the programs")
+
     def test_early_end(self, folder: Path) -> None:
         """Waiting for a program that has ended fails at once and shows what it printed."""
         process = Process("sh", ["sh", "-c", "echo sorry; exit 3"], folder / "log")
@@ -287,5 +309,5 @@ def _has_ended(pid: int) -> bool:
     """Tell whether the process is gone or waits only to be collected by its parent."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it is opened, while it is read
         return True

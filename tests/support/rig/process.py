@@ -257,6 +257,21 @@ class Process:
             os.killpg(self._started().pid, number)
 
 
+def end_children() -> None:
+    """End what this process has started and not waited for, with what that has started.
+
+    A signal that turns into an exception can come between the start of a program and the line
+    that takes note of it.
+    """
+    for task in Path("/proc/self/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)  # it leads a group, if Process has started it
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
 class Server(Protocol):
     """What the private servers of the rig have in common."""
 
