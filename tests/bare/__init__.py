@@ -1,0 +1,1 @@
+"""Bare Debian systems in which everything is tried: see script/test-on."""

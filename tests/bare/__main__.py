@@ -1,0 +1,103 @@
+"""Try sendlimit on bare Debian systems: `script/test-on SUITE... [--quick]`.
+
+For each suite ("bookworm", "trixie") a system is made with debootstrap and started, with nothing
+of this machine in it and no network; in it script/demo, docs/howto.md, script/install,
+script/uninstall and script/test run. Several suites are tried at the same time.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bare import howto
+from bare.base import make_base
+from bare.here import mirrors, pip_settings
+from bare.machine import machine
+from bare.report import CannotTryError, Report, TrialFailedError
+from bare.trials import Server, try_from_checkout
+
+_ROOT = Path(__file__).parents[2]
+
+
+def main() -> int:
+    """Try all suites; 0: everything worked, 1: something did not, 2: wrong words."""
+    parser = argparse.ArgumentParser(prog="script/test-on", description=__doc__)
+    parser.add_argument("suites", nargs="+", metavar="SUITE", help="bookworm, trixie, testing")
+    parser.add_argument("--quick", action="store_true", help="a chosen part of the tests")
+    parser.add_argument("--mirror", default="", metavar="URL", help="archive of Debian; else apt's")
+    options = parser.parse_args()
+    logs = _ROOT / "build/test-on"
+    logs.mkdir(parents=True, exist_ok=True)
+    failed: list[str] = []
+    with _release() as release:
+        threads = [
+            threading.Thread(
+                target=_try_suite, args=(_report(logs, suite), release, options, failed)
+            )
+            for suite in options.suites
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    passed = len(options.suites) - len(failed)
+    print(f"test-on: {passed} passed, {len(failed)} failed; logs in {logs}")
+    return 1 if failed else 0
+
+
+def _report(logs: Path, suite: str) -> Report:
+    report = Report(suite, logs / f"{suite}.log")
+    report.path.write_text("")
+    return report
+
+
+def _try_suite(
+    report: Report, release: Path, options: argparse.Namespace, failed: list[str]
+) -> None:
+    try:
+        _try_all(report, release, options)
+    except (CannotTryError, TrialFailedError, AssertionError) as exc:
+        report.say(f"FAILED: {exc}")
+        print(report.tail(), flush=True)
+        failed.append(report.suite)
+
+
+def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None:
+    wanted = subprocess.run(
+        [release / "script/bootstrap", "--packages"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    packages = sorted(
+        {*wanted, *howto.HowTo((release / "docs/howto.md").read_text(), "").packages()}
+    )
+    base = make_base(report, release, packages, mirrors(options.mirror), pip_settings())
+    debian = re.sub(r"\..*", "", (base.root / "etc/debian_version").read_text().strip())
+    document = howto.read(release, debian)
+    with machine(report, base.root, release, base.distributions) as server:
+        Server(server, document, report).try_all()
+    with machine(report, base.root, release, base.distributions) as developer:
+        try_from_checkout(developer, report, quick=options.quick)
+
+
+@contextmanager
+def _release() -> Iterator[Path]:
+    """Unpack what is committed: what is not must not help."""
+    folder = Path(tempfile.mkdtemp(prefix="sendlimit-release-"))
+    try:
+        archive = subprocess.run(
+            ["git", "-C", _ROOT, "archive", "HEAD"], capture_output=True, check=True
+        ).stdout
+        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

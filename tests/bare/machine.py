@@ -1,0 +1,187 @@
+"""A bare system that is started with its own systemd, processes and network: systemd-nspawn(1).
+
+It sees the files of a base and writes to memory; its network is its own loopback interface.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bare.report import CannotTryError, Report
+from support.rig.process import wait_for
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
+_START_S = 60
+_WAIT = """\
+until systemctl is-system-running --wait | grep -E 'running|degraded'; do sleep 0.1; done
+systemctl --failed
+"""
+
+
+def nspawn(  # noqa: PLR0913 - what differs between the programs that are run
+    root: Path,
+    *,
+    network: bool,
+    changes_stay: bool = True,
+    env: Mapping[str, str] | None = None,
+    binds: Mapping[Path, str] | None = None,
+    writable: Mapping[Path, str] | None = None,
+) -> list[str]:
+    """Return the words in front of a command that is to run in a system that is not started.
+
+    Args:
+        root: files of the system.
+        network: whether it uses this machine's.
+        changes_stay: whether what is written goes into root; else it is forgotten.
+        env: variables.
+        binds: files of this machine that can be read, with their place in the system.
+        writable: the same, to be written to.
+    """
+    return [
+        *("systemd-nspawn", "--quiet", f"--directory={root}", "--pipe", "--as-pid2"),
+        *("--register=no", "--keep-unit", "--timezone=off", "--link-journal=no"),
+        *(() if changes_stay else ("--volatile=overlay",)),
+        *(("--resolv-conf=bind-host",) if network else ("--private-network",)),
+        *(f"--setenv={name}={value}" for name, value in (env or {}).items()),
+        *(f"--bind-ro={path}:{place}" for path, place in (binds or {}).items()),
+        *(f"--bind={path}:{place}" for path, place in (writable or {}).items()),
+    ]
+
+
+class Machine:
+    """A system that runs."""
+
+    def __init__(self, report: Report, leader: int) -> None:
+        """Take the report and the process id of the system's systemd."""
+        self._report = report
+        self._leader = leader
+
+    def run(
+        self,
+        script: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        expected: Sequence[int] = (0,),
+        timeout_s: float = 1800,
+    ) -> str:
+        """Run shell commands as root in the folder of the release; the first that fails ends them.
+
+        Args:
+            script: the commands.
+            env: variables on top of a short list.
+            expected: exit codes that are not a failure.
+            timeout_s: how long they may take.
+
+        Returns:
+            What they printed.
+
+        Raises:
+            TrialFailedError: they ended in another way.
+        """
+        variables = {
+            "PATH": _PATH,
+            "HOME": "/root",
+            "LANG": "C.UTF-8",
+            "DEBIAN_FRONTEND": "noninteractive",
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": "/srv/distributions",
+            **(env or {}),
+        }
+        return self._report.run(
+            *(*self._enter, "--wdns=/srv/sendlimit", "env", "-i"),
+            *(f"{name}={value}" for name, value in variables.items()),
+            *("bash", "-euxc", script),
+            expected=expected,
+            timeout_s=timeout_s,
+        )
+
+    def read(self, script: str) -> str:
+        """Return what shell commands print to stdout, without a line in the log."""
+        return subprocess.run(
+            [*self._enter, "sh", "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+
+    @property
+    def _enter(self) -> tuple[str, ...]:
+        return ("nsenter", f"--target={self._leader}", "--all")
+
+
+@contextmanager
+def machine(report: Report, root: Path, release: Path, distributions: Path) -> Iterator[Machine]:
+    """Start a system, and end it with everything that runs in it.
+
+    Args:
+        report: for the log.
+        root: files of a bare system; they stay as they are.
+        release: an unpacked release, copied to /srv/sendlimit.
+        distributions: what pip takes instead of going to an index.
+
+    Raises:
+        CannotTryError: this machine does not let us.
+    """
+    name = f"sendlimit-{report.suite}-{secrets.token_hex(3)}"
+    with _cgroup(name) as cgroup, report.path.open("a") as log:
+        binds = {release: "/srv/release", distributions: "/srv/distributions"}
+        argv = nspawn(root, network=False, changes_stay=False, binds=binds)
+        argv = [word for word in argv if word not in {"--pipe", "--as-pid2"}]
+        argv += ["--boot", "--console=pipe", f"--machine={name}", "--hostname=mail"]
+        process = subprocess.Popen(
+            # systemd keeps to the control group in which it finds itself.
+            ["sh", "-c", f'echo $$ > {cgroup}/cgroup.procs; exec "$@"', "sh", *argv],
+            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            leader = wait_for(
+                lambda: _leader(process), _START_S, "start of the bare system", report.tail
+            )
+            started = Machine(report, leader)
+            started.read("cp -r /srv/release /srv/sendlimit")
+            started.run(_WAIT, timeout_s=_START_S)
+            yield started
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def _cgroup(name: str) -> Iterator[Path]:
+    """Make a control group for a system's services; whatever is in it ends with it."""
+    top = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), None)
+    if top is None:
+        msg = "no cgroup2 is mounted on this machine, and systemd does not start without one"
+        raise CannotTryError(msg)
+    cgroup = top / name
+    try:
+        cgroup.mkdir()
+    except OSError as exc:
+        msg = f"{cgroup} can't be made ({exc.strerror}): run this as root, outside of a container"
+        raise CannotTryError(msg) from exc
+    try:
+        yield cgroup
+    finally:
+        (cgroup / "cgroup.kill").write_text("1")
+        wait_for(lambda: "populated 0" in (cgroup / "cgroup.events").read_text(), 20, "end of all")
+        for folder in sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True):
+            folder.rmdir()
+        cgroup.rmdir()
+
+
+def _leader(process: subprocess.Popen[bytes]) -> int:
+    """Return the process id of systemd in the system that nspawn starts, 0 if there is none yet."""
+    if process.poll() is not None:
+        msg = "systemd-nspawn can't start a system here: see the log for its reason"
+        raise CannotTryError(msg)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in children:
+        if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+            return int(child)
+    return 0

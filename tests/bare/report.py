@@ -1,0 +1,93 @@
+"""What script/test-on tells: a line for each step on the terminal, everything in a log."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_TAIL_LINES = 60
+_printing = threading.Lock()
+
+
+class CannotTryError(Exception):
+    """This machine lacks something; the message says what, and what to do."""
+
+
+class TrialFailedError(Exception):
+    """Something did not work in a bare system."""
+
+
+@dataclass
+class Report:
+    """The log of one suite.
+
+    Attributes:
+        suite: "trixie".
+        path: of the log.
+    """
+
+    suite: str
+    path: Path
+
+    def say(self, words: str) -> None:
+        """Print a line, and log it."""
+        with _printing:
+            print(f"{self.suite}: {words}", flush=True)
+        self.log(f"=== {words}\n")
+
+    def log(self, text: str) -> None:
+        """Add to the log."""
+        with self.path.open("a") as log:
+            log.write(text)
+
+    def tail(self) -> str:
+        """Return the end of the log."""
+        return "\n".join(self.path.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+
+    def timed(self, words: str, step: Callable[[], object]) -> None:
+        """Do a step and say how long it took."""
+        started = time.monotonic()
+        step()
+        self.say(f"{words}: {time.monotonic() - started:.0f} s")
+
+    def run(
+        self,
+        *argv: str | Path,
+        env: Mapping[str, str] | None = None,
+        expected: Sequence[int] = (0,),
+        timeout_s: float = 1800,
+    ) -> str:
+        """Run a program to its end, without input; what it prints is logged and returned.
+
+        Args:
+            argv: the program and its arguments.
+            env: all its variables; None: this process's.
+            expected: exit codes that are not a failure.
+            timeout_s: how long it may take.
+
+        Raises:
+            TrialFailedError: it ended in another way.
+        """
+        self.log(f"--- {' '.join(map(str, argv))}\n")
+        begin = self.path.stat().st_size
+        with self.path.open("a") as log:
+            try:
+                done = subprocess.run(
+                    argv,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    check=False,
+                    timeout=timeout_s,
+                )
+            except subprocess.TimeoutExpired as exc:
+                msg = f"not ended within {timeout_s:.0f} s: {argv[-1]}"
+                raise TrialFailedError(msg) from exc
+        printed = self.path.read_bytes()[begin:].decode(errors="replace")
+        if done.returncode not in expected:
+            msg = f"exit code {done.returncode}: {str(argv[-1]).splitlines()[0]}"
+            raise TrialFailedError(msg)
+        return printed
