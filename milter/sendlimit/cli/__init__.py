@@ -23,6 +23,9 @@ from sendlimit.errors import SendlimitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# click 8.1 has no such error: there `sendlimit limit` prints its help to stdout.
+_NO_WORDS: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
 # Every command, in the order of the help: its name, its module in this package, its function.
 COMMANDS = {
     "serve": "serve:serve",
@@ -107,7 +110,7 @@ def run(
 
 def _report(error: Exception) -> int:
     """Print what went wrong to stderr; return the exit code."""
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+    if isinstance(error, _NO_WORDS):
         click.echo(error.format_message(), err=True)
         return error.exit_code
     if isinstance(error, click.ClickException):

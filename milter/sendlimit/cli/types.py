@@ -10,7 +10,7 @@ from sendlimit.rules.limit import LIMIT_NAMES, LimitName
 _NAMES = {str(name): name for name in LIMIT_NAMES}
 
 
-class LimitNameType(click.ParamType[LimitName]):
+class LimitNameType(click.ParamType):  # type: ignore[type-arg] # no generic in click 8.1
     """SCOPE.NAME, such as mailbox.messages_per_day."""
 
     name = "SCOPE.NAME"
@@ -43,7 +43,7 @@ class LimitNameType(click.ParamType[LimitName]):
         ]
 
 
-class LimitValueType(click.ParamType[int | str]):
+class LimitValueType(click.ParamType):  # type: ignore[type-arg] # no generic in click 8.1
     """A limit's value: a whole number, or the word "unlimited", as click takes None for missing."""
 
     name = "VALUE"
