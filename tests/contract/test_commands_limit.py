@@ -99,7 +99,7 @@ def test_list_of_a_subject(commands: Commands) -> None:
         pytest.param(
             ["limit", "set", " ", "mailbox.messages_per_day", "5"],
             1,
-            "SUBJECT is empty",
+            "names no one",
             id="empty",
         ),
         pytest.param(

@@ -180,7 +180,7 @@ class TestMariaDB:
 
     def test_durability(self, mariadb: PrivateMariaDB) -> None:
         """Every commit is flushed to disk, as by default."""
-        assert mariadb.query("SELECT innodb_flush_log_at_trx_commit") == [(1,)]
+        assert mariadb.query("SELECT @@innodb_flush_log_at_trx_commit") == [(1,)]
 
     def test_user(self, database: Database) -> None:
         """The database's user can log in by socket and by TCP, and not without a password."""
@@ -212,7 +212,7 @@ class TestMariaDB:
             server.restart("--max-connections=17")
 
             assert server.query("SHOW DATABASES LIKE 'kept'") == [("kept",)]
-            assert server.query("SELECT max_connections") == [(17,)]
+            assert server.query("SELECT @@max_connections") == [(17,)]
 
     def test_freeze(self, folder: Path) -> None:
         """A frozen server takes connections and answers nothing until it is thawed."""

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from support.rig.process import Process
 
-# /run and /tmp are empty, as after a start of the system. /proc is that of the new processes.
+# /run and /tmp are empty, as after a start of the system, and /srv is for the tests alone. /proc is
+# that of the new processes.
 _MAKE = """
 set -e
 mount --make-rprivate /
@@ -22,6 +23,7 @@ mount -t overlay -o lowerdir=/,upperdir="$0/upper",workdir="$0/work" overlay roo
 mount --rbind /dev root/dev
 mount -t proc proc root/proc
 mount -t tmpfs -o mode=755 tmpfs root/run
+mount -t tmpfs -o mode=755 tmpfs root/srv
 mount -t tmpfs -o mode=1777 tmpfs root/tmp
 exec chroot root sh -c 'echo ready; exec sleep infinity'
 """
