@@ -18,7 +18,7 @@ _PACKAGED = "cat /var/lib/dpkg/info/*.list"
 _OF_OTHERS = re.compile(
     r"(?!.*sendlimit)(?:/(?:dev|proc|run|sys)(?:/|$)"
     r"|/etc/(?:passwd|group|shadow|gshadow)-$|/etc/\.pwd\.lock$|/etc/ld\.so\.cache$"
-    r"|/etc/(?:alternatives|ssl/certs|rc.\.d|systemd/system/[^/]+\.wants)/"
+    r"|/etc/(?:alternatives|ssl/certs|rc.\.d)/|/etc/systemd/system/[^/]+\.wants/"
     r"|/var/(?:backups|cache|log|mail|tmp)/|/var/lib/(?:apt|dpkg|mysql|systemd)(?:/|$)"
     r"|/var/(?:lib|spool)/postfix/|.*/__pycache__(?:/|$))"
 )
