@@ -6,6 +6,7 @@ from typing import Any
 
 from sendlimit.cli.records import EPISODE, LIMIT_STATUS, OVERRIDE, SHAPES
 from support.command_samples import ALICE, NOW, Commands, day, episode
+from support.notice_receivers import webhook_receiver
 
 
 def test_shapes(commands: Commands, tmp_path: Path) -> None:
@@ -34,6 +35,11 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
         ),
         "purge": commands.json("purge"),
     }
+    with webhook_receiver() as receiver:
+        config = commands.config.read_text()
+        commands.config.write_text(f'{config}[notify]\nwebhook_url = "{receiver.url}"\n')
+        printed["notify test, a list of"] = commands.json("notify", "test")
+        commands.config.write_text(config)
     printed["show, each of limits and defaults"] = printed["show"]["limits"]
     imported = printed["import policyd-rate-guard, import iredapd, import csv"]
     printed["import, each of changes and kept"] = imported["changes"]

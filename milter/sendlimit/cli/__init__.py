@@ -43,6 +43,7 @@ COMMANDS = {
     "suggest": "suggest:suggest",
     "import": "import_:import_",
     "purge": "purge:purge",
+    "notify": "notify:notify",
     "postfix": "postfix:postfix",
     "doctor": "doctor:doctor",
     "completion": "completion:completion",

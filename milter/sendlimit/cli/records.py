@@ -189,6 +189,11 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "origin_before": "'override', 'file', or null: set nowhere",
         "override_before": "its own override, as of 'limit list', or null",
     },
+    "notify test, a list of": {
+        "route": "'webhook', 'mail' or 'owner'",
+        "sent": "the receiver took it",
+        "reason": "why not, or null",
+    },
     "purge": {
         "counters": "rows removed from er_counter",
         "refusals": "from er_refusal",

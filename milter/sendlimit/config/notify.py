@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from sendlimit.config.base import Section
 from sendlimit.config.sections import host_and_port
+from sendlimit.config.webhook_body import WebhookBody, read_webhook_body
 from sendlimit.rules.reply import problem_with_placeholders
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
@@ -128,6 +130,29 @@ class NotifySection(Section):
         description="file with the key that posts are signed with, HMAC-SHA256",
         examples=["/etc/sendlimit/webhook.secret"],
     )
+    webhook_format: Literal[
+        "sendlimit",
+        "slack",
+        "mattermost",
+        "discord",
+        "teams",
+        "google-chat",
+        "ntfy",
+        "gotify",
+        "telegram",
+    ] = Field(
+        "sendlimit",
+        description=(
+            'what is posted: "sendlimit" (a JSON document with everything), or the sentence as'
+            ' "slack", "mattermost", "discord", "teams", "google-chat", "ntfy", "gotify" or'
+            ' "telegram" want it'
+        ),
+    )
+    webhook_body: str | None = Field(
+        None,
+        description="a body of your own instead, with placeholders; JSON or a text",
+        examples=['{"channel": "#mail", "message": "{text} ({host})"}'],
+    )
     mail_to: tuple[str, ...] = Field(
         (),
         description="addresses of admins that get every notice",
@@ -157,6 +182,13 @@ class NotifySection(Section):
     def _url(cls, value: str | None) -> str | None:
         if value is not None and not _is_web_address(value):
             raise ValueError("is not a web address; allowed: https://HOST/PATH or http://HOST/PATH")
+        return value
+
+    @field_validator("webhook_body")
+    @classmethod
+    def _body(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_webhook_body(value)
         return value
 
     @field_validator("mail_to")
@@ -195,6 +227,27 @@ class NotifySection(Section):
         if self.webhook_secret_file is not None and self.webhook_url is None:
             raise ValueError("webhook_secret_file needs webhook_url")
         return self
+
+    @model_validator(mode="after")
+    def _one_body(self) -> NotifySection:
+        chosen = self.webhook_format != "sendlimit"
+        for key, is_set in (("webhook_format", chosen), ("webhook_body", bool(self.webhook_body))):
+            if is_set and self.webhook_url is None:
+                raise ValueError(f"{key} needs webhook_url")
+        if chosen and self.webhook_body:
+            raise ValueError("webhook_format and webhook_body exclude each other; keep one")
+        if self.webhook_format == "telegram" and "chat_id" not in parse_qs(
+            urlsplit(self.webhook_url or "").query
+        ):
+            raise ValueError(
+                'webhook_url does not say to which chat; with webhook_format "telegram" it is'
+                " https://api.telegram.org/botTOKEN/sendMessage?chat_id=NUMBER"
+            )
+        return self
+
+    def own_body(self) -> WebhookBody | None:
+        """Return the admin's own body of webhooks, None without one."""
+        return None if self.webhook_body is None else read_webhook_body(self.webhook_body)
 
     @property
     def smtp_address(self) -> tuple[str, int]:

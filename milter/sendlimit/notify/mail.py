@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.config.notify import is_address
 from sendlimit.notify.host import host_name
+from sendlimit.notify.notices import Event
 from sendlimit.notify.outbox import DeliveryError, Route
 from sendlimit.notify.texts import admin_mail, owner_mail
 from sendlimit.rules.limit import Scope
@@ -122,16 +123,16 @@ class OwnerRoute(Route):
     calendar: Calendar
 
     def takes(self, notice: Notice) -> bool:
-        """Take notices about limits of the mailbox, if they are enforced.
+        """Take notices about limits of the mailbox, if they are enforced, and tests.
 
         A login that is no address gets no mail.
         """
-        return (
+        if notice.sender is None or not is_address(notice.sender.mailbox):
+            return False
+        return notice.event is Event.TEST or (
             notice.exceeded is not None
-            and notice.sender is not None
             and notice.exceeded.key.scope is Scope.MAILBOX
             and not notice.observe
-            and is_address(notice.sender.mailbox)
         )
 
     def deliver(self, notice: Notice) -> None:

@@ -36,6 +36,7 @@ class Event(StrEnum):
     LIMIT_REACHED = "limit-reached"
     STORE_DOWN = "store-down"
     STORE_BACK = "store-back"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,11 @@ def routes_of(config: Config, section: NotifySection, path: Path) -> list[Route]
         if section.webhook_secret_file is not None:
             file = Path(section.webhook_secret_file)
             key = secret(file, f"{path}: notify.webhook_secret_file").encode()
-        routes.append(WebhookRoute(section.webhook_url, key, calendar))
+        routes.append(
+            WebhookRoute(
+                section.webhook_url, key, calendar, section.webhook_format, section.own_body()
+            )
+        )
     server = MailServer(section.smtp_address, section.mail_from, section.mail_return_path)
     if section.mail_to:
         routes.append(AdminRoute(server, section.mail_to, section.texts, calendar))

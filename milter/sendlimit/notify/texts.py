@@ -33,6 +33,8 @@ def sentence(notice: Notice, calendar: Calendar) -> str:
             return "The database is away: sending limits do not hold"
         case Event.STORE_BACK:
             return f"The database is back, mails accepted without it and counted now: {notice.bookings}"
+        case Event.TEST:
+            return "This is a test: notices of sendlimit arrive here"
         case event:
             text = _SENTENCES[event].format_map(_values(notice, calendar))
             return f"{text} (observe mode)" if notice.observe else text
@@ -50,6 +52,8 @@ def admin_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str
             )
         case Event.STORE_BACK:
             body = f"Limits hold again. Mails accepted meanwhile: {notice.bookings}, all counted.\n"
+        case Event.TEST:
+            body = "Sent by 'sendlimit notify test'.\n"
         case event:
             template = texts.admin_warning if event is Event.WARNING else texts.admin_reached
             mail = _filled(template, notice, calendar)
@@ -59,7 +63,9 @@ def admin_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str
 
 
 def owner_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar) -> Mail:
-    """Return the mail to the owner of a mailbox about a limit."""
+    """Return the mail to the owner of a mailbox about a limit, or a test."""
+    if notice.event is Event.TEST:
+        return Mail("A test of sendlimit", f"{sentence(notice, calendar)}\n")
     is_warning = notice.event is Event.WARNING
     return _filled(texts.owner_warning if is_warning else texts.owner_reached, notice, calendar)
 

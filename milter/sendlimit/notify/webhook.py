@@ -1,7 +1,7 @@
-"""The webhook: a POST of one JSON document for each notice, signed when there is a key.
+"""The webhook: a POST for each notice, signed when there is a key.
 
-docs/notifications.md describes the document and how a receiver checks the signature. The URL
-may be a secret, as those of chat programs are, so neither log nor error shows it.
+docs/notifications.md describes our JSON document and how a receiver checks the signature;
+`webhook_formats` has what other receivers want. The URL may be a secret, as those of chat programs are, so neither log nor error shows it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from sendlimit import __version__
+from sendlimit.config.webhook_body import BODY_PLACEHOLDERS
 from sendlimit.notify.host import host_name
+from sendlimit.notify.notices import Event
 from sendlimit.notify.outbox import DeliveryError, Route
 from sendlimit.notify.texts import sentence
+from sendlimit.notify.webhook_formats import FORMATS, Body, Message
 
 if TYPE_CHECKING:
+    from sendlimit.config.webhook_body import WebhookBody
     from sendlimit.notify.notices import Notice
     from sendlimit.rules.window import Calendar
 
@@ -28,6 +32,7 @@ FORMAT = 1
 SIGNATURE_HEADER = "X-Sendlimit-Signature"
 TIMEOUT_S = (5.0, 10.0)
 """For the connection, and for the answer."""
+_JSON = "application/json"
 _TRANSIENT = {408, 425, 429}  # besides 5xx; RFC 9110 15.5.9, RFC 8470 5.2, RFC 6585 4
 
 
@@ -39,6 +44,8 @@ class WebhookRoute(Route):
         url: http or https.
         key: key of the signature; None: posts are not signed.
         calendar: for the sentence in the document.
+        format: a key of FORMATS; "sendlimit" is our document.
+        own_body: the admin's own body, which goes before the format.
     """
 
     name = "webhook"
@@ -46,6 +53,8 @@ class WebhookRoute(Route):
     url: str
     key: bytes | None
     calendar: Calendar
+    format: str = "sendlimit"
+    own_body: WebhookBody | None = None
 
     def deliver(self, notice: Notice) -> None:
         """Post a notice; only the status of the answer is read.
@@ -53,14 +62,14 @@ class WebhookRoute(Route):
         Raises:
             DeliveryError: no answer, or another status than 2xx.
         """
-        body = json.dumps(document(notice, self.calendar, host_name())).encode()
-        headers = {"Content-Type": "application/json", "User-Agent": f"sendlimit/{__version__}"}
+        body = self._body(notice)
+        headers = {"User-Agent": f"sendlimit/{__version__}", **body.headers}
         if self.key is not None:
-            headers[SIGNATURE_HEADER] = signature(self.key, body)
+            headers[SIGNATURE_HEADER] = signature(self.key, body.octets)
         try:
             with requests.post(
                 self.url,
-                data=body,
+                data=body.octets,
                 headers=headers,
                 timeout=TIMEOUT_S,
                 allow_redirects=False,  # a redirect would become a GET without the document
@@ -75,6 +84,18 @@ class WebhookRoute(Route):
         if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 15.3: successful
             is_permanent = status < 500 and status not in _TRANSIENT  # noqa: PLR2004 - RFC 9110 15.6
             raise DeliveryError(f"HTTP status {status}", is_permanent=is_permanent)
+
+    def _body(self, notice: Notice) -> Body:
+        host = host_name()
+        if self.own_body is None and self.format in FORMATS:
+            text = sentence(notice, self.calendar)
+            return FORMATS[self.format](Message(notice.event, text, host, self.url))
+        found = document(notice, self.calendar, host)
+        if self.own_body is None:
+            return Body(json.dumps(found).encode(), {"Content-Type": _JSON})
+        values = dict.fromkeys(BODY_PLACEHOLDERS, "") | {k: str(v) for k, v in found.items()}
+        kind = _JSON if self.own_body.is_json else "text/plain; charset=utf-8"
+        return Body(self.own_body.filled(values), {"Content-Type": kind})
 
 
 def signature(key: bytes, body: bytes) -> str:
@@ -106,9 +127,9 @@ def document(notice: Notice, calendar: Calendar, host: str) -> dict[str, Any]:
             "period_start": _utc(period.start),
             "period_end": _utc(period.end),
         }
-    elif notice.error:
+    elif notice.event is Event.STORE_DOWN:
         found["error"] = notice.error
-    else:
+    elif notice.event is Event.STORE_BACK:
         found["bookings"] = notice.bookings
     return found
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, Scope, subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sendlimit.rules.decision import LimitUsage
     from sendlimit.rules.mailbox import Sender
@@ -172,9 +172,14 @@ def problem_with(template: str) -> str | None:
     return None
 
 
-def problem_with_placeholders(template: str) -> str | None:
-    """Return what keeps a configured text from being filled in, None when nothing does."""
-    allowed = "allowed: " + " ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+def problem_with_placeholders(template: str, names: Sequence[str] = PLACEHOLDERS) -> str | None:
+    """Return what keeps a configured text from being filled in, None when nothing does.
+
+    Args:
+        template: the text.
+        names: of the placeholders that it may have.
+    """
+    allowed = "allowed: " + " ".join(f"{{{name}}}" for name in names)
     try:
         parsed = list(string.Formatter().parse(template))
     except ValueError as error:
@@ -182,7 +187,7 @@ def problem_with_placeholders(template: str) -> str | None:
     for _, name, spec, conversion in parsed:
         if name is None:
             continue
-        if name not in PLACEHOLDERS:
+        if name not in names:
             return f"has an unknown placeholder {{{name}}}; {allowed}"
         if spec or conversion:
             return f"has a placeholder {{{name}}} with a format; write {{{name}}} alone"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from sendlimit import __version__
+from sendlimit.config.webhook_body import BODY_PLACEHOLDERS, read_webhook_body
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.outbox import DeliveryError
-from sendlimit.notify.webhook import WebhookRoute, document
+from sendlimit.notify.webhook import WebhookRoute, document, signature
 from support.counting_samples import ALICE, NOON, UTC, moment, usage_of
 from support.notice_receivers import WebhookReceiver, webhook_receiver
 from support.rig.process import free_port
@@ -82,6 +83,31 @@ def test_signature(receiver: WebhookReceiver) -> None:
     assert post.document["event"] == "warning"
 
 
+def test_format(receiver: WebhookReceiver) -> None:
+    """With a format the sentence is posted as that receiver reads it, and signed as well."""
+    WebhookRoute(receiver.url, _KEY, UTC, "slack").deliver(_WARNING)
+
+    (post,) = receiver.posts
+    assert post.document["text"] == document(_WARNING, UTC, "")["text"]
+    assert post.headers["X-Sendlimit-Signature"] == signature(_KEY, post.body)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "expected"),
+    [
+        ('{"a": "{mailbox}"}', "application/json", b'{"a": "alice@example.org"}'),
+        ("{used} of {limit}{error}", "text/plain; charset=utf-8", b"80 of 100"),
+    ],
+)
+def test_own_body(receiver: WebhookReceiver, body: str, kind: str, expected: bytes) -> None:
+    """An own body has the values of our document, and nothing where a notice has none."""
+    own_body = read_webhook_body(body)
+    WebhookRoute(receiver.url, None, UTC, own_body=own_body).deliver(_WARNING)
+
+    (post,) = receiver.posts
+    assert (post.headers["Content-Type"], post.body) == (kind, expected)
+
+
 def test_no_key(receiver: WebhookReceiver) -> None:
     """Without a key there is no signature."""
     _route(receiver, key=None).deliver(_WARNING)
@@ -138,6 +164,7 @@ def test_documentation() -> None:
     notices = [
         Notice(example["id"], Event.STORE_DOWN, NOON, error="gone"),
         Notice(example["id"], Event.STORE_BACK, NOON),
+        Notice(example["id"], Event.TEST, NOON),
     ]
     reached = Notice(
         example["id"],
@@ -150,3 +177,4 @@ def test_documentation() -> None:
 
     assert document(reached, UTC, "mx1.example.org") == example
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == keys | example.keys()
+    assert set(BODY_PLACEHOLDERS) == (keys | example.keys()) - {"format"}
