@@ -162,6 +162,21 @@ def test_wrong_password(
     assert password not in scene.daemon.process.log_text()
 
 
+def test_rotated_password(
+    scene: Scene, fragile_mariadb: PrivateMariaDB, fragile_database: Database
+) -> None:
+    """The password is changed in the database, then in its file: the daemon needs no restart."""
+    with scene.unnoticed() as traffic, root_session(fragile_mariadb) as root:
+        fragile_mariadb.query(
+            "SET PASSWORD FOR %s@'%%' = PASSWORD('rotated')", (fragile_database.user,)
+        )
+        kill_connections(root, fragile_database)
+        scene.daemon.wait_for_lines("store-down .*Access denied")
+        fragile_database.password_file.write_text("rotated\n")
+        scene.daemon.wait_for_lines("store-back")
+        traffic.wait_for_more()
+
+
 def test_tables_missing(
     scene: Scene, fragile_mariadb: PrivateMariaDB, fragile_database: Database
 ) -> None:

@@ -301,6 +301,7 @@ def test_numbers_of_security() -> None:
         "connecting to the database": drivers.CONNECT_TIMEOUT_S,
         "waiting for the database's answer": drivers.READ_TIMEOUT_S,
         "waiting for a row lock": drivers.LOCK_WAIT_S,
+        "a transaction between two packets": drivers.IDLE_TRANSACTION_S,
         "requests in one transaction": committer.BATCH_MAX,
         "key of a mailbox or domain": mailbox.KEY_MAX,
         "text of a refusal": reply.LINE_MAX,

@@ -49,7 +49,7 @@ def new_store(url: str) -> Store:
     location = parse_url(url)
     if isinstance(location, SQLiteLocation):
         return SQLiteStore(location)
-    return MariaDBStore(location, location.password or "")
+    return MariaDBStore(location, lambda: location.password or "")
 
 
 def add(  # noqa: PLR0913 - what a batch consists of

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from sendlimit import __version__, maillog
-from sendlimit.config.reading import load
+from sendlimit.config.reading import load, read_password
 from sendlimit.counting.committer import Committer, CommitterThread
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.state_dir_lock import lock_state_dir
@@ -131,6 +131,7 @@ class Service:
         try:
             config = load(self._path)
             make_state_dir(config, self._path)
+            read_password(config, self._path)  # used by the next connection
             counting, sessions = counting_settings(config), session_settings(config)
             self._telemetry.reload(config)
         except ConfigError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,30 @@ def session_settings(config: Config) -> SessionSettings:
     )
 
 
+class StorePassword:
+    """The password of the store, read again for each connection: it may have been changed.
+
+    A file that can't be read, or is empty while it is replaced, leaves the one that was known.
+
+    Args:
+        config: names the file.
+        path: of the config file, for errors.
+
+    Raises:
+        ConfigError: it can't be read.
+    """
+
+    def __init__(self, config: Config, path: Path) -> None:
+        self._read = partial(read_password, config, path)
+        self._known = self._read()
+
+    def __call__(self) -> str:
+        """Return the password that holds now."""
+        with suppress(ConfigError):
+            self._known = self._read() or self._known
+        return self._known
+
+
 def make_store(config: Config, path: Path) -> Store:
     """Return the store of store.url, not yet connected.
 
@@ -54,7 +80,7 @@ def make_store(config: Config, path: Path) -> Store:
     location = parse_url(config.store.url)
     if isinstance(location, SQLiteLocation):
         return SQLiteStore(location)
-    return MariaDBStore(location, read_password(config, path))
+    return MariaDBStore(location, StorePassword(config, path))
 
 
 def make_state_dir(config: Config, path: Path) -> Path:

@@ -26,30 +26,43 @@ if TYPE_CHECKING:
     from sendlimit.store.packets import PacketConnection
     from sendlimit.store.rows import Row
 
+EARLY_S = IDLE_TRANSACTION_S / 2
+"""How long before packet 2 packet 1 may have been sent, for answers before the commit is done."""
 _CHUNK = 500
 """Rows a statement, so that none is too large for the server's max_allowed_packet."""
 
 
-def _now() -> float:
+def _boot_time() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class MariaDBStore:
-    """The store of one ledger on one or several MariaDB servers."""
+    """The store of one ledger on one or several MariaDB servers; it connects later.
 
-    def __init__(self, location: MariaDBLocation, password: str = "") -> None:
-        """Take where to connect to; connects later."""
+    Args:
+        location: the servers and the database.
+        password: asked for each connection, because it may have been changed.
+        clock: seconds that go on while this host is suspended.
+    """
+
+    def __init__(
+        self,
+        location: MariaDBLocation,
+        password: Callable[[], str] = str,
+        clock: Callable[[], float] = _boot_time,
+    ) -> None:
         self._location = location
         self._password = password
+        self._clock = clock
+        self._begun_at = 0.0
         self._connection: PacketConnection | None = None
         self._where = str(location)
         self._is_node = True
-        self._began = 0.0
 
     def connect(self) -> None:
         """Connect to the first host that answers with the right tables and takes writes."""
         self.close()
-        server = open_server(self._location, self._password)
+        server = open_server(self._location, self._password())
         self._connection, self._where = server.connection, server.where
         if server.problem is not None:
             self.close()
@@ -95,8 +108,8 @@ class MariaDBStore:
         params.extend(key.subject for key in additions)
         if not self._is_node:
             statements.append(sql.MariaDB.LEASE)
-        self._began = _now()
         with mariadb_errors(self._where):
+            self._begun_at = self._clock()
             found = self._run(";".join(statements), params)
         settings = found.pop(0) if subjects else ()
         return rows.loaded(additions, found[1], settings, None if self._is_node else found[2])
@@ -140,14 +153,15 @@ class MariaDBStore:
             self._send(sql.MariaDB.AS_ONE.format(statements=";".join(statements)), params, on_sent)
 
     def _send(self, statement: str, params: Iterable[object], on_sent: Callable[[], None]) -> None:
-        """Send one packet, call on_sent if this server does it for sure, then wait for the answer.
+        """Send one packet, call on_sent if the commit is certain, then wait for the answer.
 
-        A transaction that stood still may have been ended by the server.
+        It is certain where this server decides alone and still has the transaction: the server
+        ends it when IDLE_TRANSACTION_S lie between the packets. The clock is read after sending,
+        because this process may be stopped at any moment.
         """
         connection = self._opened()
-        is_young = _now() - self._began < IDLE_TRANSACTION_S / 2
         connection.send(connection.fill(statement, params))
-        if is_young and not self._is_node:
+        if not self._is_node and self._clock() - self._begun_at < EARLY_S:
             on_sent()
         connection.receive()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sendlimit.daemon.settings import (
+    StorePassword,
     counting_settings,
     make_state_dir,
     make_store,
@@ -107,3 +108,24 @@ def test_state_dir_that_cannot_be_made(tmp_path: Path) -> None:
     assert caught.value.problems == [
         f"{_FILE}: state_dir: {tmp_path}/state can't be made: File exists"
     ]
+
+
+def test_password_that_is_changed(tmp_path: Path) -> None:
+    """The file is read each time; what can't be read, or is empty for a moment, changes nothing."""
+    file = tmp_path / "password"
+    file.write_text("first\n")
+    file.chmod(0o600)
+    config = config_of(f'store = {{url = "mariadb://u@h/d", password_file = "{file}"}}')
+    password = StorePassword(config, _FILE)
+    assert password() == "first"
+
+    file.write_text("")
+    assert password() == "first"
+    file.write_text("second\n")
+    assert password() == "second"
+    file.chmod(0o644)
+    assert password() == "second"
+    file.unlink()
+    assert password() == "second"
+    with pytest.raises(ConfigError, match=r"store\.password_file"):
+        StorePassword(config, _FILE)

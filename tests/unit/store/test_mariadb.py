@@ -8,9 +8,8 @@ from sendlimit.errors import LeaseLost, StoreUnavailable
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import Flush, Writing
 from sendlimit.store.connection import Connection
-from sendlimit.store.drivers import IDLE_TRANSACTION_S
 from sendlimit.store.location import Host, MariaDBLocation, parse_url
-from sendlimit.store.mariadb import MariaDBStore
+from sendlimit.store.mariadb import EARLY_S, MariaDBStore
 from support.counting_samples import ALICES_DAY
 from support.real_stores import open_tables, used
 from support.rig.mariadb import Database, PrivateMariaDB
@@ -29,7 +28,7 @@ def store(database: Database, tables: Connection) -> Iterator[MariaDBStore]:  # 
     """A connected store."""
     location = parse_url(database.url)
     assert isinstance(location, MariaDBLocation)
-    store = MariaDBStore(location, database.password)
+    store = MariaDBStore(location, lambda: database.password)
     store.connect()
     yield store
     store.close()
@@ -78,22 +77,39 @@ def test_not_connected() -> None:
 
 
 @pytest.mark.mariadb
-def test_late_answers_are_not_given_early(
-    store: MariaDBStore, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("between_s", "is_early"), [(0.0, True), (EARLY_S, False)])
+def test_packets_far_apart(
+    database: Database,
+    tables: Connection,  # noqa: ARG001 - makes the tables
+    *,
+    between_s: float,
+    is_early: bool,
 ) -> None:
-    """Packet 1 is old: the server may have ended the transaction, so the commit is waited for."""
-    seen: list[int] = []
+    """Where the server may have ended the transaction, no mail is answered before the commit is done."""
+    location = parse_url(database.url)
+    assert isinstance(location, MariaDBLocation)
+    times = iter((100.0, 100.0 + between_s))
+    store = MariaDBStore(location, lambda: database.password, clock=lambda: next(times))
+    store.connect()
+    seen: list[bool] = []
     store.begin({LATCH: 1}, ())
-    monkeypatch.setattr(store, "_began", store._began - IDLE_TRANSACTION_S / 2)
-    store.write(Writing("one", 1), lambda: seen.append(1))
+    store.write(Writing("one", 1), lambda: seen.append(True))
 
-    assert seen == []
+    assert seen == [True] * is_early
+    store.close()
 
 
 @pytest.mark.mariadb
-def test_a_stopped_daemon_does_not_hold_the_latch(store: MariaDBStore) -> None:
-    """The server ends a transaction whose client says nothing more."""
-    assert [*store._rows("SELECT @@idle_write_transaction_timeout")] == [(IDLE_TRANSACTION_S,)]
+def test_session(tables: Connection) -> None:
+    """What every connection is set to."""
+    found = tables.execute(
+        "SELECT @@idle_write_transaction_timeout, @@innodb_lock_wait_timeout, @@sql_mode, @@time_zone,"
+        " @@collation_connection"
+    )
+
+    assert found == [
+        (5, 5, "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION", "+00:00", "utf8mb4_nopad_bin")
+    ]
 
 
 @pytest.mark.mariadb
