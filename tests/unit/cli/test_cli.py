@@ -11,8 +11,6 @@ import click
 import pytest
 
 from sendlimit.cli import COMMANDS, run, sendlimit
-from sendlimit.cli.lazy import LazyGroup
-from sendlimit.cli.printing import escaped
 
 _ROOT = Path(__file__).parents[3]
 
@@ -165,14 +163,6 @@ def test_every_command_takes_the_common_options() -> None:
         assert {"--config", "--debug"} <= taken, ctx.command_path
 
 
-def test_absent_module_is_no_command() -> None:
-    """A command whose module is not there is not listed, and is unknown."""
-    group = LazyGroup("sendlimit", modules={"show": "show:show", "nothing": "nothing:nothing"})
-    ctx = click.Context(group)
-    assert group.list_commands(ctx) == ["show"]
-    assert group.get_command(ctx, "nothing") is None
-
-
 def test_commands_are_independent() -> None:
     """import-linter watches that no command imports another: its contract names all of them."""
     contracts = tomllib.loads((_ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
@@ -180,40 +170,3 @@ def test_commands_are_independent() -> None:
 
     modules = {place.partition(":")[0] for place in COMMANDS.values()}
     assert set(contract["modules"]) == {f"sendlimit.cli.{module}" for module in modules}
-
-
-def test_completion(command: Run) -> None:
-    """The shells get a script that asks sendlimit; names of limits are completed."""
-    for shell in ("bash", "zsh", "fish"):
-        code, out, _ = command("completion", shell)
-        assert code == 0
-        assert "_SENDLIMIT_COMPLETE" in out
-
-
-def test_completion_of_limit_names(monkeypatch: pytest.MonkeyPatch, command: Run) -> None:
-    """The word after SUBJECT is completed to names of limits."""
-    monkeypatch.setenv("_SENDLIMIT_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "sendlimit limit set a@b.c mailbox.recipients_per_m")
-    monkeypatch.setenv("COMP_CWORD", "4")
-    code, out, _ = command()
-    assert code == 0
-    assert [line.partition(",")[2] for line in out.splitlines()] == [
-        "mailbox.recipients_per_minute",
-        "mailbox.recipients_per_month",
-        "mailbox.recipients_per_message",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain ä 日本", "plain ä 日本"),
-        ("\x1b[31mred\x07", r"\x1b[31mred\x07"),
-        ("a\nb\tc", r"a\nb\tc"),
-        ("\u202egnp.exe", r"\u202egnp.exe"),
-        ("\udc80", r"\udc80"),
-    ],
-)
-def test_escaped(text: str, shown: str) -> None:
-    """Nothing that steers a terminal is printed as it is."""
-    assert escaped(text) == shown

@@ -1,0 +1,44 @@
+"""`sendlimit check`: one line a layer, in words and as JSON."""
+
+from support.command_samples import Commands
+
+LAYERS = ["file", "database", "schema", "rights", "limits", "socket"]
+
+
+def test_lines(commands: Commands) -> None:
+    """What is right is one line, what is wrong names what mends it; 1 is the exit code then."""
+    assert commands("check") == 1
+
+    lines = commands.stdout.splitlines()
+    assert lines[0].split() == ["OK", "file", str(commands.config)]
+    text = " ".join(" ".join(lines).split())
+    assert "no daemon listens there (systemctl start sendlimit)" in text
+
+
+def test_shape(commands: Commands) -> None:
+    """--json has state, layer and message of each layer, in their order."""
+    assert commands("check", "--json") == 1
+
+    found = commands.printed_json()
+    assert [list(line) for line in found] == [["state", "layer", "message"]] * len(LAYERS)
+    assert [line["layer"] for line in found] == LAYERS
+    assert [line["state"] for line in found] == ["ok"] * 5 + ["error"]
+
+
+def test_no_database(commands: Commands) -> None:
+    """A file that is not there is an error of the database, with the command that makes it."""
+    text = commands.config.read_text()
+    commands.config.write_text(text.replace("/sendlimit.db", "/none.db"))
+    assert commands("check", "--json") == 1
+
+    (found,) = (line for line in commands.printed_json() if line["layer"] == "database")
+    assert found["state"] == "error"
+    assert found["message"].endswith("the tables are missing (sendlimit db init)")
+
+
+def test_wrong_file(commands: Commands) -> None:
+    """A wrong file is exit code 2, with a line for each of its mistakes and nothing else."""
+    commands.config.write_text('mode = "maybe"\nstate_dir = 5\n')
+    assert commands("check", "--json") == 2
+    assert {line["layer"] for line in commands.printed_json()} == {"file"}
+    assert len(commands.printed_json()) == 2
