@@ -1,4 +1,4 @@
-"""The command `sendlimit`: one module a command, data to stdout, words to stderr.
+"""The command `sendlimit`: one module for each command, data to stdout, notes to stderr.
 
 Exit codes: 0 done, 1 failed or refused, 2 usage or configuration. `run` is the boundary at which
 every exception of a command becomes an exit code and a sentence.
@@ -132,7 +132,7 @@ def _report(error: Exception) -> int:
 
 
 def _help_hint(error: click.ClickException) -> list[str]:
-    """Name the help that goes with a wrong use of a command."""
+    """Return a line that names the help, for an error in the use of a command."""
     if not isinstance(error, click.UsageError):
         return []
     return [f"see '{error.ctx.command_path if error.ctx else 'sendlimit'} --help'"]

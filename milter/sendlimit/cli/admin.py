@@ -1,4 +1,4 @@
-"""Who sits at the terminal: their name, and their yes or no."""
+"""The admin who runs a command: the login name, and the answer to a question."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def admin_name() -> str:
 
 
 def confirm(question: str) -> None:
-    """Let the admin confirm.
+    """Ask the admin on the terminal to confirm.
 
     Raises:
-        SendlimitError: nobody can be asked, or the answer is no.
+        SendlimitError: there is no terminal, or the answer is no.
     """
     if not sys.stdin.isatty():
         raise SendlimitError("nothing was changed: nobody can be asked here, so say --yes")

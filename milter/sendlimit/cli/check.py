@@ -60,6 +60,6 @@ def _lines(check: Check) -> Iterator[_Line]:
         yield _Line("ok", layer, check.message)
     for finding in check.findings:
         subject = "" if finding.subject == check.name else f"{finding.subject}: "
-        # What is wrong in the file says by itself what is allowed.
+        # A mistake in the file names what is allowed, so it needs no remedy.
         remedy = "" if check.name == "file" else f" ({finding.remedy})"
         yield _Line(finding.severity, layer, f"{subject}{finding.problem}{remedy}")

@@ -157,7 +157,7 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
 
 
 def _make_tables(connection: Connection, invocation: Invocation) -> None:
-    """Run what has not been run, and say so."""
+    """Run the migrations that have not been run, and print what was done."""
     before = schema_version(connection)
     after = upgrade(connection, invocation.location)
     check_version(after, invocation.location)
@@ -188,7 +188,7 @@ def _init_as_admin(
     location: MariaDBLocation,
     given_hosts: Sequence[str],
 ) -> None:
-    """Make database, user, rights and tables; log in as the user, unless it is for elsewhere."""
+    """Make database, user, rights and tables; then log in as the user, if it is for this host."""
     hosts = given_hosts or client_hosts(location)
     password = _known_password(invocation)
     existing = accounts(connection, location, hosts)
@@ -205,7 +205,7 @@ def _init_as_admin(
     rights = f"may {', '.join(RIGHTS)} in {location.database}, nothing else"
     print_note(f"user {location.user} (from {', '.join(hosts)}) {rights}")
     if made_up is not None:
-        # Before anything else can fail.
+        # It is shown before a later step can fail.
         _hand_over(made_up, invocation)
     _make_tables(connection, invocation)
     if given_hosts:
@@ -227,10 +227,10 @@ def _init_as_admin(
 
 
 def _prove(location: MariaDBLocation, password: str, remedy: str) -> None:
-    """Log in as the daemon will.
+    """Log in as the daemon will do.
 
     Raises:
-        SendlimitError: with what to do.
+        SendlimitError: it failed; says what to do.
     """
     try:
         connection = open_connection(location, password)
@@ -244,7 +244,7 @@ def _prove(location: MariaDBLocation, password: str, remedy: str) -> None:
 
 
 def _hand_over(password: str, invocation: Invocation) -> None:
-    """Show a made-up password: alone on stdout, with what to do on stderr."""
+    """Print a generated password alone on stdout, and what to do with it on stderr."""
     configured = invocation.config.store.password_file
     file = configured or _PASSWORD_FILE
     print_note("a password was made up; it is stored nowhere and shown this once:")
@@ -274,7 +274,7 @@ def _print_script(invocation: Invocation, hosts: Sequence[str]) -> None:
 
 
 def _known_password(invocation: Invocation) -> str | None:
-    """Return the password of the daemon's user; None where the file is still to be made."""
+    """Return the password of the daemon's user; None: its file does not exist yet."""
     file = invocation.config.store.password_file
     if file is not None and not Path(file).exists():
         return None
@@ -283,7 +283,7 @@ def _known_password(invocation: Invocation) -> str | None:
 
 @contextmanager
 def _admin(url: str, password_file: Path | None) -> Iterator[Connection]:
-    """Connect as an admin."""
+    """Connect as an admin of the database server."""
     with value_of("--admin-url"):
         location = admin_location(url)
     password = (

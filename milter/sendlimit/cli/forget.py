@@ -46,7 +46,7 @@ def forget(
         if not dry_run:
             made = subjects.forget(connection, who.scope, who.key, invocation.author())
             gone = made.result
-            invocation.let_hear(connection, made)
+            invocation.wait_for_daemon(connection, made)
     if as_json:
         print_json({"subject": who.key, **stored_record(gone), "applied": not dry_run})
     elif dry_run:

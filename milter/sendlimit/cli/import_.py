@@ -215,7 +215,7 @@ def _rows(url: str, password_file: Path | None, table: str) -> list[dict[str, ob
 def _import(
     invocation: Invocation, source: str, foreign: ForeignLimits, options: ImportOptions
 ) -> None:
-    """Show what was read beside what is set, ask, and set it."""
+    """Print what would change, ask, and set the limits."""
     require_yes_for_json(as_json=options.as_json, is_agreed=options.dry_run or options.yes)
     at = invocation.now()
     reason, set_by = f"imported from {source}"[:REASON_MAX], admin_name()
@@ -238,7 +238,7 @@ def _import(
                 for change in planned.changes
             ]
             made = set_overrides(connection, changes, invocation.author())
-            invocation.let_hear(connection, made)
+            invocation.wait_for_daemon(connection, made)
     if options.as_json:
         record = _record(source, planned, foreign, invocation.rules_without_boosts(existing))
         print_json({**record, "applied": not options.dry_run})
@@ -249,7 +249,7 @@ def _import(
 
 
 def _show(planned: ImportPlan, foreign: ForeignLimits, rules: Rules) -> None:
-    """Print a table for each limit, then what can't be said here."""
+    """Print a table for each limit, then notes on what was left out or counts differently."""
     after = [
         *((change.setting, limit_value(change.setting.max)) for change in planned.changes),
         *((kept.setting, f"kept, not {limit_value(kept.setting.max)}") for kept in planned.kept),

@@ -84,15 +84,15 @@ class Invocation:
         return parse_url(self.config.store.url)
 
     def now(self) -> int:
-        """Return the moment of the call, whole seconds since 1970."""
+        """Return the time of the call, whole seconds since 1970."""
         return int(self.clock())
 
     def author(self) -> Author:
         """Return who changes something by this command."""
         return Author(admin_name(), "command", self.now())
 
-    def let_hear(self, connection: Connection, made: Made[T]) -> None:
-        """Wait until the daemon has heard of a change; say so where it has not."""
+    def wait_for_daemon(self, connection: Connection, made: Made[T]) -> None:
+        """Wait until the daemon has applied a change; print a note when it has not."""
         said = wait_until_heard(connection, made, self.monotonic, self.sleep)
         if said is not None:
             print_note(said)

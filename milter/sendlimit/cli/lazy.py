@@ -1,4 +1,4 @@
-"""Commands that are imported when they are wanted, and the options that all of them have."""
+"""Import commands when they are called, and add the options that all of them have."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ NO_REWRAP = "\b\n"
 
 
 class LazyGroup(click.Group):
-    """The commands of a table of modules; a module that is not there is no command."""
+    """A group whose commands are imported from a table of modules when they are called.
+
+    A module that does not exist is left out.
+    """
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **kwargs: Any) -> None:  # noqa: ANN401 - click's own
         """Take the table: name of the command to "MODULE:FUNCTION" in sendlimit.cli."""
@@ -43,7 +46,7 @@ class LazyGroup(click.Group):
         return [name for name in self._modules if find_spec(self._place(name)[0])]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command and give it the options that all have."""
+        """Import a command and add the shared options."""
         if cmd_name not in self.list_commands(ctx):
             return None
         module, function = self._place(cmd_name)
@@ -59,11 +62,11 @@ class LazyGroup(click.Group):
 
 
 def _share_options(command: click.Command) -> None:
-    """Let a command and those below it take --config and --debug, wherever they are written."""
+    """Add --config and --debug to a command and its subcommands, so that their place is free."""
     command.help = _with_examples_marked(command.help)
     taken = {option: parameter for parameter in command.params for option in parameter.opts}
     if "--config" in taken:
-        # It takes the path as a parameter of its own; one given further left is its default.
+        # The command has a parameter --config; its default is one given before the command.
         taken["--config"].default = chosen_path
     else:
         command.params.append(

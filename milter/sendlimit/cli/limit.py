@@ -92,7 +92,7 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
         made = set_override(connection, row, invocation.author())
         before = made.result
         others = [other for other in overrides(connection, [who.key]) if other.setting.name == name]
-        invocation.let_hear(connection, made)
+        invocation.wait_for_daemon(connection, made)
     if as_json:
         print_json(
             {"now": override_record(row), "before": override_record(before) if before else None}
@@ -142,7 +142,7 @@ def unset_limit(
             is_boost = True in kinds
         made = unset_override(connection, who.key, name, invocation.author(), is_boost=is_boost)
         before = made.result
-        invocation.let_hear(connection, made)
+        invocation.wait_for_daemon(connection, made)
     if before is None:
         what = f"no {_kind(is_boost=is_boost)}" if kind else "neither a boost nor an override"
         raise SendlimitError(

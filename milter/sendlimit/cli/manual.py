@@ -91,7 +91,7 @@ def _commands_page(root: click.Context) -> Iterator[str]:
 
 
 def _below(group: click.Command, ctx: click.Context) -> Iterator[str]:
-    """Write the commands of a group, and those below them."""
+    """Write the commands of a group and their subcommands."""
     if not isinstance(group, click.Group):
         return
     for name in group.list_commands(ctx):
@@ -154,7 +154,7 @@ def _options(command: click.Command, ctx: click.Context) -> Iterator[str]:
     )
     for parameter in options:
         record = parameter.get_help_record(ctx)
-        # Below the top, what every command has is not said again.
+        # Options that all commands have are described once, at the top.
         if record is None or (
             ctx.parent is not None and {"--config", "--debug", "--help"} & set(parameter.opts)
         ):
@@ -171,6 +171,6 @@ def _sentence(words: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    r"""Write a line so that roff takes nothing in it for a request."""
+    r"""Escape a line so that roff reads no request in it."""
     escaped = text.replace("\\", r"\e").replace("-", r"\-")
     return re.sub(r"^([.'])", r"\\&\1", escaped)

@@ -1,4 +1,4 @@
-"""`sendlimit postfix`: attach sendlimit to Postfix, take it off, tell how it stands."""
+"""`sendlimit postfix`: attach sendlimit to Postfix, detach it, print its status."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def status(
 
 
 def _state_dir(invocation: Invocation) -> Path:
-    """Read state_dir; a configuration that is broken or gone must not bar the way out."""
+    """Read state_dir; detach works with its default when the configuration can't be read."""
     try:
         return Path(invocation.config.state_dir)
     except ConfigError as error:
@@ -135,10 +135,10 @@ def _state_dir(invocation: Invocation) -> Path:
 
 
 def _is_agreed(plan: ConfigPlan, *, dry_run: bool, yes: bool) -> bool:
-    """Show the plan and ask whether to carry it out.
+    """Print the plan and ask whether to apply it.
 
     Raises:
-        SendlimitError: nobody can be asked, or the answer is no.
+        SendlimitError: there is no terminal, or the answer is no.
     """
     for change in plan.changes:
         print_data(*difference(change))
@@ -153,7 +153,7 @@ def _is_agreed(plan: ConfigPlan, *, dry_run: bool, yes: bool) -> bool:
 
 
 def difference(change: FileChange) -> list[str]:
-    """Show a change as the lines of a unified diff, tabs as blanks."""
+    """Return a change as the lines of a unified diff, tabs as blanks."""
     lines = difflib.unified_diff(
         (change.before or "").splitlines(keepends=True),
         (change.after or "").splitlines(keepends=True),

@@ -1,4 +1,4 @@
-"""How the commands print: tables, JSON, and words; nothing foreign reaches a terminal raw."""
+"""Print data, notes and errors of the commands; text from outside is escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INDENT = "    "
 
 
 def escaped(text: str) -> str:
-    r"""Show control characters, and what turns writing round, as escapes such as \x1b."""
+    r"""Write control characters and marks of text direction as escapes such as \x1b."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
         for char in text
@@ -38,11 +38,11 @@ def print_data(*lines: str, style: str = "") -> None:
     console = _console()
     for line in lines:
         console.print(Text(escaped(line), style=style), soft_wrap=True)
-    console.file.flush()  # before words that follow on stderr
+    console.file.flush()  # so that later notes on stderr come after it
 
 
 def print_note(*lines: str) -> None:
-    """Print words to stderr."""
+    """Print notes to stderr."""
     for line in lines:
         click.echo(escaped(line), err=True)
 
@@ -84,7 +84,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Sequence[
     console = _console()
     with console.capture() as captured:
         console.print(table)
-    # rich fills every line up with blanks.
+    # rich pads every line with blanks.
     click.echo(
         "\n".join(line.rstrip() for line in captured.get().splitlines()), color=console.is_terminal
     )
@@ -108,7 +108,7 @@ def _console() -> Console:
 
 
 def escape_unencodable_output() -> None:
-    """Let output that is not UTF-8 have escapes for what it lacks."""
+    """Write characters that the encoding of the output lacks as escapes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -120,10 +120,10 @@ def limit_value(value: int | None) -> str:
 
 
 def local_time(calendar: Calendar, at: int) -> str:
-    """Write a moment on the calendar's clock: "2026-11-22 18:00"."""
+    """Write a timestamp as local time of the calendar: "2026-11-22 18:00"."""
     return calendar.local(at).strftime("%Y-%m-%d %H:%M")
 
 
 def local_time_with_zone(calendar: Calendar, at: int) -> str:
-    """Write a moment with the name of its zone: "2026-11-22 18:00 CET"."""
+    """Write a timestamp as local time with its zone: "2026-11-22 18:00 CET"."""
     return calendar.local(at).strftime("%Y-%m-%d %H:%M %Z").rstrip()

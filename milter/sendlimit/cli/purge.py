@@ -1,4 +1,4 @@
-"""`sendlimit purge`: drop what nobody asks about any more."""
+"""`sendlimit purge`: remove old counters, refusals and ended boosts."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
 
 
 def _progress(what: str) -> Callable[[int], None]:
-    """Return a function that says now and then how far it is."""
+    """Return a function that prints the progress now and then."""
     reported = 0
 
     def progress(removed: int) -> None:

@@ -102,7 +102,7 @@ def _follow(
     *,
     as_json: bool,
 ) -> None:
-    """Print each episode, and again whenever it has more attempts; Ctrl-C is the way out."""
+    """Print each episode, and again when it has more attempts, until Ctrl-C."""
     seen: dict[CounterKey, int] = {}
     newest = invocation.now()
     try:
@@ -113,7 +113,7 @@ def _follow(
                     _print_line(episode, invocation.calendar, as_json=as_json)
                 newest = max(newest, episode.last_at)
             invocation.sleep(_POLL_S)
-            # Daemons write up to a minute late when the database was away for a moment.
+            # A daemon may write a refusal up to a minute later, after an outage of the database.
             found = episodes_since(connection, newest - 60, mailbox)
     except KeyboardInterrupt:
         return

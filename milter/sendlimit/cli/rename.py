@@ -60,7 +60,7 @@ def rename(  # noqa: PLR0913 - one parameter an argument
                 connection, before.scope, before.key, after.key, invocation.author()
             )
             moved, kept = made.result
-            invocation.let_hear(connection, made)
+            invocation.wait_for_daemon(connection, made)
     if as_json:
         print_json(
             {

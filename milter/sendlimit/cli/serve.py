@@ -23,7 +23,7 @@ def serve(invocation: Invocation) -> None:
     from sendlimit.daemon.service import serve as serve_milter  # noqa: PLC0415 - only the daemon loads libmilter
 
     serve_milter(invocation.path)
-    # libmilter's threads still run, and would call into a Python that is being taken apart.
+    # libmilter's threads still run and would call into an interpreter that is finalized.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""`sendlimit show`: why is somebody refused, or not."""
+"""`sendlimit show`: why is the next mail of a subject refused, or not."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def timestamp(text: str, calendar: Calendar, now: int) -> int:
             )
         else:
             at = int(_read(words, calendar).timestamp())
-        calendar.local(at)  # fails for a year that no calendar has
+        calendar.local(at)  # raises for a year that datetime does not support
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a moment; allowed: {TIMESTAMPS}") from error
     return at

@@ -1,4 +1,4 @@
-"""`sendlimit top`: who sends most."""
+"""`sendlimit top`: the subjects that have sent most."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sendlimit usage`: give back what is used."""
+"""`sendlimit usage`: set running counts to 0."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
         if used:
             made = counting.reset(connection, [*used], invocation.author())
             taken = made.result
-            invocation.let_hear(connection, made)
+            invocation.wait_for_daemon(connection, made)
     if as_json:
         print_json([_record(key, amount, calendar, at) for key, amount in taken.items()])
         return
