@@ -33,6 +33,20 @@ def test_glossary() -> None:
     assert glossary.DOCUMENT.read_text() == glossary.rendered(), how
 
 
+def test_threads() -> None:
+    """The table of threads names each file of the daemon that starts one."""
+    starts = re.compile(r"\b(?:Thread|QueueListener|ThreadingWSGIServer)\(")
+    files = {
+        file.relative_to(_PROGRAM).as_posix()
+        for folder in ("counting", "daemon", "notify")
+        for file in (_PROGRAM / folder).glob("*.py")
+        if starts.search(file.read_text())
+    }
+
+    assert {file for file in files if f"`{file}`" not in _section("Threads")} == set()
+    assert files
+
+
 def test_state_machines() -> None:
     """Each state machine in the table has its states in the file that the table names, and no other."""
     rows = re.findall(r"^\| .+ \| `(\S+)` \| (.+) \|$", _section("State machines"), re.MULTILINE)
