@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,33 +44,64 @@ def _line(level: int, event: str, **values: object) -> None:
         )
 
 
-def _refusal(event: str, exceeded: LimitUsage, resets_at: datetime, **client: str) -> None:
+class Refusal(NamedTuple):
+    """A refusal as the log has it.
+
+    Attributes:
+        exceeded: the limit.
+        mailbox: who logged in.
+        client: the address of the client.
+        sender: the reverse path.
+        resets_at: when the limit frees up, on the calendar's clock.
+        refused: False in observe mode: the mail was let through.
+    """
+
+    exceeded: LimitUsage
+    mailbox: str
+    client: str
+    sender: str
+    resets_at: datetime
+    refused: bool = True
+
+
+def _refusal(event: str, refusal: Refusal, client_mailboxes: int, **number: int) -> None:
+    exceeded = refusal.exceeded
     _line(
         logging.INFO,
         event,
-        **client,
+        mailbox=refusal.mailbox,
+        client=refusal.client,
+        sender=refusal.sender,
         scope=exceeded.limit.name.scope,
         subject=exceeded.key.subject,
         unit=exceeded.limit.name.unit,
         window=exceeded.limit.name.window,
         limit=exceeded.limit.max,
         used=exceeded.used,
-        resets_at=resets_at.isoformat(),
+        resets_at=refusal.resets_at.isoformat(),
+        client_mailboxes=client_mailboxes,
+        **number,
     )
 
 
-def refused(
-    exceeded: LimitUsage, mailbox: str, client: str, sender: str, resets_at: datetime
-) -> None:
-    """A mail or a recipient was refused."""
-    _refusal("refused", exceeded, resets_at, mailbox=mailbox, client=client, sender=sender)
+def refused(refusal: Refusal, client_mailboxes: int) -> None:
+    """A mail or a recipient was refused; the client was, for so many mailboxes in an hour."""
+    _refusal("refused", refusal, client_mailboxes)
 
 
-def would_refuse(
-    exceeded: LimitUsage, mailbox: str, client: str, sender: str, resets_at: datetime
-) -> None:
+def would_refuse(refusal: Refusal, client_mailboxes: int) -> None:
     """A mail was let through in observe mode that "enforce" would have refused."""
-    _refusal("would-refuse", exceeded, resets_at, mailbox=mailbox, client=client, sender=sender)
+    _refusal("would-refuse", refusal, client_mailboxes)
+
+
+def refusals_merged(refusal: Refusal, client_mailboxes: int, number: int) -> None:
+    """That many further refusals by one limit within a minute, the last of them in full."""
+    _refusal("refusals-merged", refusal, client_mailboxes, number=number)
+
+
+def would_refuse_merged(refusal: Refusal, client_mailboxes: int, number: int) -> None:
+    """The same of mail that was let through in observe mode."""
+    _refusal("would-refuse-merged", refusal, client_mailboxes, number=number)
 
 
 def accepted(mailbox: str, client: str, sender: str, queue_id: str, recipients: int) -> None:

@@ -248,8 +248,7 @@ _NO_EVENTS = {"escaped", "accepts_debug"} | {
     name for name, _ in inspect.getmembers(maillog) if name.startswith("_")
 }
 _FITTING: dict[str, object] = {
-    "exceeded": Mock(),
-    "resets_at": Mock(),
+    "refusal": Mock(),
     "error": OSError(1, "x"),
     "problems": ["x"],
 }

@@ -20,8 +20,9 @@ _RESETS = datetime(2026, 11, 23, tzinfo=ZoneInfo("Europe/Berlin"))
 _REFUSED = (
     r"mailbox=alice@example\.org client=192\.0\.2\.7 sender=a@b\.org scope=mailbox"
     r" subject=alice@example\.org unit=messages window=day limit=100 used=101"
-    r" resets_at=2026-11-23T00:00:00\+01:00"
+    r" resets_at=2026-11-23T00:00:00\+01:00 client_mailboxes=2"
 )
+_REFUSAL = maillog.Refusal(_HIT, "alice@example.org", "192.0.2.7", "a@b.org", _RESETS)
 
 
 @pytest.fixture
@@ -35,12 +36,20 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     ("event", "level", "line"),
     [
         pytest.param(
-            lambda: maillog.refused(_HIT, "alice@example.org", "192.0.2.7", "a@b.org", _RESETS),
+            lambda: maillog.refused(_REFUSAL, 2),
             "INFO", f"refused {_REFUSED}", id="refused",
         ),
         pytest.param(
-            lambda: maillog.would_refuse(_HIT, "alice@example.org", "192.0.2.7", "a@b.org", _RESETS),
+            lambda: maillog.would_refuse(_REFUSAL, 2),
             "INFO", f"would-refuse {_REFUSED}", id="would-refuse",
+        ),
+        pytest.param(
+            lambda: maillog.refusals_merged(_REFUSAL, 2, 57),
+            "INFO", f"refusals-merged {_REFUSED} number=57", id="refusals-merged",
+        ),
+        pytest.param(
+            lambda: maillog.would_refuse_merged(_REFUSAL, 2, 57),
+            "INFO", f"would-refuse-merged {_REFUSED} number=57", id="would-refuse-merged",
         ),
         pytest.param(
             lambda: maillog.accepted("alice@example.org", "2001:db8::7", "", "4WXYZ", 3),

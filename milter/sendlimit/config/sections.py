@@ -173,6 +173,13 @@ class LogSection(Section):
             ' "warning" or "error"'
         ),
     )
+    refusals: Literal["each", "merged"] = Field(
+        "each",
+        description=(
+            'a line for "each" refusal, or "merged": of a flood by one limit one line a minute'
+            " with its number"
+        ),
+    )
 
 
 _HOST_AND_PORT = re.compile(

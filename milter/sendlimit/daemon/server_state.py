@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sendlimit.daemon.refusal_log import RefusalLog
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -59,6 +61,7 @@ class ServerState:
             meanwhile may see both, one after the other.
         events: is told what happens; set once.
         clock: returns seconds since 1970.
+        refusals: writes refusals to the log; set once.
         busy: sessions whose callback may be waiting for the ledger. The callback adds and discards
             its own session, the main thread reads when it stops.
     """
@@ -74,4 +77,5 @@ class ServerState:
         self.settings = settings
         self.events = events
         self.clock = clock
+        self.refusals = RefusalLog()
         self.busy: set[object] = set()

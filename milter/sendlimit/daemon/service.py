@@ -93,6 +93,7 @@ class Service:
     def _start(self) -> None:
         """Start each part before those that use it; libmilter, which brings mail, is the last."""
         self._log.start(self._config.log.level)
+        self._state.refusals.merged = self._config.log.refusals == "merged"
         self._log_settings()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, _frame: self._signals.put(signal.Signals(number)))
@@ -114,6 +115,7 @@ class Service:
                 number = self._signals.get(timeout=tick_s)
             except Empty:
                 self._check_libmilter()
+                self._state.refusals.tick()
                 notify("WATCHDOG=1")
             else:
                 if number == signal.SIGHUP:
@@ -142,6 +144,7 @@ class Service:
         self._ledger.use(counting)
         self._state.settings = sessions
         self._log.set_level(config.log.level)
+        self._state.refusals.merged = config.log.refusals == "merged"
         self._log_settings()
 
     def _shutdown(self) -> None:
@@ -153,6 +156,7 @@ class Service:
         booked = self._committer.stop(STOP_S)
         self._telemetry.stop()
         self._listener.remove()
+        self._state.refusals.close()
         maillog.stopped(booked=booked)
         self._log.stop()
 

@@ -11,13 +11,14 @@ LIMITS: one call at a time; a call may wait for the ledger, at most store.decisi
 
 from __future__ import annotations
 
-import re
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sendlimit import maillog
 from sendlimit.daemon.verdict import CONTINUE
+from sendlimit.maillog import Refusal
+from sendlimit.rules.client import client_address
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE
 from sendlimit.rules.policy import recipient_beyond
@@ -67,8 +68,6 @@ STEPS: Mapping[MailState, frozenset[MailState]] = {
     REFUSED: frozenset(),
     RELEASED: frozenset(),
 }
-
-_CLIENT = re.compile(r"\[(?:IPv6:)?([^\]]*)\]")
 
 
 class IllegalStepError(Exception):
@@ -259,9 +258,10 @@ class MailTransaction:
         """
         server, sender, settings = self._server, self._sender, self._server.settings
         client, reverse_path = _client_addr(macro), self._sender_text()
-        line = maillog.refused if refused else maillog.would_refuse
         resets_at = settings.calendar.local(exceeded.period.end)
-        line(exceeded, sender.mailbox, client, reverse_path, resets_at)
+        server.refusals.refused(
+            Refusal(exceeded, sender.mailbox, client, reverse_path, resets_at, refused)
+        )
         at = int(server.clock())
         server.ledger.record(
             Episode(
@@ -287,12 +287,7 @@ class MailTransaction:
 
 
 def _client_addr(macro: MacroLookup) -> str:
-    """Return the client's address: {client_addr} where Postfix sends it, else out of `_`."""
-    address = _text(macro, "{client_addr}")
-    if address:
-        return address
-    found = _CLIENT.search(_text(macro, "_"))
-    return found[1] if found else "unknown"
+    return client_address(_text(macro, "_"), _text(macro, "{client_addr}"))
 
 
 def _text(macro: MacroLookup, name: str) -> str:
