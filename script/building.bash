@@ -5,33 +5,20 @@
 # The distribution's Python, which gets its security updates from apt.
 find_python() {
   local python
-  for python in /usr/bin/python3 /usr/bin/python3.1[1-9]; do
-    if [[ -x $python ]] && "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-      say "$python"
-      return
-    fi
-  done
-  [[ -x /usr/bin/python3 ]] || say /usr/bin/python3 # comes with the packages
+  python=$(first_python /usr/bin/python3 /usr/bin/python3.1[1-9])
+  if [[ $python ]]; then
+    say "$python"
+  elif [[ ! -x /usr/bin/python3 ]]; then
+    say /usr/bin/python3 # comes with the packages
+  fi
 }
 
 install_packages() {
-  local name=${python##*/} package
-  local missing=()
+  local name=${python##*/} missing
   has dpkg-query || fail "this is neither Debian nor Ubuntu: there is no dpkg"
-  for package in gcc libc6-dev libmilter-dev "$name" "$name-dev" "$name-venv"; do
-    if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
-      missing+=("$package")
-    fi
-  done
+  mapfile -t missing < <(missing_packages gcc libc6-dev libmilter-dev "$name" "$name-dev" "$name-venv")
   ((${#missing[@]} > 0)) || return 0
   act "install Debian packages: ${missing[*]}" run_apt "${missing[@]}"
-}
-
-run_apt() {
-  local apt=(apt-get -qq -o DPkg::Lock::Timeout=300)
-  export DEBIAN_FRONTEND=noninteractive
-  quietly "${apt[@]}" update
-  quietly "${apt[@]}" install --yes --no-install-recommends "$@"
 }
 
 # Name of this release: its version and a digest of all that its behaviour comes from.

@@ -1,5 +1,8 @@
-# Where an installation has its parts, and how its scripts speak. Sourced by install and uninstall.
+# Where an installation has its parts, and what its scripts share. Sourced by install and uninstall.
 # shellcheck shell=bash disable=SC2034
+
+# shellcheck source=script/debian.bash
+source "$(dirname "${BASH_SOURCE[0]}")/debian.bash"
 
 umask 022
 unset SENDLIMIT_CONFIG
@@ -26,15 +29,6 @@ started_units=(sendlimit.service sendlimit-purge.timer)
 root= # --root: all paths are below it
 is_dry_run=
 
-say() {
-  printf '%s\n' "$@"
-}
-
-fail() {
-  printf '%s: %s\n' "${0##*/}" "$*" >&2
-  exit 1
-}
-
 # Say what is done, and do it unless this is a dry run: act WORDS COMMAND...
 act() {
   local words=$1
@@ -44,15 +38,6 @@ act() {
   else
     say "$words"
     "$@"
-  fi
-}
-
-# Show what a command prints only when it fails.
-quietly() {
-  local output
-  if ! output=$("$@" 2>&1); then
-    printf '%s\n' "$output" >&2
-    fail "this failed: $*"
   fi
 }
 
