@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from sendlimit.config.reading import read_password
 from sendlimit.daemon.server_state import SessionSettings
-from sendlimit.errors import ConfigError
+from sendlimit.errors import ConfigError, StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import Settings
 from sendlimit.rules.precedence import Rules
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.sqlite import SQLiteStore
+from sendlimit.store.tls import tls_context
 
 if TYPE_CHECKING:
     from sendlimit.config import Config
@@ -75,11 +76,16 @@ def make_store(config: Config, path: Path) -> Store:
     """Return the store of store.url, not yet connected.
 
     Raises:
-        ConfigError: the password can't be read.
+        ConfigError: the password, or a file for TLS, can't be read.
     """
     location = parse_url(config.store.url)
     if isinstance(location, SQLiteLocation):
         return SQLiteStore(location)
+    if location.tls is not None:
+        try:
+            tls_context(location.tls)
+        except StoreUnavailable as error:
+            raise ConfigError([f"{path}: store.url: {error}"]) from error
     return MariaDBStore(location, StorePassword(config, path))
 
 

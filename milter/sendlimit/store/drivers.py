@@ -21,7 +21,9 @@ from sendlimit.errors import (
     StoreError,
     StoreUnavailable,
 )
+from sendlimit.store.location import TLSLevel
 from sendlimit.store.packets import PacketConnection
+from sendlimit.store.tls import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +153,8 @@ class _InClear:
         """
         del packet
         raise pymysql.OperationalError(
-            CR.CR_AUTH_PLUGIN_ERR, "the server asks for the password in clear over TCP without TLS"
+            CR.CR_AUTH_PLUGIN_ERR,
+            "the server asks for the password in clear, where others could read it",
         )
 
 
@@ -169,7 +172,7 @@ def open_mariadb(
     """Open a connection to one server.
 
     Args:
-        location: user, database, and the unix socket that is used in place of the host.
+        location: user, database, TLS, and the unix socket that is used in place of the host.
         password: "" where the server asks for none.
         host: which of the servers; a host named localhost is asked over TCP.
         database: False connects without choosing the database (to create it).
@@ -177,7 +180,9 @@ def open_mariadb(
 
     Raises:
         pymysql.Error: it can't be opened.
+        StoreUnavailable: a file for TLS can't be used.
     """
+    is_verified = location.tls is not None and location.tls.level is not TLSLevel.REQUIRED
     connection = PacketConnection(
         host=host.name,
         port=host.port,
@@ -194,8 +199,9 @@ def open_mariadb(
         local_infile=False,
         autocommit=True,
         init_command=_SESSION.format(lock_wait_s=LOCK_WAIT_S, idle_s=IDLE_TRANSACTION_S),
-        auth_plugin_map=None if location.unix_socket else _IN_CLEAR,
-        ssl_disabled=True,
+        auth_plugin_map=None if location.unix_socket or is_verified else _IN_CLEAR,
+        ssl=None if location.tls is None else tls_context(location.tls),
+        ssl_disabled=location.tls is None,
     )
     connection.wait_for_answers(READ_TIMEOUT_S)
     return connection

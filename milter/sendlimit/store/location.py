@@ -1,15 +1,21 @@
 """Where a store is: the url in store.url, taken apart. Pure.
 
-mariadb://USER[:PASSWORD]@HOST[:PORT][,HOST[:PORT]...]/DATABASE[?unix_socket=PATH]
+mariadb://USER[:PASSWORD]@HOST[:PORT][,HOST[:PORT]...]/DATABASE[?OPTION=VALUE[&OPTION=VALUE...]]
 sqlite:///ABSOLUTE/PATH
+
+Options: unix_socket=PATH; tls=LEVEL, tls_ca=PATH, tls_cert=PATH, tls_key=PATH.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _URL = re.compile(
     r"(?P<scheme>mariadb|mysql)://(?:(?P<user>[^:@/]*)(?::(?P<password>[^@/]*))?@)?"
@@ -20,6 +26,7 @@ _HOST = re.compile(
 )
 _PORT = 3306
 _PORT_MAX = 65535
+_OPTIONS = ("tls", "unix_socket", "tls_ca", "tls_cert", "tls_key")
 _NAME = re.compile(r"[0-9A-Za-z_$-]{1,64}")
 
 
@@ -34,6 +41,33 @@ class Host(NamedTuple):
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
 
 
+class TLSLevel(StrEnum):
+    """How far TLS goes; the words are those of the mysql client's --ssl-mode."""
+
+    OFF = "off"
+    REQUIRED = "required"
+    VERIFY_CA = "verify-ca"
+    VERIFY_IDENTITY = "verify-identity"
+
+
+@dataclass(frozen=True, slots=True)
+class TLS:
+    """How the connection to a server is encrypted.
+
+    Attributes:
+        level: REQUIRED encrypts for whoever answers; VERIFY_CA wants a certificate that a known CA
+            signed, VERIFY_IDENTITY one for this host.
+        ca: file with the CAs that are known; None: those of the system.
+        cert: file with the client's certificate; None: it has none.
+        key: file with its key; None: it is in the same file.
+    """
+
+    level: TLSLevel
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class MariaDBLocation:
     """A database on a server.
@@ -41,6 +75,7 @@ class MariaDBLocation:
     Attributes:
         hosts: in order; the first that answers is used. Unused with a unix_socket.
         password: as in the url, None when it has none.
+        tls: None: not encrypted.
     """
 
     user: str
@@ -48,6 +83,7 @@ class MariaDBLocation:
     hosts: tuple[Host, ...]
     unix_socket: str | None = None
     password: str | None = None
+    tls: TLS | None = None
 
     def __str__(self) -> str:
         """Name it for people, without the password."""
@@ -95,12 +131,11 @@ def parse_url(url: str) -> Location:
         raise ValueError(
             "has a database name with other characters than letters, digits, '_', '$' and '-'"
         )
-    options = dict(parse_qsl(match["query"] or "", keep_blank_values=True))
-    unix_socket = options.pop("unix_socket", None)
-    if options:
-        raise ValueError(f"has an unknown option '{min(options)}'; the only one is 'unix_socket'")
-    if unix_socket is not None and not unix_socket.startswith("/"):
-        raise ValueError("has a unix_socket that is not an absolute path")
+    options = _options(match["query"] or "")
+    unix_socket = options.get("unix_socket")
+    tls = _tls(options)
+    if tls is not None and unix_socket is not None:
+        raise ValueError("has a unix_socket and TLS; what passes there needs no TLS")
     password = match["password"]
     return MariaDBLocation(
         user=unquote(match["user"]),
@@ -108,7 +143,41 @@ def parse_url(url: str) -> Location:
         hosts=tuple(_host(text) for text in match["hosts"].split(",")),
         unix_socket=unix_socket,
         password=None if password is None else unquote(password),
+        tls=tls,
     )
+
+
+def _options(query: str) -> dict[str, str]:
+    """Read what follows the question mark."""
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if unknown := options.keys() - _OPTIONS:
+        raise ValueError(
+            f"has an unknown option '{min(unknown)}'; allowed: {', '.join(map(repr, _OPTIONS))}"
+        )
+    for name in _OPTIONS[1:]:
+        if not options.get(name, "/").startswith("/"):
+            raise ValueError(f"has a {name} that is not an absolute path")
+    return options
+
+
+def _tls(options: Mapping[str, str]) -> TLS | None:
+    """Read the options of TLS; a file without a level means the strictest one."""
+    files = {name: options.get(f"tls_{name}") for name in ("ca", "cert", "key")}
+    default = TLSLevel.VERIFY_IDENTITY if any(files.values()) else TLSLevel.OFF
+    try:
+        level = TLSLevel(options.get("tls", default))
+    except ValueError:
+        allowed = ", ".join(repr(str(level)) for level in TLSLevel)
+        raise ValueError(f"has a tls that is none of {allowed}") from None
+    if level is TLSLevel.OFF:
+        if any(files.values()):
+            raise ValueError("has tls=off and files for TLS")
+        return None
+    if files["ca"] and level is TLSLevel.REQUIRED:
+        raise ValueError("has a tls_ca, which only 'verify-ca' and 'verify-identity' look at")
+    if files["key"] and not files["cert"]:
+        raise ValueError("has a tls_key without its tls_cert")
+    return TLS(level, **files)
 
 
 def _host(text: str) -> Host:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 from contextlib import contextmanager
 from functools import lru_cache
@@ -93,6 +94,8 @@ class PacketConnection(Connection):
 
     if TYPE_CHECKING:
         _sock: socket.socket
+        _read_timeout: float | None
+        _write_timeout: float | None
         _rfile: BufferedReader
         _next_seq_id: int
 
@@ -129,6 +132,10 @@ class PacketConnection(Connection):
         The kernel keeps the time: Python would ask it twice for each answer, and each question
         lets other threads run, after which the interpreter has to be waited for again.
         """
+        if isinstance(self._sock, ssl.SSLSocket):
+            # It would ask the kernel for ever.
+            self._read_timeout = self._write_timeout = seconds
+            return
         self._read_timeout = self._write_timeout = self._current_timeout = None
         self._sock.settimeout(None)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendlimit.store.location import Host, MariaDBLocation, SQLiteLocation, parse_url
+from sendlimit.store.location import TLS, Host, MariaDBLocation, SQLiteLocation, TLSLevel, parse_url
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,22 @@ from sendlimit.store.location import Host, MariaDBLocation, SQLiteLocation, pars
         pytest.param(
             "mariadb://u:@h/d", MariaDBLocation("u", "d", (Host("h", 3306),), password=""), id="empty password"
         ),
+        pytest.param(
+            "mariadb://u@h/d?tls=required",
+            MariaDBLocation("u", "d", (Host("h", 3306),), tls=TLS(TLSLevel.REQUIRED)),
+            id="TLS with whoever answers",
+        ),
+        pytest.param(
+            "mariadb://u@h/d?tls=verify-ca&tls_ca=/ca&tls_cert=/cert&tls_key=/key",
+            MariaDBLocation("u", "d", (Host("h", 3306),), tls=TLS(TLSLevel.VERIFY_CA, "/ca", "/cert", "/key")),
+            id="TLS with all files",
+        ),
+        pytest.param(
+            "mariadb://u@h/d?tls_ca=/ca",
+            MariaDBLocation("u", "d", (Host("h", 3306),), tls=TLS(TLSLevel.VERIFY_IDENTITY, "/ca")),
+            id="a file alone means the strictest level",
+        ),
+        pytest.param("mariadb://u@h/d?tls=off", MariaDBLocation("u", "d", (Host("h", 3306),)), id="no TLS"),
         pytest.param("sqlite:///var/lib/s.db", SQLiteLocation("/var/lib/s.db"), id="SQLite"),
         pytest.param("sqlite:////var/lib/s.db", SQLiteLocation("/var/lib/s.db"), id="SQLite, four slashes"),
         pytest.param("sqlite:///a%20b.db", SQLiteLocation("/a b.db"), id="SQLite, encoded blank"),
@@ -61,8 +77,14 @@ def test_url(url: str, location: MariaDBLocation | SQLiteLocation) -> None:
         pytest.param("mariadb://u@h:0/d", r"has a host 'h:0'", id="port 0"),
         pytest.param("mariadb://u@h:65536/d", r"has a host 'h:65536'", id="port too big"),
         pytest.param("mariadb://u@h:x/d", r"has a host 'h:x'", id="port no number"),
-        pytest.param("mariadb://u@h/d?socket=/x", r"has an unknown option 'socket'; the only one is 'unix_socket'", id="option"),
+        pytest.param("mariadb://u@h/d?socket=/x", r"has an unknown option 'socket'; allowed: 'tls', 'unix_socket'", id="option"),
         pytest.param("mariadb://u@h/d?unix_socket=x", r"has a unix_socket that is not an absolute path", id="relative socket"),
+        pytest.param("mariadb://u@h/d?tls=on", r"has a tls that is none of 'off', 'required', 'verify-ca', 'verify-identity'", id="level of TLS"),
+        pytest.param("mariadb://u@h/d?tls_ca=ca.pem", r"has a tls_ca that is not an absolute path", id="relative CA"),
+        pytest.param("mariadb://u@h/d?tls=off&tls_ca=/ca", r"has tls=off and files for TLS", id="CA without TLS"),
+        pytest.param("mariadb://u@h/d?tls=required&tls_ca=/ca", r"has a tls_ca, which only 'verify-ca' and", id="CA that is not looked at"),
+        pytest.param("mariadb://u@h/d?tls_key=/key", r"has a tls_key without its tls_cert", id="key without certificate"),
+        pytest.param("mariadb://u@h/d?unix_socket=/s&tls=required", r"has a unix_socket and TLS", id="TLS on a unix socket"),
         pytest.param("sqlite://s.db", r"is not 'sqlite:///' followed by an absolute path", id="SQLite, relative"),
         pytest.param("sqlite:///", r"is not 'sqlite:///' followed by an absolute path", id="SQLite, no file"),
     ],
