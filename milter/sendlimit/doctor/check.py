@@ -16,6 +16,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "mode": ("observe",),
     "daemon": ("daemon",),
     "database": ("database",),
+    "encryption": ("unencrypted",),
     "latency": ("latency",),
     "clock": ("clock",),
     "tables": ("schema",),

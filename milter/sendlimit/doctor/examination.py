@@ -18,7 +18,7 @@ from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
 from sendlimit.rules.limit import Settings
 from sendlimit.store import health
-from sendlimit.store.location import parse_url
+from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.migrations import schema_version
 from sendlimit.store.overrides import rules_in_force
 from sendlimit.store.setup import missing_rights
@@ -118,6 +118,10 @@ class Examination:
         self, connection: Connection, seen_within_s: int, *, with_canary: bool
     ) -> Iterator[Check]:
         now = int(self.clock())
+        if isinstance(self._location, MariaDBLocation):
+            yield tables.encryption(self._location, health.cipher(connection))
+        else:
+            yield passed("encryption", "not needed, the database is a file")
         yield tables.latency(self._location, health.round_trip_s(connection))
         yield tables.clocks(self._location, health.ahead_s(connection, self.clock))
         yield (version := tables.tables(self._location, schema_version(connection)))

@@ -9,7 +9,7 @@ from sendlimit.doctor.check import Check, error, found, passed, warning
 from sendlimit.errors import ConfigError, NoSuchTable, StoreDenied
 from sendlimit.rules.window import Window
 from sendlimit.store import SCHEMA_VERSION
-from sendlimit.store.location import MariaDBLocation
+from sendlimit.store.location import MariaDBLocation, TLSLevel
 from sendlimit.store.setup import RIGHTS
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def unreachable(location: Location, failure: Exception) -> Check:
         remedy = f"see that the daemon's user may write {location.path} and its directory"
     elif isinstance(failure, StoreDenied):
         remedy = f"{_init_as_admin(location)}, or put the right password into store.password_file"
+        if location.unix_socket is None and location.tls is None:
+            remedy += ", or '?tls=required' behind store.url if the server wants TLS"
     elif location.unix_socket or all(host.name in _LOCAL for host in location.hosts):
         remedy = "systemctl start mariadb"
     else:
@@ -96,6 +98,27 @@ def _init_as_admin(location: MariaDBLocation) -> str:
         else str(location.hosts[0])
     )
     return f"sendlimit db init --admin-url {shlex.quote(f'mariadb://root@{where}')}"
+
+
+def encryption(location: MariaDBLocation, cipher: str) -> Check:
+    """Check whether others on the way can read along; cipher: "" for nothing."""
+    if location.unix_socket or all(host.name in _LOCAL for host in location.hosts):
+        return passed("encryption", "not needed, the database is on this host")
+    if cipher and location.tls is not None:
+        is_verified = location.tls.level is not TLSLevel.REQUIRED
+        words = "the server is verified" if is_verified else "the server is not verified"
+        return passed("encryption", f"{cipher}, {words}")
+    return found(
+        "encryption",
+        warning(
+            "unencrypted",
+            str(location),
+            "what passes between this host and the database is not encrypted",
+            "whoever can listen on the way reads who sends how much, and can change it",
+            "put '?tls=verify-identity&tls_ca=FILE' behind store.url, or '?tls=required' if the"
+            " server's certificate can't be verified; systemctl restart sendlimit",
+        ),
+    )
 
 
 def latency(location: Location, seconds: float) -> Check:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sendlimit.store.rows import Row
 
 _ROUND_TRIPS = 3
+_CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
 _NOW = "SELECT CURRENT_TIMESTAMP"  # UTC on our connections to both databases
 _LAST_DAY = """
 SELECT MAX(period_start) FROM er_counter
@@ -37,6 +38,11 @@ def round_trip_s(connection: Connection) -> float:
         connection.execute("SELECT 1")
         times.append(time.perf_counter() - started)
     return sorted(times)[_ROUND_TRIPS // 2]
+
+
+def cipher(connection: Connection) -> str:
+    """Return what encrypts the connection to MariaDB, "" for nothing."""
+    return str(connection.execute(_CIPHER)[0][1])
 
 
 def ahead_s(connection: Connection, clock: Callable[[], float]) -> int:

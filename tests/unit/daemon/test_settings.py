@@ -129,3 +129,13 @@ def test_password_that_is_changed(tmp_path: Path) -> None:
     assert password() == "second"
     with pytest.raises(ConfigError, match=r"store\.password_file"):
         StorePassword(config, _FILE)
+
+
+def test_certificate_that_is_missing(tmp_path: Path) -> None:
+    """A daemon does not start with a file for TLS that it can't use; key, option and file are named."""
+    config = config_of(f'store.url = "mariadb://u@h/d?tls_ca={tmp_path}/ca.pem"')
+
+    with pytest.raises(
+        ConfigError, match=r"store\.url: tls_ca can't be used: .*/ca\.pem: No such file"
+    ):
+        make_store(config, _FILE)

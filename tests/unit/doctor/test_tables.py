@@ -7,7 +7,7 @@ from sendlimit.doctor import tables
 from sendlimit.errors import ConfigError, NoSuchTable, StoreDenied, StoreUnavailable
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.health import LastActivity
-from sendlimit.store.location import Location, SQLiteLocation, parse_url
+from sendlimit.store.location import Location, MariaDBLocation, SQLiteLocation, parse_url
 from support.counting_samples import BERLIN, moment
 
 MARIADB = parse_url("mariadb://sendlimit@db1:3306,db2:3306/sendlimit")
@@ -79,6 +79,30 @@ def test_rights() -> None:
     assert elsewhere.remedy.endswith(" mariadb://root@db1:3306")
     assert tables.rights(LOCAL, []).findings == ()
     assert tables.rights(SQLITE, ["DELETE on er_counter"]).has_errors
+
+
+@pytest.mark.parametrize(
+    ("url", "cipher", "message"),
+    [
+        ("mariadb://u@db1/d", "", None),
+        ("mariadb://u@localhost,db1/d", "", None),
+        ("mariadb://u@127.0.0.1,[::1]/d", "", "not needed, the database is on this host"),
+        ("mariadb://u@db1/d?unix_socket=/s", "", "not needed, the database is on this host"),
+        ("mariadb://u@db1/d?tls=required", "TLS_X", "TLS_X, the server is not verified"),
+        ("mariadb://u@db1/d?tls=verify-ca", "TLS_X", "TLS_X, the server is verified"),
+    ],
+)
+def test_encryption(url: str, cipher: str, message: str | None) -> None:
+    """A connection over a network that is not encrypted is a warning; how far TLS goes is said."""
+    location = parse_url(url)
+    assert isinstance(location, MariaDBLocation)
+    check = tables.encryption(location, cipher)
+
+    if message is None:
+        assert [finding.code for finding in check.findings] == ["unencrypted"]
+        assert not check.has_errors
+    else:
+        assert (check.findings, check.message) == ((), message)
 
 
 def test_latency() -> None:
