@@ -52,7 +52,7 @@ class Refusal(NamedTuple):
         mailbox: who logged in.
         client: the address of the client.
         sender: the reverse path.
-        resets_at: when the limit frees up, on the calendar's clock.
+        resets_at: when the limit frees up, on the calendar's clock; None: never.
         refused: False in observe mode: the mail was let through.
     """
 
@@ -60,7 +60,7 @@ class Refusal(NamedTuple):
     mailbox: str
     client: str
     sender: str
-    resets_at: datetime
+    resets_at: datetime | None
     refused: bool = True
 
 
@@ -78,7 +78,7 @@ def _refusal(event: str, refusal: Refusal, client_mailboxes: int, **number: int)
         window=exceeded.limit.name.window,
         limit=exceeded.limit.max,
         used=exceeded.used,
-        resets_at=refusal.resets_at.isoformat(),
+        resets_at=refusal.resets_at.isoformat() if refusal.resets_at else "never",
         client_mailboxes=client_mailboxes,
         **number,
     )

@@ -71,6 +71,9 @@ def test_nothing_may_be_sent(commands: Commands) -> None:
     commands("limit", "set", ALICE, "mailbox.messages_per_hour", "0")
     text = shown(commands, ALICE)
     assert "the next mail is REFUSED: mailbox.messages_per_hour, 0 of 0 used: nothing may" in text
+    line = next(line for line in commands.lines("show", ALICE) if "per_hour" in line[:30])
+    assert line.split() == ["mailbox.messages_per_hour", "0", "0", "0"]
+    assert commands.json("show", ALICE)["resets_at"] is None
 
 
 def test_server(commands: Commands) -> None:

@@ -16,6 +16,7 @@ from sendlimit.errors import StoreUnavailable
 from support.counting_samples import usage_of
 
 _HIT = usage_of("mailbox.messages_per_day", 100, 101)
+_OFF = usage_of("mailbox.messages_per_day", 0, 0)
 _RESETS = datetime(2026, 11, 23, tzinfo=ZoneInfo("Europe/Berlin"))
 _REFUSED = (
     r"mailbox=alice@example\.org client=192\.0\.2\.7 sender=a@b\.org scope=mailbox"
@@ -50,6 +51,10 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
         pytest.param(
             lambda: maillog.would_refuse_merged(_REFUSAL, 2, 57),
             "INFO", f"would-refuse-merged {_REFUSED} number=57", id="would-refuse-merged",
+        ),
+        pytest.param(
+            lambda: maillog.refused(_REFUSAL._replace(exceeded=_OFF, resets_at=None), 2),
+            "INFO", rf"refused {_REFUSED.partition('limit=')[0]}limit=0 used=0 resets_at=never client_mailboxes=2", id="refused-for-ever",
         ),
         pytest.param(
             lambda: maillog.accepted("alice@example.org", "2001:db8::7", "", "4WXYZ", 3),

@@ -46,7 +46,7 @@ LIMIT_STATUS = {
     "used": "count of the running period; null where nothing is counted",
     "remaining": "what is left; null: unlimited or not counted",
     "period_start": "start of the running period",
-    "period_end": "its end, when the count starts again",
+    "period_end": "its end",
     "origin": "'boost', 'override', 'file', or null: set nowhere",
     "set_for": "subject of the setting that won",
     "override": "its row, as of 'limit list'; null: from the file",

@@ -114,20 +114,21 @@ def _verdict(  # noqa: PLR0913 - what the sentence is made of
         return f"{who.title}: the next mail passes{tail}"
     answer = "would be refused, but passes: mode = observe" if observe else "is REFUSED"
     sentence = f"{who.title}: the next mail {answer}: {exceeded.limit.name}, {exceeded.used} of {exceeded.limit.max} used"
-    if exceeded.limit.max == 0:
+    if exceeded.resets_at is None:
         return f"{sentence}: nothing may be sent"
-    again = f"{local_time_with_zone(calendar, exceeded.period.end)} (in {duration(exceeded.period.end - at)})"
+    again = f"{local_time_with_zone(calendar, exceeded.resets_at)} (in {duration(exceeded.resets_at - at)})"
     return f"{sentence}; sending works again from {again}"
 
 
 def _lines(status: LimitStatus, calendar: Calendar) -> Iterator[str]:
     """Write one limit: the numbers, where it comes from, the last refusals."""
     numbers = f"{status.name!s:<32}{_count(status.used):>9}{limit_value(status.max):>11}{_count(status.remaining):>9}"
-    # Of one mail nothing adds up, so nothing starts again.
+    # Of one mail nothing adds up, and a new period does not help where the limit is 0.
+    starts_again = status.used is not None and status.max != 0
     yield (
-        numbers.rstrip()
-        if status.used is None
-        else f"{numbers}  {local_time(calendar, status.period.end)}"
+        f"{numbers}  {local_time(calendar, status.period.end)}"
+        if starts_again
+        else numbers.rstrip()
     )
     if status.name.scope is Scope.DOMAIN:
         yield from _wrapped(f"counted for the domain {status.subject} as a whole")
@@ -190,7 +191,7 @@ def _record(
         "exempt": is_exempt,
         "over_limit": str(exceeded.limit.name) if exceeded else None,
         "refused": exceeded is not None and not observe,
-        "resets_at": to_iso(exceeded.period.end) if exceeded else None,
+        "resets_at": to_iso(exceeded.resets_at) if exceeded else None,
         "limits": [_status_record(status) for status in explanation.statuses],
         "defaults": [_status_record(status) for status in explanation.defaults],
     }

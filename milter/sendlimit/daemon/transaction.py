@@ -258,7 +258,8 @@ class MailTransaction:
         """
         server, sender, settings = self._server, self._sender, self._server.settings
         client, reverse_path = _client_addr(macro), self._sender_text()
-        resets_at = settings.calendar.local(exceeded.period.end)
+        again = exceeded.resets_at
+        resets_at = None if again is None else settings.calendar.local(again)
         server.refusals.refused(
             Refusal(exceeded, sender.mailbox, client, reverse_path, resets_at, refused)
         )

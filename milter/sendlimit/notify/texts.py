@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.notify.notices import Event
-from sendlimit.rules.reply import one_line, values
+from sendlimit.rules.reply import names_a_moment, one_line, values
 
 if TYPE_CHECKING:
     from sendlimit.config.notify import MailText, NotifyTexts
@@ -24,6 +24,19 @@ class Mail(NamedTuple):
 
     subject: str
     body: str
+
+
+_OFF_OWNER = Mail(
+    "Sending is switched off for {mailbox}",
+    "A mail of {mailbox} was refused: the limit is 0 {unit} per {window}.\n"
+    "Ask your administrator.\n",
+)
+_OFF_ADMIN = Mail(
+    "sendlimit: mail of {mailbox} is refused: the {scope} limit is 0 {unit} per {window}",
+    "A mail of {mailbox} was refused: the {scope} limit is 0 {unit} per {window}.\n\n"
+    "See 'sendlimit show {mailbox}'.\n",
+)
+"""Instead of texts that name a moment where the limit is 0: no new period helps."""
 
 
 def sentence(notice: Notice, calendar: Calendar) -> str:
@@ -56,7 +69,7 @@ def admin_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str
             body = "Sent by 'sendlimit notify test'.\n"
         case event:
             template = texts.admin_warning if event is Event.WARNING else texts.admin_reached
-            mail = _filled(template, notice, calendar)
+            mail = _filled(template, _OFF_ADMIN, notice, calendar)
             observing = f"\n{_OBSERVING}\n" if notice.observe else ""
             return Mail(mail.subject, f"{mail.body}{observing}\n{footer}")
     return Mail(f"sendlimit: {sentence(notice, calendar)}", f"{body}\n{footer}")
@@ -67,10 +80,14 @@ def owner_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar) -> Mail:
     if notice.event is Event.TEST:
         return Mail("A test of sendlimit", f"{sentence(notice, calendar)}\n")
     is_warning = notice.event is Event.WARNING
-    return _filled(texts.owner_warning if is_warning else texts.owner_reached, notice, calendar)
+    template = texts.owner_warning if is_warning else texts.owner_reached
+    return _filled(template, _OFF_OWNER, notice, calendar)
 
 
-def _filled(template: MailText, notice: Notice, calendar: Calendar) -> Mail:
+def _filled(template: MailText | Mail, off: Mail, notice: Notice, calendar: Calendar) -> Mail:
+    if notice.exceeded is not None and notice.exceeded.resets_at is None:
+        promises = names_a_moment(template.subject) or names_a_moment(template.body)
+        template = off if promises else template
     filling = _values(notice, calendar)
     return Mail(one_line(template.subject.format_map(filling)), template.body.format_map(filling))
 

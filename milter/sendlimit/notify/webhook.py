@@ -126,6 +126,7 @@ def document(notice: Notice, calendar: Calendar, host: str) -> dict[str, Any]:
             "used": used,
             "period_start": _utc(period.start),
             "period_end": _utc(period.end),
+            "resets_at": None if notice.exceeded.resets_at is None else _utc(period.end),
         }
     elif notice.event is Event.STORE_DOWN:
         found["error"] = notice.error

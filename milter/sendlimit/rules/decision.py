@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import Charge, CounterKey, Limit, Unit
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
@@ -55,8 +56,12 @@ class LimitUsage(NamedTuple):
 
     @property
     def resets_at(self) -> int | None:
-        """The moment from which mail passes again, seconds since 1970; None: never, the limit is 0."""
-        return self.period.end if self.limit.max else None
+        """The moment from which mail passes again, seconds since 1970.
+
+        None: no moment helps, as the limit is 0 or is about one mail.
+        """
+        is_of_one_mail = self.limit.name.window is Window.MESSAGE
+        return None if is_of_one_mail or not self.limit.max else self.period.end
 
 
 class UsageChange(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.rules.decision import Decision, LimitUsage, Request, UsageChange
 from sendlimit.rules.limit import ORDER, SCOPE_ORDER, Charge, CounterKey, Unit
+from sendlimit.rules.window import EVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -97,12 +98,15 @@ def _usage_changes(
 
 
 def first_to_name(passed: Iterable[LimitUsage]) -> LimitUsage | None:
-    """Return the limit that the answer names: global, domain, mailbox; then the last to free up (R7)."""
+    """Return the limit that the answer names: global, domain, mailbox; then the last to free up (R7).
+
+    What never frees up is the last.
+    """
     return min(
         passed,
         key=lambda usage: (
             SCOPE_ORDER[usage.limit.name.scope],
-            -usage.period.end,
+            -(usage.resets_at or EVER.end),
             ORDER[usage.limit.name],
         ),
         default=None,

@@ -44,6 +44,9 @@ OFF_TEXTS: Mapping[str, str] = {
 FIXED_TEXT = "Sending limit reached, please try again later"
 """Sent when a configured text can't be filled in or sent."""
 
+NEVER = "never"
+"""For a moment that does not come: the limit is 0, or is about one mail."""
+
 UNAVAILABLE_TEXT = "Sending limits can't be checked at the moment, please try again later"
 """Sent with on_failure = "tempfail"."""
 
@@ -109,7 +112,7 @@ def kind_of(exceeded: LimitUsage) -> str:
 
 def values(exceeded: LimitUsage, sender: Sender, calendar: Calendar, at: int) -> dict[str, str]:
     """Return what the placeholders stand for."""
-    resets_at = calendar.local(exceeded.period.end)
+    resets_at = exceeded.resets_at
     return {
         "used": str(exceeded.used),
         "limit": str(exceeded.limit.max),
@@ -121,8 +124,10 @@ def values(exceeded: LimitUsage, sender: Sender, calendar: Calendar, at: int) ->
         if exceeded.limit.name.scope is Scope.GLOBAL
         else str(exceeded.limit.name.scope),
         "window": str(exceeded.limit.name.window),
-        "resets_at": resets_at.strftime("%Y-%m-%d %H:%M %Z").rstrip(),
-        "resets_in": duration(exceeded.period.end - at),
+        "resets_at": NEVER
+        if resets_at is None
+        else calendar.local(resets_at).strftime("%Y-%m-%d %H:%M %Z").rstrip(),
+        "resets_in": NEVER if resets_at is None else duration(resets_at - at),
     }
 
 

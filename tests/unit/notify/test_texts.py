@@ -91,3 +91,32 @@ def test_odd_login() -> None:
 
     assert mail.subject.splitlines() == [mail.subject]
     assert "\nBcc" not in mail.body
+
+
+@pytest.mark.parametrize("name", ["mailbox.messages_per_day", "domain.recipients_per_hour"])
+def test_a_limit_of_nothing_promises_no_time(name: str) -> None:
+    """Where nothing may be sent, no mail says when sending works again."""
+    notice = _notice(Event.LIMIT_REACHED, usage_of(name, 0, 0))
+    mails = [
+        owner_mail(notice, NotifyTexts(), BERLIN),
+        admin_mail(notice, NotifyTexts(), BERLIN, "mx1"),
+    ]
+
+    for mail in mails:
+        assert "again" not in f"{mail.subject} {mail.body}"
+        assert "never" not in f"{mail.subject} {mail.body}"
+        assert (
+            f"the {'limit' if mail is mails[0] else f'{notice.exceeded.limit.name.scope} limit'} is 0"
+            in mail.body
+        )  # type: ignore[union-attr]
+    assert mails[0].subject == "Sending is switched off for alice@example.org"
+
+
+def test_own_text_without_a_moment_stays() -> None:
+    """A text of the admin's that names no moment is sent where the limit is 0, too."""
+    texts = NotifyTexts.model_validate(
+        {"owner_reached": {"subject": "Stop", "body": "Ask us, {mailbox}\n"}}
+    )
+    mail = owner_mail(_notice(Event.LIMIT_REACHED, usage_of(_DAY, 0, 0)), texts, BERLIN)
+
+    assert mail == ("Stop", "Ask us, alice@example.org\n")

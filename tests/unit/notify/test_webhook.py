@@ -53,6 +53,7 @@ def test_document() -> None:
         "used": 80,
         "period_start": "2026-11-22T00:00:00Z",
         "period_end": "2026-11-23T00:00:00Z",
+        "resets_at": "2026-11-23T00:00:00Z",
     }
 
 

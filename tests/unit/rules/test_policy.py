@@ -168,6 +168,19 @@ def test_answer_names(full: list[str], named_in_answer: str) -> None:
     assert named(named_in_answer) == exceeded.limit.name
 
 
+@pytest.mark.parametrize("frees_up", ["mailbox.messages_per_day", "mailbox.recipients_per_month"])
+def test_answer_names_what_never_frees_up(frees_up: str) -> None:
+    """R7: within a scope a limit of 0 goes before every limit that a new period helps."""
+    off = "mailbox.messages_per_minute"
+    rules = file_rules(setting("*", frees_up, 5), setting("*", off, 0))
+
+    exceeded = _decide(rules, {key_of(frees_up, _SUBJECTS["mailbox"]): 5}).exceeded
+
+    assert exceeded is not None
+    assert exceeded.limit.name == named(off)
+    assert exceeded.resets_at is None
+
+
 def test_exceeded_limit_tells_what_the_answer_needs() -> None:
     """R7: an exceeded limit comes with the use and the moment at which it frees up."""
     exceeded = _decide(

@@ -15,6 +15,7 @@ from sendlimit.rules.reply import (
     Wording,
     duration,
     problem_with,
+    values,
 )
 from support.counting_samples import ALICE, BERLIN, NOON, UTC, usage_of
 
@@ -242,3 +243,11 @@ def test_limit_of_nothing_promises_no_time(texts: dict[str, str], expected: str)
 
     assert reply.text == expected
     assert exceeded.resets_at is None
+
+
+def test_texts_that_name_a_moment_by_another_name() -> None:
+    """A placeholder for a moment that does not come is filled with a word, not with a date."""
+    for name, limit in (("mailbox.messages_per_hour", 0), ("mailbox.recipients_per_message", 5)):
+        filled = values(usage_of(name, limit, limit), ALICE, UTC, NOON)
+
+        assert (filled["resets_at"], filled["resets_in"]) == ("never", "never")
