@@ -104,6 +104,15 @@ def test_top(commands: Commands) -> None:
     assert "mailbox.messages_per_hour is not counted" in commands.stderr
 
 
+def test_top_of_nothing(commands: Commands) -> None:
+    """'top' before the first mail says that nothing is counted, on stderr."""
+    assert commands("top") == 0
+    assert commands.stdout == ""
+    assert commands.stderr == (
+        "nothing is counted yet: mailbox.messages_per_day since 2026-11-22 00:00\n"
+    )
+
+
 def test_reset(commands: Commands) -> None:
     """'usage reset' sets the subject's running counts to 0 and says what it took away."""
     commands.count(day(ALICE), 60)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from support.command_samples import ALICE, Commands, at
+from support.command_samples import ALICE, Commands, at, day
 
 
 def test_boost_and_override(commands: Commands) -> None:
@@ -98,15 +98,33 @@ def test_list_of_a_subject(commands: Commands) -> None:
         ),
         pytest.param(
             ["limit", "set", " ", "mailbox.messages_per_day", "5"],
-            1,
-            "names no one",
+            2,
+            "names no one; allowed: a mailbox",
             id="empty",
         ),
         pytest.param(
             ["limit", "set", ALICE, "mailbox.messages_per_day", "-1"],
             2,
-            "No such option",
+            "'-1' is not a limit; allowed: a whole number from 0",
             id="negative",
+        ),
+        pytest.param(
+            ["limit", "set", ALICE, "mailbox.messages_per_day", "-500", "--reason", "less"],
+            2,
+            "'-500' is not a limit; allowed: a whole number from 0",
+            id="very-negative",
+        ),
+        pytest.param(
+            ["limit", "set", "*@example.org", "mailbox.messages_per_day", "5"],
+            2,
+            'such as "@example.org" for all mailboxes of a domain',
+            id="wildcard",
+        ),
+        pytest.param(
+            ["limit", "set", ALICE, "mailbox.messages_per_day", "5", "--untill", "18:00"],
+            2,
+            "No such option",
+            id="unknown-option",
         ),
         pytest.param(
             ["limit", "set", ALICE, "mailbox.messages_per_day", "1.5"],
@@ -117,7 +135,7 @@ def test_list_of_a_subject(commands: Commands) -> None:
         pytest.param(
             ["limit", "set", ALICE, "mailbox.messages_per_year", "1"],
             2,
-            "is not a limit; allowed",
+            "is not a limit; did you mean mailbox.messages_per_",
             id="unknown-limit",
         ),
         pytest.param(
@@ -134,8 +152,12 @@ def test_list_of_a_subject(commands: Commands) -> None:
         ),
         pytest.param(["purge", "--older-than", "3h"], 2, "1d and more", id="purge-too-short"),
         pytest.param(["refusals", "--since", "yesterday"], 2, "is not a time; allowed", id="since"),
-        pytest.param(["shov"], 2, "No such command 'shov'", id="unknown-command"),
-        pytest.param(["config", "limit"], 1, "is not a key", id="unknown-key"),
+        pytest.param(["shov"], 2, "No such command 'shov'. Did you mean show", id="command"),
+        pytest.param(["limit", "sett"], 2, "id you mean", id="command-of-a-group"),
+        pytest.param(["config", "limit"], 1, "did you mean limits or ", id="unknown-key"),
+        pytest.param(
+            ["refusals", "--mailbox", "@example.org"], 2, "allowed: a mailbox", id="no-mailbox"
+        ),
     ],
 )
 def test_refused_words(commands: Commands, words: Sequence[str], code: int, sentence: str) -> None:
@@ -191,3 +213,48 @@ def test_undo_of_a_domain_without_a_dot(commands: Commands) -> None:
     lines = commands.lines("limit", "set", "@localhost", "domain.messages_per_day", "7")
     assert lines[2] == "undo:   sendlimit limit unset @localhost domain.messages_per_day --lasting"
     assert commands("limit", "unset", "@localhost", "domain.messages_per_day") == 0
+
+
+@pytest.mark.parametrize("word", ["everyone", "Everyone", "*", "global"])
+def test_limit_for_everyone(commands: Commands, word: str) -> None:
+    """A limit for everyone holds for a mailbox that has none of its own, however it is written."""
+    commands.json("limit", "set", word, "mailbox.messages_per_hour", "7")
+    (row,) = listed(commands)
+    assert row["subject"] == "*"
+    shown = {line["limit"]: line for line in commands.json("show", ALICE)["limits"]}
+    assert shown["mailbox.messages_per_hour"]["max"] == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        (("limit", "set", ALICE, "mailbox.messages_per_day", "7"), None),
+        (("show", ALICE), None),
+        (("limit", "set", "alcie@example.org", "mailbox.messages_per_day", "7"), "mailbox alcie@example.org"),
+        (("limit", "set", "@example.com", "mailbox.messages_per_day", "7"), "domain example.com"),
+        (("show", "alcie@example.org"), "mailbox alcie@example.org"),
+    ],
+)  # fmt: skip
+def test_a_name_that_never_sent(
+    commands: Commands, words: Sequence[str], title: str | None
+) -> None:
+    """'limit set' and 'show' point out a name of which no mail was counted, and only that."""
+    commands.count(day(ALICE), 1)
+    assert commands(*words) == 0
+    assert ("counted yet" in commands.stderr) == (title is not None)
+    assert title is None or f"no mail of {title} has been counted yet" in commands.stderr
+
+
+def test_list_of_a_name_without_limits(commands: Commands) -> None:
+    """'limit list NAME' says that NAME has none, not that there are none."""
+    commands("limit", "set", "*", "mailbox.messages_per_day", "7")
+    assert commands("limit", "list", ALICE) == 0
+    assert commands.stderr == f"no limits of mailbox {ALICE} are set in the database\n"
+
+
+def test_until_a_date(commands: Commands) -> None:
+    """A date alone is the beginning of that day, and it is printed with its time."""
+    lines = commands.lines(
+        "limit", "set", ALICE, "mailbox.messages_per_day", "500", "--until", "2026-11-27"
+    )
+    assert lines[0].endswith("is 500 until 2026-11-27 00:00 CET")

@@ -7,6 +7,7 @@ every exception of a command becomes an exit code and a sentence.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import traceback
@@ -18,6 +19,7 @@ from sendlimit import __version__
 from sendlimit.cli.invocation import Invocation
 from sendlimit.cli.lazy import LazyGroup
 from sendlimit.cli.printing import escape_unencodable_output, print_error
+from sendlimit.cli.spelling import did_you_mean
 from sendlimit.errors import SendlimitError
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def _report(error: Exception) -> int:
         click.echo(error.format_message(), err=True)
         return error.exit_code
     if isinstance(error, click.ClickException):
-        print_error(error.format_message(), *_help_hint(error))
+        print_error(error.format_message() + _like_a_command(error), *_help_hint(error))
         return error.exit_code
     if isinstance(error, SendlimitError):
         print_error(*str(error).splitlines())
@@ -129,6 +131,19 @@ def _report(error: Exception) -> int:
         return 1
     print_error(f"unexpected {type(error).__name__}: {error}", "'--debug' shows where")
     return 1
+
+
+_UNKNOWN_COMMAND = re.compile(r"No such command '(.*)'\.")
+
+
+def _like_a_command(error: click.ClickException) -> str:
+    """Say which command is like an unknown one; before click 8.5, and of a lazy group, click doesn't."""
+    unknown = _UNKNOWN_COMMAND.fullmatch(error.format_message())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if unknown is None or context is None or not isinstance(context.command, click.Group):
+        return ""
+    found = did_you_mean(unknown[1], context.command.list_commands(context)).strip()
+    return f" {found.capitalize()}" if found else ""
 
 
 def _help_hint(error: click.ClickException) -> list[str]:

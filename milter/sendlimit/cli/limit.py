@@ -19,6 +19,7 @@ from sendlimit.cli.printing import (
     print_note,
     print_table,
 )
+from sendlimit.cli.subject import note_never_counted
 from sendlimit.cli.timestamps import timestamp
 from sendlimit.cli.types import LimitNameType, LimitValueType
 from sendlimit.errors import SendlimitError
@@ -32,6 +33,21 @@ if TYPE_CHECKING:
     from sendlimit.rules.window import Calendar
 
 
+class _SetCommand(click.Command):
+    """Says of a value such as -5 that it is no limit, where click takes it for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words of the command line."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            written = next((word for word in words if word.startswith(error.option_name)), "")
+            if error.option_name[1:].isdigit():
+                LimitValueType().convert(written, None, ctx)
+            raise
+
+
 @click.group()
 def limit() -> None:
     """Set limits in the database, for good or for a while.
@@ -42,14 +58,14 @@ def limit() -> None:
     """
 
 
-@limit.command("set")
+@limit.command("set", cls=_SetCommand)
 @click.argument("subject")
 @click.argument("name", type=LimitNameType(), metavar="SCOPE.NAME")
 @click.argument("value", type=LimitValueType(), metavar="VALUE")
 @click.option(
     "--until",
     metavar="TIME",
-    help='Make it a boost that ends by itself: "2026-11-27 18:00", "18:00", "+2h", "+3d".',
+    help='Make it a boost that ends by itself: "2026-11-27 18:00", "2026-11-27" (when that day begins), "18:00", "+2h", "+3d".',
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why; shown by 'limit list' and 'show'.")
 @as_json
@@ -66,7 +82,7 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
 ) -> None:
     r"""Set a limit for a mailbox, a domain, or everyone.
 
-    SUBJECT is a mailbox, a domain, or '*' for everyone. SCOPE says what is counted together:
+    SUBJECT is a mailbox, a domain, or 'everyone' (also '*'). SCOPE says what is counted together:
     each mailbox ('mailbox'), all mailboxes of a domain ('domain'), or the server ('global').
     VALUE is a whole number (0: nothing may be sent) or 'unlimited'. TIME is on the clock of
     calendar.timezone.
@@ -91,6 +107,8 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
         row = Override(setting, reason, admin_name(), at)
         made = set_override(connection, row, invocation.author())
         before = made.result
+        if not as_json:
+            note_never_counted(who, connection)
         others = [other for other in overrides(connection, [who.key]) if other.setting.name == name]
         invocation.wait_for_daemon(connection, made)
     if as_json:
@@ -177,7 +195,8 @@ def list_limits(invocation: Invocation, subject: str | None, *, as_json: bool) -
         print_json([{**override_record(row), "in_force": _holds(row, at)} for row in found])
         return
     if not found:
-        print_note("no limits are set in the database")
+        whose = "" if who is None else f" of {_titled(who)}"
+        print_note(f"no limits{whose} are set in the database")
         return
     print_table(
         ("SUBJECT, LIMIT", ">|VALUE", "UNTIL", "SET BY, WHY"),

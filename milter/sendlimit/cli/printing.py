@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,8 @@ WIDTH = 80
 """Columns of output that is piped, and of sentences that are wrapped."""
 
 INDENT = "    "
+_GAP = "  "
+"""Between two columns of a table."""
 
 
 def escaped(text: str) -> str:
@@ -58,30 +61,37 @@ def print_json(value: object) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Sequence[str]]]) -> None:
-    """Print a table as wide as the terminal, or 80 columns.
+    """Print a table as wide as the terminal, or 80 columns; one line a row where it fits.
 
     Args:
         headings: one a column; ">" before it aligns to the right, "|" keeps the column's
             cells on one line. Without any, there is no line of headings.
-        rows: cells; a list is a cell of several lines.
+        rows: cells; a list is a cell of several lines, or of one where the whole table fits so.
     """
+    console = _console()
+    cells = [tuple(_escaped_cell(cell) for cell in row) for row in rows]
+    on_one_line = [tuple(", ".join(cell) for cell in row) for row in cells]
+    names = [heading.lstrip(">|") for heading in headings]
+    if _width([names, *on_one_line]) <= console.width:
+        lines = on_one_line
+    else:
+        lines = [tuple("\n".join(cell) for cell in row) for row in cells]
     table = Table(
         box=None,
         pad_edge=False,
-        padding=(0, 2, 0, 0),
+        padding=(0, len(_GAP), 0, 0),
         header_style="bold",
         show_header=any(heading.strip(">|") for heading in headings),
     )
-    for heading in headings:
+    for heading, name in zip(headings, names, strict=True):
         table.add_column(
-            heading.lstrip(">|"),
+            name,
             justify="right" if ">" in heading[:2] else "left",
             no_wrap="|" in heading[:2],
             overflow="fold",
         )
-    for row in rows:
-        table.add_row(*(_cell(cell) for cell in row))
-    console = _console()
+    for row in lines:
+        table.add_row(*(Text(cell) for cell in row))
     with console.capture() as captured:
         console.print(table)
     # rich pads every line with blanks.
@@ -90,9 +100,14 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Sequence[
     )
 
 
-def _cell(cell: str | Sequence[str]) -> Text:
-    lines = [cell] if isinstance(cell, str) else cell
-    return Text("\n".join(escaped(line) for line in lines))
+def _escaped_cell(cell: str | Sequence[str]) -> list[str]:
+    return [escaped(line) for line in ([cell] if isinstance(cell, str) else cell)]
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the columns of a terminal that a table needs without folding anything."""
+    columns = zip(*rows, strict=True)
+    return sum(max(cell_len(cell) for cell in column) + len(_GAP) for column in columns) - len(_GAP)
 
 
 def _console() -> Console:

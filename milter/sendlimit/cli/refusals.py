@@ -12,8 +12,8 @@ from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import local_time, print_data, print_json, print_note, print_table
 from sendlimit.cli.records import episode_record
 from sendlimit.cli.timestamps import lookback_start
-from sendlimit.rules.limit import EVERYONE, LimitName
-from sendlimit.rules.mailbox import sender_of
+from sendlimit.rules.limit import EVERYONE, LimitName, Scope
+from sendlimit.rules.subject import mailbox_subject
 from sendlimit.store.episodes import episodes_since
 
 if TYPE_CHECKING:
@@ -55,12 +55,8 @@ def refusals(
     calendar = invocation.calendar
     with value_of("--since"):
         start = lookback_start(since, calendar, invocation.now())
-    key = (
-        sender_of(mailbox.strip(), invocation.config.identity.default_domain).mailbox
-        if mailbox
-        else None
-    )
     with invocation.database() as connection:
+        key = _mailbox(mailbox, invocation, connection) if mailbox is not None else None
         found = episodes_since(connection, start, key)
         if follow:
             _follow(invocation, connection, found, key, as_json=as_json)
@@ -71,6 +67,18 @@ def refusals(
         _print(found, calendar)
     else:
         print_note(f"no refusals since {local_time(calendar, start)}")
+
+
+def _mailbox(text: str, invocation: Invocation, connection: Connection) -> str:
+    """Read --mailbox; a name with a dot and without "@" can only be a login here."""
+    who = invocation.subject(text, connection)
+    if who.scope is Scope.DOMAIN and "@" not in text:
+        who = mailbox_subject(text.strip(), invocation.config.identity.default_domain)
+    if who.scope is not Scope.MAILBOX:
+        raise click.BadParameter(
+            f"{text!r} is {who.title}; allowed: a mailbox", param_hint="--mailbox"
+        )
+    return who.key
 
 
 def _print(episodes: list[Episode], calendar: Calendar) -> None:

@@ -20,11 +20,11 @@ from sendlimit.cli.printing import (
     print_json,
 )
 from sendlimit.cli.records import episode_record
+from sendlimit.cli.subject import note_never_counted
 from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import EVERYONE, Origin, Scope
-from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.reply import duration
-from sendlimit.rules.subject import SERVER, Subject
+from sendlimit.rules.subject import SERVER, Subject, is_exempt
 from sendlimit.rules.window import Window
 from sendlimit.store.episodes import last_episodes
 from sendlimit.store.overrides import override_record, overrides
@@ -34,7 +34,6 @@ from sendlimit.store.usage import usage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sendlimit.config import Config
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.explain import LimitSource
     from sendlimit.rules.window import Calendar
@@ -70,15 +69,17 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
             calendar=calendar,
             at=at,
         )
-    is_exempt = _is_exempt(who, invocation.config)
+        if not as_json:
+            note_never_counted(who, connection)
+    exempt = is_exempt(who.sender, invocation.config.identity.exempt_keys())
     observe = invocation.config.mode == "observe"
     if as_json:
-        print_json(_record(who, explanation, at, observe=observe, is_exempt=is_exempt))
+        print_json(_record(who, explanation, at, observe=observe, exempt=exempt))
         return
-    verdict = _verdict(who, explanation, calendar, at, observe=observe, is_exempt=is_exempt)
+    verdict = _verdict(who, explanation, calendar, at, observe=observe, exempt=exempt)
     print_data(
         *textwrap.wrap(escaped(verdict), WIDTH, break_on_hyphens=False),
-        style="bold red" if explanation.exceeded and not is_exempt else "bold",
+        style="bold red" if explanation.exceeded and not exempt else "bold",
     )
     print_data("", f"{'LIMIT':<32}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
     for status in explanation.statuses:
@@ -90,12 +91,6 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
             print_data(*_source_lines(status.source, calendar))
 
 
-def _is_exempt(who: Subject, config: Config) -> bool:
-    domain = config.identity.default_domain
-    exempt = {sender_of(login, domain).mailbox for login in config.identity.exempt if login}
-    return who.scope is Scope.MAILBOX and who.key in exempt
-
-
 def _verdict(  # noqa: PLR0913 - what the sentence is made of
     who: Subject,
     explanation: Explanation,
@@ -103,10 +98,10 @@ def _verdict(  # noqa: PLR0913 - what the sentence is made of
     at: int,
     *,
     observe: bool,
-    is_exempt: bool,
+    exempt: bool,
 ) -> str:
     """Say what happens to the next mail."""
-    if is_exempt:
+    if exempt:
         return f"{who.title}: exempt (identity.exempt): its mail is never counted and never refused"
     exceeded = explanation.exceeded
     if exceeded is None:
@@ -179,16 +174,16 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _record(
-    who: Subject, explanation: Explanation, at: int, *, observe: bool, is_exempt: bool
+    who: Subject, explanation: Explanation, at: int, *, observe: bool, exempt: bool
 ) -> dict[str, object]:
     """Return the JSON form."""
-    exceeded = None if is_exempt else explanation.exceeded
+    exceeded = None if exempt else explanation.exceeded
     return {
         "subject": who.key,
         "scope": str(who.scope),
         "at": to_iso(at),
         "mode": "observe" if observe else "enforce",
-        "exempt": is_exempt,
+        "exempt": exempt,
         "over_limit": str(exceeded.limit.name) if exceeded else None,
         "refused": exceeded is not None and not observe,
         "resets_at": to_iso(exceeded.resets_at) if exceeded else None,

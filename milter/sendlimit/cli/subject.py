@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from sendlimit.cli.printing import print_note
-from sendlimit.errors import SendlimitError
 from sendlimit.rules.limit import Scope
 from sendlimit.rules.mailbox import domain_key
 from sendlimit.rules.subject import Subject, domain_subject, mailbox_subject, read_subject
-from sendlimit.store.usage import scopes_of
+from sendlimit.store.usage import count_counters, scopes_of
 
 if TYPE_CHECKING:
     from sendlimit.cli.invocation import Invocation
@@ -22,12 +23,12 @@ def subject_from(text: str, connection: Connection, default_domain: str) -> Subj
     A name without "@" that has been counted is what it was counted as.
 
     Raises:
-        SendlimitError: it names no subject.
+        click.UsageError: it names no subject.
     """
     try:
         subject = read_subject(text, default_domain)
     except ValueError as error:
-        raise SendlimitError(f"SUBJECT: {error}") from error
+        raise click.UsageError(f"SUBJECT: {error}") from error
     name = text.strip().lower()
     if subject.scope is Scope.GLOBAL or "@" in name:
         return subject
@@ -39,7 +40,19 @@ def subject_from(text: str, connection: Connection, default_domain: str) -> Subj
 
 def note_limits_of_file(subject: Subject, invocation: Invocation) -> None:
     """Say where the configuration file has limits of a subject: no command changes it."""
-    if any(key == subject.key for key, _ in invocation.file_settings.by_subject):
-        print_note(
-            f'{invocation.path}: [limits.for."{subject.key}"] stays as it is: change it there'
-        )
+    config = invocation.config
+    for written, key in config.limits.subjects(config.identity.default_domain).items():
+        if key == subject.key:
+            print_note(
+                f'{invocation.path}: [limits.for."{written}"] stays as it is: change it there'
+            )
+
+
+def note_never_counted(subject: Subject, connection: Connection) -> None:
+    """Say where no mail of a subject has ever been counted: its name may be mistyped."""
+    if subject.scope is Scope.GLOBAL or count_counters(connection, subject.scope, subject.key):
+        return
+    print_note(
+        f"no mail of {subject.title} has been counted yet: it never sent, or it logs in under"
+        " another name ('sendlimit top' shows names as they are counted)"
+    )

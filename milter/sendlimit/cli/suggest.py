@@ -20,6 +20,7 @@ from sendlimit.cli.printing import (
 from sendlimit.errors import SendlimitError
 from sendlimit.onboarding.suggestion import DEFAULT_DAYS, suggest_limits, time_to_evaluate
 from sendlimit.rules.limit import LimitName, Scope, Unit
+from sendlimit.rules.subject import domain_subject
 from sendlimit.rules.window import Window
 from sendlimit.store.overrides import lasting
 from sendlimit.store.sqltime import to_iso
@@ -146,7 +147,8 @@ def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
 
 def _command(one: ExceedingSubject) -> str:
     reason = f"busiest {one.name.window}: {one.busiest}"
-    words = ["sendlimit", "limit", "set", one.subject, str(one.name), str(one.proposed)]
+    subject = domain_subject(one.subject).word if one.name.scope is Scope.DOMAIN else one.subject
+    words = ["sendlimit", "limit", "set", subject, str(one.name), str(one.proposed)]
     return shlex.join([*words, "--reason", reason])
 
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[mhdw])")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
-_LOCAL = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?")
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?")
 
 TIME_SPANS = "a number with m, h, d or w, such as 24h or 90d"
-TIMESTAMPS = '"2026-11-27 18:00", "18:00" today, "+2h", "+3d", or ISO 8601 with an offset'
+TIMESTAMPS = '"2026-11-27 18:00", "2026-11-27" (its 00:00), "18:00" today, "+2h", "+3d", or ISO 8601 with an offset'
 
 
 def time_span(text: str) -> int:
@@ -64,10 +64,10 @@ def timestamp(text: str, calendar: Calendar, now: int) -> int:
 
 
 def _read(words: str, calendar: Calendar) -> datetime:
-    """Parse a date with a time.
+    """Parse a date; without a time it is its 00:00.
 
     Raises:
-        ValueError: it is no date, or has no time.
+        ValueError: it is no date.
     """
     read = datetime.fromisoformat(words)
     if read.tzinfo is not None:

@@ -67,6 +67,7 @@ def top(  # noqa: PLR0913 - one parameter an option
             }
         )
         return
+    since = f"{name} since {local_time(invocation.calendar, period.start)}"
     if rows:
         print_table(
             (scope.upper(), ">|USED", ">|OF", ">|LEFT"),
@@ -83,4 +84,4 @@ def top(  # noqa: PLR0913 - one parameter an option
     if name not in counted_names(rules.names()):
         print_note(f"{name} is not counted: no limit on it is in force for anybody")
     else:
-        print_note(f"{name} since {local_time(invocation.calendar, period.start)}")
+        print_note(since if rows else f"nothing is counted yet: {since}")

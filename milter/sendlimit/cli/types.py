@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sendlimit.cli.spelling import did_you_mean
 from sendlimit.config.limits import UNLIMITED, parse_limit
 from sendlimit.rules.limit import LIMIT_NAMES, LimitName
 
@@ -25,7 +26,8 @@ class LimitNameType(click.ParamType):  # type: ignore[type-arg] # no generic in 
         if found is None:
             allowed = "<global|domain|mailbox>.<messages|recipients>_per_<minute|hour|day|month>"
             self.fail(
-                f"{value!r} is not a limit; allowed: {allowed}, mailbox.recipients_per_message",
+                f"{value!r} is not a limit; {did_you_mean(str(value), _NAMES)}allowed: {allowed},"
+                " mailbox.recipients_per_message",
                 param,
                 ctx,
             )

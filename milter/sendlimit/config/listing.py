@@ -30,12 +30,19 @@ class Entry(NamedTuple):
         value: the value in force, without a password; None: not set, which for a limit is unlimited.
         in_file: whether the file sets it; else it has its default.
         meaning: one sentence, without its capital and its full stop.
+        default: the value where the file sets none.
     """
 
     key: str
     value: object
     in_file: bool
     meaning: str
+    default: object = None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the file sets it to something else than the default."""
+        return self.in_file and self.value != self.default
 
     @property
     def toml(self) -> str:
@@ -79,7 +86,13 @@ def _entries(section: BaseModel, prefix: str) -> Iterator[Entry]:
             yield from (entry._replace(value=None) for entry in _keys(model, f"{key}."))
         else:
             shown = _PASSWORD.sub(r"\1:HIDDEN", value) if isinstance(value, str) else value
-            yield Entry(key, shown, name in section.model_fields_set, _meaning(field))
+            yield Entry(
+                key,
+                shown,
+                name in section.model_fields_set,
+                _meaning(field),
+                default_of(field),
+            )
 
 
 def _keys(model: type[BaseModel], prefix: str) -> Iterator[Entry]:

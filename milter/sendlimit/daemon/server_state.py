@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sendlimit.daemon.refusal_log import RefusalLog
+from sendlimit.rules.subject import is_exempt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +45,7 @@ class SessionSettings:
 
     def is_exempt(self, sender: Sender) -> bool:
         """Say whether a sender's mail is never counted."""
-        return bool(self.exempt) and (
-            sender.mailbox in self.exempt or f"@{sender.domain}" in self.exempt
-        )
+        return bool(self.exempt) and is_exempt(sender, self.exempt)
 
 
 class ServerState:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from sendlimit.config.limits import UNLIMITED, parse_limit
 from sendlimit.errors import SendlimitError
 from sendlimit.onboarding.foreign_limits import ForeignLimits, sorted_settings
-from sendlimit.rules.limit import Setting
-from sendlimit.rules.mailbox import sender_of
+from sendlimit.rules.limit import Scope, Setting
+from sendlimit.rules.subject import read_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,11 +93,15 @@ def _mailbox(cells: list[str], default_domain: str) -> str:
     login = cells[0]
     if not login.strip("@"):
         raise _CellError(1, "the mailbox is missing")
-    if login.startswith("@") or login == "*" or ("@" not in login and "." in login):
+    try:
+        subject = read_subject(login, default_domain)
+    except ValueError as error:
+        raise _CellError(1, str(error)) from error
+    if subject.scope is not Scope.MAILBOX:
         raise _CellError(
             1, f"{login!r} is not a mailbox; for domains and everyone use 'sendlimit limit set'"
         )
-    return sender_of(login, default_domain).mailbox
+    return subject.key
 
 
 def _check_once(mailbox: str, first: int, line: int) -> None:

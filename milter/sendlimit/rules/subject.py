@@ -14,10 +14,13 @@ Wildcards are refused.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import EVERYONE, Scope, levels
 from sendlimit.rules.mailbox import Sender, domain_key, sender_of
+
+if TYPE_CHECKING:
+    from collections.abc import Container
 
 SERVER = "global"
 _SERVER_WORDS = frozenset({EVERYONE, SERVER, "everyone"})
@@ -95,3 +98,13 @@ def mailbox_subject(login: str, default_domain: str = "") -> Subject:
     """Return the subject of a login."""
     sender = sender_of(login, default_domain)
     return Subject(Scope.MAILBOX, sender.mailbox, sender)
+
+
+def is_exempt(sender: Sender, exempt: Container[str]) -> bool:
+    """Say whether a sender's mail is never counted.
+
+    Args:
+        sender: the mailbox and its domain; of a domain, the mailbox is "".
+        exempt: mailboxes as they are counted, and domains with "@" before them.
+    """
+    return sender.mailbox in exempt or f"@{sender.domain}" in exempt

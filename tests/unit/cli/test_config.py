@@ -78,3 +78,30 @@ def test_keys_are_unique() -> None:
     """Every key is listed once."""
     names = [entry.key for entry in keys()]
     assert len(names) == len(set(names))
+
+
+def test_changed(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--changed prints what is not as by default, as a file that makes the same settings."""
+    file.write_text('mode = "enforce"\n' + file.read_text())
+    assert run(["config", "--changed", "--config", str(file)]) == 0
+
+    printed = capsys.readouterr().out
+    assert tomllib.loads(printed)["limits"]["for"] == {
+        "Example.org": {"mailbox": {"messages_per_day": 200}}
+    }
+    assert [line.partition(" = ")[0] for line in printed.splitlines()] == [
+        "store.url",
+        "identity.exempt",
+        'reply.for."example.de".mailbox',
+        "limits.global.messages_per_day",
+        "limits.mailbox.messages_per_day",
+        'limits.for."Example.org".mailbox.messages_per_day',
+    ]  # fmt: skip
+
+
+def test_nothing_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file with nothing but defaults has no changed key, and that is said."""
+    path = tmp_path / "sendlimit.toml"
+    path.write_text('mode = "enforce"\n')
+    assert run(["config", "--changed", "--config", str(path)]) == 0
+    assert capsys.readouterr() == ("", "everything is as by default\n")

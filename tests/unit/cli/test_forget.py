@@ -22,7 +22,7 @@ def test_shape(commands: Commands) -> None:
     [
         (("global", "--yes"), 2, "the server can't be forgotten"),
         ((ALICE, "--json"), 2, "--json does not ask: say --yes or --dry-run, too"),
-        (("", "--yes"), 1, "SUBJECT: '' names no one"),
+        (("", "--yes"), 2, "SUBJECT: '' names no one"),
     ],
 )
 def test_refused(commands: Commands, words: tuple[str, ...], code: int, sentence: str) -> None:

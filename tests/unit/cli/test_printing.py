@@ -63,3 +63,29 @@ def test_values() -> None:
     assert (limit_value(None), limit_value(0)) == ("unlimited", "0")
     assert local_time(BERLIN, at) == "2026-07-01 18:00"
     assert local_time_with_zone(BERLIN, at) == "2026-07-01 18:00 CEST"
+
+
+_HEADINGS = ("SUBJECT, LIMIT", ">|VALUE")
+_CELL = ["alice@example.org", "mailbox.messages_per_day"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "lines"),
+    [
+        (30, [f"{', '.join(_CELL)}  {'x' * 30}"]),
+        (40, [f"{_CELL[0]:<24}  {'x' * 40}", _CELL[1]]),
+    ],
+)
+def test_one_line_a_row(capsys: pytest.CaptureFixture[str], tail: int, lines: list[str]) -> None:
+    """A row is one line where the whole table fits, else each part of a cell has its own."""
+    print_table(_HEADINGS, [(_CELL, "x" * tail)])
+
+    assert capsys.readouterr().out.splitlines()[1:] == lines
+
+
+def test_wide_characters_and_escapes_have_their_width(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a terminal shows in two columns counts as two, an escape as what is shown for it."""
+    for cell in (["二" * 36, "三三三三"], ["\x1b" * 18, "12345678"]):
+        print_table(("", ""), [(cell, "")])
+
+        assert len(capsys.readouterr().out.splitlines()) == 2

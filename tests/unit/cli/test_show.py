@@ -29,6 +29,6 @@ def test_shape(commands: Commands) -> None:
 @pytest.mark.parametrize("subject", ["", "@", "*@example.org"])
 def test_no_subject(commands: Commands, subject: str) -> None:
     """What names no subject is refused with what is allowed."""
-    assert commands("show", subject) == 1
+    assert commands("show", subject) == 2
     assert "sendlimit: SUBJECT: " in commands.stderr
     assert "allowed: " in commands.stderr

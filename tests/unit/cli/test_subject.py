@@ -1,9 +1,9 @@
 """SUBJECT on the command line: as in the file, and as it has been counted."""
 
+import click
 import pytest
 
 from sendlimit.cli.subject import subject_from
-from sendlimit.errors import SendlimitError
 from sendlimit.rules.limit import Scope
 from support.command_samples import ALICE, Commands, day
 
@@ -33,5 +33,5 @@ def test_subject(commands: Commands, text: str, scope: Scope, key: str) -> None:
 def test_no_subject(commands: Commands) -> None:
     """A text that names none is an error of the command."""
     assert commands.tables is not None
-    with pytest.raises(SendlimitError, match=r"^SUBJECT: ' ' names no one"):
+    with pytest.raises(click.UsageError, match=r"^SUBJECT: ' ' names no one"):
         subject_from(" ", commands.tables, "")

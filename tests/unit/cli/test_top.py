@@ -18,7 +18,9 @@ def test_notes(commands: Commands) -> None:
     """Below the table stands since when is counted, or that it is not."""
     assert commands("top") == 0
     assert commands.stdout == ""
-    assert commands.stderr == "mailbox.messages_per_day since 2026-11-22 00:00\n"
+    assert commands.stderr == (
+        "nothing is counted yet: mailbox.messages_per_day since 2026-11-22 00:00\n"
+    )
     assert commands("top", "--unit", "recipients") == 0
     assert "mailbox.recipients_per_day is not counted" in commands.stderr
 

@@ -105,10 +105,7 @@ def test_a_limit_of_nothing_promises_no_time(name: str) -> None:
     for mail in mails:
         assert "again" not in f"{mail.subject} {mail.body}"
         assert "never" not in f"{mail.subject} {mail.body}"
-        assert (
-            f"the {'limit' if mail is mails[0] else f'{notice.exceeded.limit.name.scope} limit'} is 0"
-            in mail.body
-        )  # type: ignore[union-attr]
+        assert "limit is 0 " in mail.body
     assert mails[0].subject == "Sending is switched off for alice@example.org"
 
 

@@ -60,6 +60,8 @@ def test_empty() -> None:
         ("a@b.org,5\n\nA@b.org,6", "line 3, column 1: 'a@b.org' is on line 1 already"),
         ("example.org,5", "line 1, column 1: 'example.org' is not a mailbox; for domains and everyone use 'sendlimit limit set'"),
         ("*,5", "line 1, column 1: '*' is not a mailbox; for domains and everyone use 'sendlimit limit set'"),
+        ("*@example.org,5", "line 1, column 1: '*@example.org' has a wildcard; allowed: one mailbox or one domain, such as \"@example.org\" for all mailboxes of a domain"),
+        ("everyone,5", "line 1, column 1: 'everyone' is not a mailbox; for domains and everyone use 'sendlimit limit set'"),
         ("@example.org,5", "line 1, column 1: '@example.org' is not a mailbox; for domains and everyone use 'sendlimit limit set'"),
         ('"a@example.org,5', "line 1: unexpected end of data"),
     ],
