@@ -93,7 +93,9 @@ class WebhookRoute(Route):
         found = document(notice, self.calendar, host)
         if self.own_body is None:
             return Body(json.dumps(found).encode(), {"Content-Type": _JSON})
-        values = dict.fromkeys(BODY_PLACEHOLDERS, "") | {k: str(v) for k, v in found.items()}
+        values = dict.fromkeys(BODY_PLACEHOLDERS, "") | {
+            key: str(value) for key, value in found.items() if value is not None
+        }
         kind = _JSON if self.own_body.is_json else "text/plain; charset=utf-8"
         return Body(self.own_body.filled(values), {"Content-Type": kind})
 
