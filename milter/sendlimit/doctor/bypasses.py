@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendlimit.doctor.check import Check, found, passed, warning
+from sendlimit.doctor.check import Check, found, passed
+from sendlimit.postfix.findings import warning
 from sendlimit.postfix.services import Role, role_of
 
 if TYPE_CHECKING:

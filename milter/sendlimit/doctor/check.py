@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from sendlimit.postfix.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from sendlimit.postfix.findings import Finding
 
 CODES: Mapping[str, tuple[str, ...]] = {
     "file": ("config",),
@@ -66,15 +66,3 @@ def passed(name: str, message: str) -> Check:
 def found(name: str, *findings: Finding) -> Check:
     """Return a check with findings."""
     return Check(name=name, message="", findings=findings)
-
-
-def warning(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
-    """Return a finding in spite of which mail is limited."""
-    return replace(error(code, subject, problem, why, remedy), severity="warning")
-
-
-def error(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
-    """Return a finding because of which mail is not limited, or could be lost or held up."""
-    return Finding(
-        code=code, severity="error", subject=subject, problem=problem, why=why, remedy=remedy
-    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.doctor.check import CODES, Check, error, found, passed
+from sendlimit.doctor.check import CODES, Check, found, passed
+from sendlimit.postfix.findings import error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,7 +16,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from sendlimit.daemon.milter_client import Address, Conversation, NoMilterError
-from sendlimit.doctor.check import Check, error, found, passed
+from sendlimit.doctor.check import Check, found, passed
+from sendlimit.postfix.findings import error
 from sendlimit.postfix.milter_socket import parse_milter_socket
 
 if TYPE_CHECKING:

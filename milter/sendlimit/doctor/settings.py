@@ -8,7 +8,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendlimit.doctor.check import Check, error, found, passed, warning
+from sendlimit.doctor.check import Check, found, passed
+from sendlimit.postfix.findings import error, warning
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

@@ -52,6 +52,18 @@ class Finding:
     remedy: str
 
 
+def error(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
+    """Return a finding because of which mail is not limited, or could be lost or held up."""
+    return Finding(
+        code=code, severity="error", subject=subject, problem=problem, why=why, remedy=remedy
+    )
+
+
+def warning(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
+    """Return a finding in spite of which mail is limited."""
+    return replace(error(code, subject, problem, why, remedy), severity="warning")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStatus:
     """Whether one smtpd service asks sendlimit.
@@ -131,26 +143,24 @@ def _plan_faults(snapshot: Snapshot, socket: str, found: list[Finding]) -> list[
         changes = plan_attach(snapshot, socket).changes
     except PostfixError as exc:
         return [
-            Finding(
-                code="refused",
-                severity="error",
-                subject=str(snapshot.config_directory),
-                problem=str(exc),
-                why="attach can't connect Postfix to sendlimit like this",
-                remedy="do as the message says",
+            error(
+                "refused",
+                str(snapshot.config_directory),
+                str(exc),
+                "attach can't connect Postfix to sendlimit like this",
+                "do as the message says",
             )
         ]
     if not changes or any(finding.code in ATTACHMENT_CODES for finding in found):
         return []
     return [
-        Finding(
-            code="outdated",
-            severity="warning",
-            subject=", ".join(str(change.path) for change in changes),
-            problem="attach would write something else today: smtpd_milters, the services or"
+        warning(
+            "outdated",
+            ", ".join(str(change.path) for change in changes),
+            "attach would write something else today: smtpd_milters, the services or"
             " ISPConfig's file have changed since",
-            why="services may ask milters that are not in use any more, and hold up mail",
-            remedy=_ATTACH,
+            "services may ask milters that are not in use any more, and hold up mail",
+            _ATTACH,
         )
     ]
 
@@ -184,38 +194,35 @@ def _chain_faults(snapshot: Snapshot, service: SmtpdService, socket: str) -> lis
     found: list[Finding] = []
     if len(positions) > 1:
         found.append(
-            Finding(
-                code="twice",
-                severity="error",
-                subject=service.key,
-                problem=f"it asks sendlimit {len(positions)} times for each mail:"
+            error(
+                "twice",
+                service.key,
+                f"it asks sendlimit {len(positions)} times for each mail:"
                 f" {service.effective['smtpd_milters']}",
-                why="each mail is counted as often",
-                remedy="take sendlimit's socket out of smtpd_milters (main.cf, or the service's"
+                "each mail is counted as often",
+                "take sendlimit's socket out of smtpd_milters (main.cf, or the service's"
                 f" own -o smtpd_milters), then {_ATTACH}",
             )
         )
     if positions[-1] != len(chain) - 1:
         found.append(
-            Finding(
-                code="not-last",
-                severity="error",
-                subject=service.key,
-                problem=f"{chain[-1].endpoint} is asked after sendlimit",
-                why="mail that it refuses has been counted already and can't be given back",
-                remedy=_ATTACH,
+            error(
+                "not-last",
+                service.key,
+                f"{chain[-1].endpoint} is asked after sendlimit",
+                "mail that it refuses has been counted already and can't be given back",
+                _ATTACH,
             )
         )
     found += _option_faults(service, chain[positions[-1]])
     if service.is_chrooted and is_outside_queue(chain[positions[-1]].endpoint):
         found.append(
-            Finding(
-                code="chroot",
-                severity="error",
-                subject=service.key,
-                problem=f"it is chrooted and can't reach {chain[positions[-1]].endpoint}",
-                why="without an answer Postfix lets all mail pass",
-                remedy=f"{_ATTACH}, with milter.socket inside of {snapshot.queue_directory}",
+            error(
+                "chroot",
+                service.key,
+                f"it is chrooted and can't reach {chain[positions[-1]].endpoint}",
+                "without an answer Postfix lets all mail pass",
+                f"{_ATTACH}, with milter.socket inside of {snapshot.queue_directory}",
             )
         )
     return found
@@ -223,22 +230,20 @@ def _chain_faults(snapshot: Snapshot, service: SmtpdService, socket: str) -> lis
 
 def _not_attached(service: SmtpdService, socket: str) -> Finding:
     if is_own_reference(service.options.get("smtpd_milters", "")):
-        return Finding(
-            code="other-socket",
-            severity="error",
-            subject=service.key,
-            problem=f"it asks another socket than milter.socket = {socket}:"
+        return error(
+            "other-socket",
+            service.key,
+            f"it asks another socket than milter.socket = {socket}:"
             f" {service.effective['smtpd_milters'] or 'none'}",
-            why="the daemon is not asked, so mail sent there is not limited",
-            remedy=_ATTACH,
+            "the daemon is not asked, so mail sent there is not limited",
+            _ATTACH,
         )
-    return Finding(
-        code="not-attached",
-        severity="error",
-        subject=service.key,
-        problem="it offers AUTH and does not ask sendlimit",
-        why="mail sent there is not limited",
-        remedy=_ATTACH,
+    return error(
+        "not-attached",
+        service.key,
+        "it offers AUTH and does not ask sendlimit",
+        "mail sent there is not limited",
+        _ATTACH,
     )
 
 
@@ -251,19 +256,12 @@ def _option_faults(service: SmtpdService, entry: MilterEntry) -> list[Finding]:
     ]
     if not wrong:
         return []
-    holds_up_mail = options.get("default_action") != "accept"
-    return [
-        Finding(
-            code="options",
-            severity="error" if holds_up_mail else "warning",
-            subject=service.key,
-            problem=f"sendlimit's entry has {'; '.join(wrong)}",
-            why="nobody could send while the daemon is down"
-            if holds_up_mail
-            else "a daemon that hangs would hold up each mail for longer, or be given up too soon",
-            remedy=_ATTACH,
-        )
-    ]
+    problem = f"sendlimit's entry has {'; '.join(wrong)}"
+    if options.get("default_action") != "accept":
+        why = "nobody could send while the daemon is down"
+        return [error("options", service.key, problem, why, _ATTACH)]
+    why = "a daemon that hangs would hold up each mail for longer, or be given up too soon"
+    return [warning("options", service.key, problem, why, _ATTACH)]
 
 
 def _uncounted_mail(service: SmtpdService) -> list[Finding]:
@@ -272,13 +270,12 @@ def _uncounted_mail(service: SmtpdService) -> list[Finding]:
     macros = service.effective["milter_mail_macros"]
     if "{auth_authen}" not in macros:
         found.append(
-            Finding(
-                code="macros",
-                severity="error",
-                subject=service.key,
-                problem=f"milter_mail_macros lacks {{auth_authen}}: {macros or '(empty)'}",
-                why="the daemon may not be told who has logged in, and counts nothing then",
-                remedy="take milter_mail_macros out of the service's -o options in master.cf"
+            error(
+                "macros",
+                service.key,
+                f"milter_mail_macros lacks {{auth_authen}}: {macros or '(empty)'}",
+                "the daemon may not be told who has logged in, and counts nothing then",
+                "take milter_mail_macros out of the service's -o options in master.cf"
                 if "milter_mail_macros" in service.options
                 else f"postconf -e 'milter_mail_macros = {f'{macros} {{auth_authen}}'.strip()}'"
                 " && postfix reload",
@@ -286,37 +283,33 @@ def _uncounted_mail(service: SmtpdService) -> list[Finding]:
         )
     if proxy := service.effective["smtpd_proxy_filter"]:
         found.append(
-            Finding(
-                code="proxy-filter",
-                severity="error",
-                subject=service.key,
-                problem=f"smtpd_proxy_filter = {proxy}",
-                why="Postfix tells milters there that each mail was given up, so none stays"
-                " counted",
-                remedy="use content_filter or a milter on this service instead",
+            error(
+                "proxy-filter",
+                service.key,
+                f"smtpd_proxy_filter = {proxy}",
+                "Postfix tells milters there that each mail was given up, so none stays counted",
+                "use content_filter or a milter on this service instead",
             )
         )
     if maps := service.effective.get("smtpd_milter_maps"):
         found.append(
-            Finding(
-                code="milter-maps",
-                severity="warning",
-                subject=service.key,
-                problem=f"smtpd_milter_maps = {maps}",
-                why="clients found there get other milters, or none",
-                remedy="see that no client that logs in is found there",
+            warning(
+                "milter-maps",
+                service.key,
+                f"smtpd_milter_maps = {maps}",
+                "clients found there get other milters, or none",
+                "see that no client that logs in is found there",
             )
         )
     return found
 
 
 def _bypass(service: SmtpdService) -> Finding:
-    return Finding(
-        code="bypass",
-        severity="error",
-        subject=service.key,
-        problem="it offers AUTH, and milters are switched off there",
-        why="mail sent there is not limited",
-        remedy="set -o smtpd_sasl_auth_enable=no there if it takes mail back from a content"
+    return error(
+        "bypass",
+        service.key,
+        "it offers AUTH, and milters are switched off there",
+        "mail sent there is not limited",
+        "set -o smtpd_sasl_auth_enable=no there if it takes mail back from a content"
         f" filter; else take no_milters or the empty smtpd_milters out, then {_ATTACH}",
     )

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from sendlimit.doctor import postfix
-from sendlimit.doctor.check import error
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.findings import ServiceStatus
+from sendlimit.postfix.findings import ServiceStatus, error
 from sendlimit.postfix.services import Role
 from sendlimit.postfix.snapshot import Snapshot, TextFile
 from support.postfix_samples import snapshot_of

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from sendlimit.postfix.commands import PostfixCommands
-from sendlimit.postfix.findings import Finding, find_faults, is_attached, service_statuses
+from sendlimit.postfix.findings import (
+    Finding,
+    error,
+    find_faults,
+    is_attached,
+    service_statuses,
+    warning,
+)
 from sendlimit.postfix.services import Role
 from support.postfix_samples import AMAVIS, AUTH, Instance, debian_master_cf, make_instance
 
@@ -237,3 +244,14 @@ def test_statuses(attached: Instance) -> None:
     assert statuses[0].chain == ("inet:localhost:11332", "unix:sendlimit/milter.sock")
     assert is_attached(statuses)
     assert not is_attached(statuses[3:])
+
+
+def test_severity() -> None:
+    """An error and a warning with the same sentences differ in their severity only."""
+    sentences = ("submission/inet", "it is wrong", "mail is lost", "mend it")
+    wrong, odd = error("options", *sentences), warning("options", *sentences)
+
+    assert (wrong.code, wrong.subject, wrong.problem, wrong.why, wrong.remedy) == (
+        "options", *sentences,
+    )  # fmt: skip
+    assert (wrong.severity, odd) == ("error", replace(wrong, severity="warning"))
