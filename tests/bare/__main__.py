@@ -48,7 +48,7 @@ def main() -> int:
         for thread in threads:
             thread.join()
     passed = len(options.suites) - len(failed)
-    print(f"test-on: {passed} passed, {len(failed)} failed; logs in {logs}")
+    print(f"logs: {logs}\ntest-on: {passed} passed, {len(failed)} failed")
     return 1 if failed else 0
 
 

@@ -124,8 +124,7 @@ def test_first_node_killed(
             cluster.nodes[0].kill()
             seen = stores[1].used()
             wait_for(lambda: stores[1].used() > seen + 50, ENOUGH_S, "mails counted elsewhere")
-            cluster.nodes[0].start()
-        cluster.wait_until_synced(0)
+            cluster.start_again(0)
         report(capsys, daemons, results)
 
         assert sum(result.errors + result.refused + result.unfinished for result in results) == 0

@@ -1,6 +1,10 @@
 """Three MariaDB servers on loopback that are one Galera cluster."""
 
+import contextlib
+import re
 from pathlib import Path
+
+import pymysql
 
 from support.rig.mariadb import PrivateMariaDB
 from support.rig.process import free_port
@@ -8,6 +12,9 @@ from support.rig.process import free_port
 NODES = 3
 _PROVIDER = "/usr/lib/galera/libgalera_smm.so"
 _SYNCED_S = 60
+_STARTS = 3
+# What a node says before it ends when it could not take what it had missed.
+_ASKS_FOR_RESTART = re.compile(r"restart required|(?:must|should) be restarted")
 
 # Galera's defaults are made for clusters across networks; a node that is gone is left out
 # after 5 s. These keep the tests short and change nothing else.
@@ -44,6 +51,28 @@ class PrivateGalera:
             self.nodes[number].start()
             self.wait_until_synced(number)
 
+    def start_again(self, number: int) -> None:
+        """Start a node that was gone and wait until it takes writes.
+
+        While the others take writes, the transfer of what it missed can fail: the node then ends
+        and asks in its log to be started again, which is done as systemd does it.
+
+        Raises:
+            ChildProcessError: it ended for another reason, or too often.
+        """
+        node = self.nodes[number]
+        for start in range(1, _STARTS + 1):
+            seen = len(node.process.log_text())
+            try:
+                node.start()
+                self.wait_until_synced(number)
+            except ChildProcessError:
+                asks = _ASKS_FOR_RESTART.search(node.process.log_text()[seen:])
+                if not asks or start == _STARTS:
+                    raise
+            else:
+                return
+
     def stop(self) -> None:
         """End all nodes at once; their tables are of no use afterwards."""
         for node in self.nodes:
@@ -54,8 +83,10 @@ class PrivateGalera:
         node = self.nodes[number]
 
         def synced() -> bool:
-            found = node.query("SHOW STATUS LIKE 'wsrep_local_state_comment'")
-            return found == [("wsrep_local_state_comment", "Synced")]
+            with contextlib.suppress(pymysql.OperationalError):  # it may be about to end
+                found = node.query("SHOW STATUS LIKE 'wsrep_local_state_comment'")
+                return found == [("wsrep_local_state_comment", "Synced")]
+            return False
 
         node.process.wait_until(synced, _SYNCED_S, "is synced")
 
