@@ -12,15 +12,16 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bare import howto
-from bare.base import make_base
+from bare.base import Base, bare_base
 from bare.here import mirrors, pip_settings
 from bare.machine import machine
-from bare.report import CannotTryError, Report, TrialFailedError
+from bare.report import CannotTryError, Report
 from bare.trials import Server, try_from_checkout
 
 _ROOT = Path(__file__).parents[2]
@@ -64,9 +65,13 @@ def _try_suite(
 ) -> None:
     try:
         _try_all(report, release, options)
-    except (CannotTryError, TrialFailedError, AssertionError) as exc:
-        report.say(f"FAILED: {exc}")
+    except CannotTryError as exc:
+        report.say(f"CAN'T BE TRIED: {exc}")
+        failed.append(report.suite)
+    except Exception as exc:  # noqa: BLE001 - a thread has no other way to report it
+        report.log("".join(traceback.format_exception(exc)))
         print(report.tail(), flush=True)
+        report.say(f"FAILED: {exc}")
         failed.append(report.suite)
 
 
@@ -77,13 +82,17 @@ def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None
     packages = sorted(
         {*wanted, *howto.HowTo((release / "docs/howto.md").read_text(), "").packages()}
     )
-    base = make_base(report, release, packages, mirrors(options.mirror), pip_settings())
+    with bare_base(report, release, packages, mirrors(options.mirror), pip_settings()) as base:
+        _try_in(base, report, release, quick=options.quick)
+
+
+def _try_in(base: Base, report: Report, release: Path, *, quick: bool) -> None:
     version = re.match(r"\d+", (base.root / "etc/debian_version").read_text())
     document = howto.read(release, version[0] if version else _NEWEST)
     with machine(report, base.root, release, base.distributions) as server:
         Server(server, document, report).try_all()
     with machine(report, base.root, release, base.distributions) as developer:
-        try_from_checkout(developer, report, quick=options.quick)
+        try_from_checkout(developer, report, quick=quick)
 
 
 @contextmanager

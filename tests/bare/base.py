@@ -3,10 +3,13 @@
 Afterwards nothing is fetched: the trials run without a network.
 """
 
+import contextlib
 import datetime as dt
 import fcntl
 import hashlib
+import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from bare.report import Report
 CACHE = Path("/var/cache/sendlimit-test-on")
 """Bare systems of earlier runs; it may be removed at any time."""
 
+_AS_A_COMMAND = ("--pipe", "--as-pid2")
 _LOCKS = ("requirements-build.lock", "requirements-run.lock", "requirements.lock")
 _OPTIONS = ("-qq", "--yes", "-o", "APT::Keep-Downloaded-Packages=true")
 
@@ -34,10 +38,11 @@ class Base:
     distributions: Path
 
 
-def make_base(
+@contextlib.contextmanager
+def bare_base(
     report: Report, release: Path, packages: list[str], mirrors: Mirrors, pip: PipSettings
-) -> Base:
-    """Make a bare system, or take the one of an earlier run in the same week.
+) -> Iterator[Base]:
+    """Make a bare system, or take the one of an earlier run in the same week; others may, too.
 
     Args:
         report: names the suite.
@@ -52,10 +57,12 @@ def make_base(
     locked = [(release / name).read_text() for name in _LOCKS]
     distributions = root.with_name(f"{root.name}-python-{_digest(*locked)}")
     CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{report.suite}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = CACHE / f"{report.suite}.lock"
+    lock.touch()
+    with contextlib.ExitStack() as in_use, _locked(lock, fcntl.LOCK_EX):
         for old in {*CACHE.glob(f"{report.suite}-*")} - {root, distributions}:
-            shutil.rmtree(old)
+            with contextlib.suppress(BlockingIOError), _locked(old, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                shutil.rmtree(old)
         if not root.exists():
             report.timed(
                 "made the bare system", lambda: _debootstrap(report, root, mirrors, packages)
@@ -65,7 +72,22 @@ def make_base(
                 "downloaded the Python packages",
                 lambda: _download(report, Base(root, distributions), release, pip),
             )
-    return Base(root, distributions)
+        for folder in (root, distributions):
+            in_use.enter_context(_locked(folder, fcntl.LOCK_SH))
+        kept = in_use.pop_all()
+    with kept:
+        yield Base(root, distributions)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, operation: int) -> Iterator[None]:
+    """Hold a flock(2) on a file or folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, operation)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _digest(*texts: str) -> str:
@@ -81,7 +103,7 @@ def _debootstrap(report: Report, root: Path, mirrors: Mirrors, packages: list[st
     # As the installer leaves it; debootstrap takes this machine's name.
     (unfinished / "etc/hostname").write_text("mail\n")
     (unfinished / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 mail.example.org mail\n")
-    within = nspawn(unfinished, network=True)
+    within = (*nspawn(unfinished, network=True), *_AS_A_COMMAND)
     report.run(*within, "apt-get", "-qq", "update")
     report.run(*within, "apt-get", *_OPTIONS, "dist-upgrade")
     report.run(*within, "apt-get", *_OPTIONS, "--download-only", "install", *packages)
@@ -109,5 +131,5 @@ def _download(report: Report, base: Base, release: Path, pip: PipSettings) -> No
             for name in _LOCKS
         ),
     ]
-    report.run(*within, "sh", "-ec", "\n".join(lines))
+    report.run(*within, *_AS_A_COMMAND, "sh", "-ec", "\n".join(lines))
     unfinished.rename(base.distributions)

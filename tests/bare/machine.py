@@ -3,16 +3,14 @@
 It sees the files of a base and writes to memory; its network is its own loopback interface.
 """
 
-import os
 import secrets
-import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from bare.report import CannotTryError, Report
-from support.rig.process import wait_for
+from support.rig.process import Process, wait_for
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
@@ -32,7 +30,7 @@ def nspawn(  # noqa: PLR0913 - what differs between the programs that are run
     binds: Mapping[Path, str] | None = None,
     writable: Mapping[Path, str] | None = None,
 ) -> list[str]:
-    """Return the words in front of a command that is to run in a system that is not started.
+    """Return the command for systemd-nspawn, without what it is to run.
 
     Args:
         root: files of the system.
@@ -43,7 +41,7 @@ def nspawn(  # noqa: PLR0913 - what differs between the programs that are run
         writable: the same, to be written to.
     """
     return [
-        *("systemd-nspawn", "--quiet", f"--directory={root}", "--pipe", "--as-pid2"),
+        *("systemd-nspawn", "--quiet", f"--directory={root}"),
         *("--register=no", "--keep-unit", "--timezone=off", "--link-journal=no"),
         *(() if changes_stay else ("--volatile=overlay",)),
         *(("--resolv-conf=bind-host",) if network else ("--private-network",)),
@@ -122,66 +120,66 @@ def machine(report: Report, root: Path, release: Path, distributions: Path) -> I
         distributions: what pip takes instead of going to an index.
 
     Raises:
-        CannotTryError: this machine does not let us.
+        CannotTryError: this machine has no control groups for it.
+        ChildProcessError: systemd-nspawn can't start it; the message has its words.
     """
     name = f"sendlimit-{report.suite}-{secrets.token_hex(3)}"
-    with _cgroup(name) as cgroup, report.path.open("a") as log:
-        binds = {release: "/srv/release", distributions: "/srv/distributions"}
-        argv = nspawn(root, network=False, changes_stay=False, binds=binds)
-        argv = [word for word in argv if word not in {"--pipe", "--as-pid2"}]
-        argv += ["--boot", "--console=pipe", f"--machine={name}", "--hostname=mail"]
-        process = subprocess.Popen(
-            # systemd keeps to the control group in which it finds itself.
-            ["sh", "-c", f'echo $$ > {cgroup}/cgroup.procs; exec "$@"', "sh", *argv],
-            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    binds = {release: "/srv/release", distributions: "/srv/distributions"}
+    argv: list[str | Path] = [
+        # systemd keeps to the control group in which it finds itself.
+        *("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', _cgroup_path(name)),
+        *nspawn(root, network=False, changes_stay=False, binds=binds),
+        *("--boot", "--console=pipe", f"--machine={name}", "--hostname=mail"),
+    ]
+    nspawn_process = Process(
+        "systemd-nspawn", argv, report.path, env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+    )
+    with _cgroup(_cgroup_path(name)):
         try:
-            leader = wait_for(
-                lambda: _leader(process), _START_S, "start of the bare system", report.tail
+            nspawn_process.start()
+            leader = nspawn_process.wait_until(
+                lambda: _leader(nspawn_process.pid), _START_S, "starts systemd"
             )
             started = Machine(report, leader)
             started.read("cp -r /srv/release /srv/sendlimit")
             started.run(_WAIT, timeout_s=_START_S)
             yield started
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            nspawn_process.kill()
 
 
-@contextmanager
-def _cgroup(name: str) -> Iterator[Path]:
-    """Make a control group for a system's services; whatever is in it ends with it."""
+def _cgroup_path(name: str) -> Path:
     top = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), None)
     if top is None:
         msg = "no cgroup2 is mounted on this machine, and systemd does not start without one"
         raise CannotTryError(msg)
-    cgroup = top / name
+    return top / name
+
+
+@contextmanager
+def _cgroup(cgroup: Path) -> Iterator[None]:
+    """Make a control group for a system's services; whatever is in it ends with it."""
     try:
         cgroup.mkdir()
     except OSError as exc:
         msg = f"{cgroup} can't be made ({exc.strerror}): run this as root, outside of a container"
         raise CannotTryError(msg) from exc
     try:
-        yield cgroup
+        yield
     finally:
         (cgroup / "cgroup.kill").write_text("1")
-        wait_for(lambda: "populated 0" in (cgroup / "cgroup.events").read_text(), 20, "end of all")
+        wait_for(
+            lambda: "populated 0" in (cgroup / "cgroup.events").read_text(), 20, "end of the system"
+        )
         for folder in sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True):
             folder.rmdir()
         cgroup.rmdir()
 
 
-def _leader(process: subprocess.Popen[bytes]) -> int:
+def _leader(nspawn_pid: int) -> int:
     """Return the process id of systemd in the system that nspawn starts, 0 if there is none yet."""
-    if process.poll() is not None:
-        msg = "systemd-nspawn can't start a system here: see the log for its reason"
-        raise CannotTryError(msg)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    for child in children:
+    children = Path(f"/proc/{nspawn_pid}/task/{nspawn_pid}/children").read_text().split()
+    for child in map(int, children):
         if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
-            return int(child)
+            return child
     return 0
