@@ -44,7 +44,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Head(NamedTuple):
-    """What a segment says of itself.
+    """The head of a segment of the crash journal: whose it is, and with which record it begins.
 
     Attributes:
         first: the number of its first record, 1 or more.
@@ -60,7 +60,7 @@ class Head(NamedTuple):
 
 
 class Record(NamedTuple):
-    """One addition.
+    """One addition in the crash journal.
 
     Attributes:
         number: its place in the journal, from 1.

@@ -25,7 +25,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Stretch(NamedTuple):
-    """Records that are booked in one transaction.
+    """Records of a left journal that are booked in one transaction.
 
     Attributes:
         last: the number of the last of them: what er_committer has once they are booked.
@@ -43,7 +43,7 @@ class _Segment(NamedTuple):
 
 
 class LeftJournal:
-    """What one process left.
+    """The crash journal that one process left.
 
     Args:
         token: of the process: the row of er_committer that says what is booked.

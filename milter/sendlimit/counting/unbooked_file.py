@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one stop left behind.
+    """What one stop left to be booked.
 
     Attributes:
         id: unique; a row in er_committer says that it is booked.
