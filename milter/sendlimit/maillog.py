@@ -183,6 +183,11 @@ def restart_needed(key: str) -> None:
     _line(logging.WARNING, "restart-needed", key=key)
 
 
+def descriptors_low(used: int, limit: int) -> None:
+    """File descriptors run short: Postfix's connections will have to wait, and its mail with them."""
+    _line(logging.ERROR, "descriptors-low", used=used, limit=limit)
+
+
 def started(version: str, socket: str, store: object) -> None:
     """The daemon takes mail."""
     _line(logging.INFO, "started", version=version, socket=socket, store=store)

@@ -96,6 +96,9 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
             lambda: maillog.restart_needed("milter"), "WARNING", "restart-needed key=milter", id="restart-needed"
         ),
         pytest.param(
+            lambda: maillog.descriptors_low(91, 100), "ERROR", "descriptors-low used=91 limit=100", id="descriptors-low"
+        ),
+        pytest.param(
             lambda: maillog.started("0.1.0", "unix:/run/m.sock", "sqlite /s.db"),
             "INFO", r'started version=0\.1\.0 socket=unix:/run/m\.sock store="sqlite /s\.db"', id="started",
         ),

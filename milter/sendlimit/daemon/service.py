@@ -20,6 +20,7 @@ from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.state_dir_lock import lock_state_dir
 from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.daemon.callbacks import run_libmilter
+from sendlimit.daemon.descriptors import DescriptorWatch, open_descriptors, raise_limit, soft_limit
 from sendlimit.daemon.listener import Listener
 from sendlimit.daemon.logsetup import LogWriter
 from sendlimit.daemon.sdnotify import notify, watchdog_s
@@ -73,6 +74,7 @@ class Service:
         committer = Committer(self._ledger, store, unbooked, self._telemetry)
         self._committer = CommitterThread(committer, self._ledger)
         self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
+        self._descriptors = DescriptorWatch()
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
 
     def serve(self) -> None:
@@ -95,6 +97,7 @@ class Service:
         self._log.start(self._config.log.level)
         self._state.refusals.merged = self._config.log.refusals == "merged"
         self._log_settings()
+        raise_limit()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, _frame: self._signals.put(signal.Signals(number)))
         self._telemetry.start(self._ledger)
@@ -116,6 +119,7 @@ class Service:
             except Empty:
                 self._check_libmilter()
                 self._state.refusals.tick()
+                self._check_descriptors()
                 notify("WATCHDOG=1")
             else:
                 if number == signal.SIGHUP:
@@ -127,6 +131,11 @@ class Service:
     def _check_libmilter(self) -> None:
         if not self._listener.alive():
             raise ListenError("libmilter has ended by itself; see the system's mail log")
+
+    def _check_descriptors(self) -> None:
+        used, limit = open_descriptors(), soft_limit()
+        if self._descriptors.runs_short(used, limit):
+            maillog.descriptors_low(used, limit)
 
     def _reload(self) -> None:
         """Load the file again; a wrong file changes nothing."""
