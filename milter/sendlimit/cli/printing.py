@@ -136,9 +136,9 @@ def limit_value(value: int | None) -> str:
 
 def local_time(calendar: Calendar, at: int) -> str:
     """Write a timestamp as local time of the calendar: "2026-11-22 18:00"."""
-    return calendar.local(at).strftime("%Y-%m-%d %H:%M")
+    return calendar.local_text(at)
 
 
 def local_time_with_zone(calendar: Calendar, at: int) -> str:
     """Write a timestamp as local time with its zone: "2026-11-22 18:00 CET"."""
-    return calendar.local(at).strftime("%Y-%m-%d %H:%M %Z").rstrip()
+    return calendar.local_text_with_zone(at)

@@ -27,7 +27,6 @@ SLOW_S = 0.05
 CLOCKS_APART_S = 5
 """More than a slow answer explains."""
 
-_LOCAL = {"localhost", "127.0.0.1", "::1"}
 
 _UNCOUNTED = (
     "mail is accepted uncounted until then (or refused: store.on_failure), and booked later"
@@ -44,7 +43,7 @@ def unreachable(location: Location, failure: Exception) -> Check:
         remedy = f"{_init_as_admin(location)}, or put the right password into store.password_file"
         if location.unix_socket is None and location.tls is None:
             remedy += ", or '?tls=required' behind store.url if the server wants TLS"
-    elif location.unix_socket or all(host.name in _LOCAL for host in location.hosts):
+    elif location.unix_socket or all(host.is_loopback for host in location.hosts):
         remedy = "systemctl start mariadb"
     else:
         remedy = f"see that the server runs, and that its port is open for this host: {location}"
@@ -103,7 +102,7 @@ def _init_as_admin(location: MariaDBLocation) -> str:
 
 def encryption(location: MariaDBLocation, cipher: str) -> Check:
     """Check whether others on the way can read along; cipher: "" for nothing."""
-    if location.unix_socket or all(host.name in _LOCAL for host in location.hosts):
+    if location.unix_socket or all(host.is_loopback for host in location.hosts):
         return passed("encryption", "not needed, the database is on this host")
     if cipher and location.tls is not None:
         is_verified = location.tls.level is not TLSLevel.REQUIRED
@@ -194,11 +193,7 @@ def mail(seen: LastActivity, calendar: Calendar, now: int, within_s: int) -> Che
     if not candidates:
         problem = "no mail of a login has ever been counted"
     elif (latest := min(max(candidates), now)) >= now - within_s:
-        return passed("mail", f"logins have sent, not after {_local(calendar, latest)}")
+        return passed("mail", f"logins have sent, not after {calendar.local_text(latest)}")
     else:
-        problem = f"no mail of a login since {_local(calendar, latest)}"
+        problem = f"no mail of a login since {calendar.local_text(latest)}"
     return found("mail", warning("no-mail", "mail", problem, why, remedy))
-
-
-def _local(calendar: Calendar, at: int) -> str:
-    return calendar.local(at).strftime("%Y-%m-%d %H:%M")

@@ -124,9 +124,7 @@ def values(exceeded: LimitUsage, sender: Sender, calendar: Calendar, at: int) ->
         if exceeded.limit.name.scope is Scope.GLOBAL
         else str(exceeded.limit.name.scope),
         "window": str(exceeded.limit.name.window),
-        "resets_at": NEVER
-        if resets_at is None
-        else calendar.local(resets_at).strftime("%Y-%m-%d %H:%M %Z").rstrip(),
+        "resets_at": NEVER if resets_at is None else calendar.local_text_with_zone(resets_at),
         "resets_in": NEVER if resets_at is None else duration(resets_at - at),
     }
 

@@ -87,6 +87,14 @@ class Calendar:
         """Return the moment on the wall clock of the zone."""
         return datetime.fromtimestamp(at, self.timezone)
 
+    def local_text(self, at: int) -> str:
+        """Write a moment as local time: "2026-11-22 18:00"."""
+        return self.local(at).strftime("%Y-%m-%d %H:%M")
+
+    def local_text_with_zone(self, at: int) -> str:
+        """Write a moment as local time with its zone: "2026-11-22 18:00 CET"."""
+        return self.local(at).strftime("%Y-%m-%d %H:%M %Z").rstrip()
+
     def _offset(self, at: int) -> int:
         """Return the seconds that the zone is ahead of UTC at the moment."""
         offset = self.local(at).utcoffset()

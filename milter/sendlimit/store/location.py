@@ -24,6 +24,7 @@ _URL = re.compile(
 _HOST = re.compile(
     r"(?:\[(?P<inet6>[0-9a-fA-F:.]+)\]|(?P<name>[^:\[\]\s]+))(?::(?P<port>\d{1,5}))?"
 )
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORT = 3306
 _PORT_MAX = 65535
 _OPTIONS = ("tls", "unix_socket", "tls_ca", "tls_cert", "tls_key")
@@ -39,6 +40,11 @@ class Host(NamedTuple):
     def __str__(self) -> str:
         """Write it as the url has it."""
         return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is on this host, by its name."""
+        return self.name in _LOOPBACK
 
 
 class TLSLevel(StrEnum):

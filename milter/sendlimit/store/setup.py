@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 """All that the daemon and the commands need."""
 
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _WITHOUT_DATABASE = re.compile(r"([a-z]+://[^/?]*)/?(\?.*)?")
 
 _USER = "SELECT 1 FROM mysql.user WHERE User = %s AND Host = %s"
@@ -69,7 +68,7 @@ def client_hosts(location: MariaDBLocation) -> tuple[str, ...]:
     """Return from where the daemon connects, as the server names it in accounts."""
     if location.unix_socket is not None:
         return ("localhost",)
-    if all(host.name in _LOOPBACK for host in location.hosts):
+    if all(host.is_loopback for host in location.hosts):
         # With skip-name-resolve the server doesn't take the addresses for "localhost".
         return ("localhost", "127.0.0.1", "::1")
     return ("%",)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sendlimit.rules.window import EVER, Calendar, Period, Window
-from support.counting_samples import moment
+from support.counting_samples import BERLIN, moment
 
 _HOUR_S = 3600
 _DAY_S = 24 * _HOUR_S
@@ -212,3 +212,11 @@ def test_ever_has_one_period() -> None:
 
     assert calendar.period(Window.EVER, 0) == EVER
     assert calendar.period(Window.EVER, moment("2126-11-22 12:00")) == EVER
+
+
+def test_local_text() -> None:
+    """A moment is written as the zone's clock shows it, and which of two equal hours it is."""
+    first = moment("2026-10-25 02:30", "Europe/Berlin")
+    assert BERLIN.local_text(first) == BERLIN.local_text(first + 3600) == "2026-10-25 02:30"
+    assert BERLIN.local_text_with_zone(first) == "2026-10-25 02:30 CEST"
+    assert BERLIN.local_text_with_zone(first + 3600) == "2026-10-25 02:30 CET"

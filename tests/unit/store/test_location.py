@@ -114,3 +114,12 @@ def test_password_never_shows_in_an_error(odd: str, rest: str) -> None:
         # The sentences of location.py have none of these but in the names of what is allowed.
         told = re.sub(r"USER|HOST|PORT|DATABASE|PATH|NAME|ADDRESS", "", str(error))
         assert not re.search("[ABC]", told)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_loopback"),
+    [("localhost", True), ("::1", True), ("db1", False), ("127.0.0.9", False)],
+)
+def test_loopback(name: str, *, is_loopback: bool) -> None:
+    """Only the usual names of this host are taken for it."""
+    assert Host(name, 3306).is_loopback is is_loopback
