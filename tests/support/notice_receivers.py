@@ -2,6 +2,7 @@
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from support.rig.certificates import Signed
 from support.rig.process import wait_for
 
 
@@ -55,8 +57,12 @@ class WebhookReceiver:
 
 
 @contextmanager
-def webhook_receiver() -> Iterator[WebhookReceiver]:
-    """Run a receiver until the block is left; what hangs then is let go."""
+def webhook_receiver(signed: Signed | None = None) -> Iterator[WebhookReceiver]:
+    """Run a receiver until the block is left; what hangs then is let go.
+
+    Args:
+        signed: the certificate with which it speaks https; None: http.
+    """
     receiver = WebhookReceiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,8 +85,13 @@ def webhook_receiver() -> Iterator[WebhookReceiver]:
         def handle_error(self, *_: object) -> None:
             """Say nothing about clients that hung up."""
 
-    with _serving(Server(("127.0.0.1", 0), Handler)) as port:
-        receiver.url = f"http://127.0.0.1:{port}/hook/secret-part"
+    server = Server(("127.0.0.1", 0), Handler)
+    if signed is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(signed.cert, signed.key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    with _serving(server) as port:
+        receiver.url = f"{'https' if signed else 'http'}://127.0.0.1:{port}/hook/secret-part"
         try:
             yield receiver
         finally:

@@ -130,6 +130,11 @@ class NotifySection(Section):
         description="file with the key that posts are signed with, HMAC-SHA256",
         examples=["/etc/sendlimit/webhook.secret"],
     )
+    ca_file: str | None = Field(
+        None,
+        description="file with the CAs that webhook_url's certificate may be signed by; default: the system's",
+        examples=["/etc/sendlimit/webhook-ca.pem"],
+    )
     webhook_format: Literal[
         "sendlimit",
         "slack",
@@ -226,6 +231,8 @@ class NotifySection(Section):
             )
         if self.webhook_secret_file is not None and self.webhook_url is None:
             raise ValueError("webhook_secret_file needs webhook_url")
+        if self.ca_file is not None and not (self.webhook_url or "").startswith("https:"):
+            raise ValueError("ca_file needs a webhook_url with https")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import ssl
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.config.reading import secret
 from sendlimit.counting.events import Events
+from sendlimit.errors import ConfigError
 from sendlimit.notify.mail import AdminRoute, MailServer, OwnerRoute
 from sendlimit.notify.notices import (
     Event,
@@ -34,11 +36,26 @@ if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
 
 
+def check_ca_file(file: str, key: str) -> None:
+    """Read a file of CAs.
+
+    Raises:
+        ConfigError: it can't be read, or holds none; names the key and the file.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError as error:
+        raise ConfigError([f"{key}: {file} holds no certificate in PEM form"]) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError([f"{key}: {file} can't be read: {reason}"]) from error
+
+
 def routes_of(config: Config, section: NotifySection, path: Path) -> list[Route]:
     """Return the routes that [notify] configures.
 
     Raises:
-        ConfigError: the file of webhook_secret_file can't be used.
+        ConfigError: the file of webhook_secret_file or ca_file can't be used.
     """
     calendar = config.make_calendar()
     routes: list[Route] = []
@@ -47,9 +64,16 @@ def routes_of(config: Config, section: NotifySection, path: Path) -> list[Route]
         if section.webhook_secret_file is not None:
             file = Path(section.webhook_secret_file)
             key = secret(file, f"{path}: notify.webhook_secret_file").encode()
+        if section.ca_file is not None:
+            check_ca_file(section.ca_file, f"{path}: notify.ca_file")
         routes.append(
             WebhookRoute(
-                section.webhook_url, key, calendar, section.webhook_format, section.own_body()
+                section.webhook_url,
+                key,
+                calendar,
+                section.webhook_format,
+                section.own_body(),
+                section.ca_file,
             )
         )
     server = MailServer(section.smtp_address, section.mail_from, section.mail_return_path)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -46,6 +48,7 @@ class WebhookRoute(Route):
         calendar: for the sentence in the document.
         format: a key of FORMATS; "sendlimit" is our document.
         own_body: the admin's own body, which goes before the format.
+        ca_file: CAs that may have signed the receiver's certificate; None: those of the system.
     """
 
     name = "webhook"
@@ -55,6 +58,7 @@ class WebhookRoute(Route):
     calendar: Calendar
     format: str = "sendlimit"
     own_body: WebhookBody | None = None
+    ca_file: str | None = None
 
     def deliver(self, notice: Notice) -> None:
         """Post a notice; only the status of the answer is read.
@@ -72,13 +76,18 @@ class WebhookRoute(Route):
                 data=body.octets,
                 headers=headers,
                 timeout=TIMEOUT_S,
+                verify=self.ca_file or system_cas(),
                 allow_redirects=False,  # a redirect would become a GET without the document
                 stream=True,  # the body of the answer may have any length and is not read
             ) as response:
                 status = response.status_code
         except requests.Timeout as error:
             raise DeliveryError("no answer in time") from error
-        except requests.RequestException as error:
+        except requests.exceptions.SSLError as error:
+            is_certificate = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            reason = "the receiver's certificate is not trusted" if is_certificate else "TLS failed"
+            raise DeliveryError(reason) from error
+        except (requests.RequestException, OSError) as error:
             # The text of the error holds the URL.
             raise DeliveryError(type(error).__name__) from error
         if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 15.3: successful
@@ -98,6 +107,14 @@ class WebhookRoute(Route):
         }
         kind = _JSON if self.own_body.is_json else "text/plain; charset=utf-8"
         return Body(self.own_body.filled(values), {"Content-Type": kind})
+
+
+def system_cas() -> str | bool:
+    """Return the system's file or directory of CAs; True where it has none: those of requests."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile is None and paths.capath and any(Path(paths.capath).glob("*.0")):
+        return paths.capath
+    return paths.cafile or True
 
 
 def signature(key: bytes, body: bytes) -> str:

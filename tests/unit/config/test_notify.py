@@ -27,6 +27,7 @@ def test_everything(tmp_path: Path) -> None:
         "warn_at_percent": 100,
         "webhook_url": "https://hooks.example.org:8443/a?b=c",
         "webhook_secret_file": "/etc/sendlimit/webhook.secret",
+        "ca_file": "/etc/sendlimit/ca.pem",
         "webhook_format": "sendlimit",
         "webhook_body": "{text}",
         "mail_to": ["a@example.org", "b@example.org"],

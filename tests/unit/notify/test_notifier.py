@@ -16,6 +16,7 @@ from sendlimit.notify.outbox import Route
 from sendlimit.rules.decision import Decision, UsageChange
 from support.counting_samples import ALICE, NOON, usage_of
 from support.doubles.events import RecordingEvents
+from support.rig.certificates import PrivateCA
 from support.rig.process import wait_for
 
 _DAY = "mailbox.messages_per_day"
@@ -191,6 +192,16 @@ class TestRoutes:
         key.chmod(0o644)
         with pytest.raises(ConfigError, match=r"notify\.webhook_secret_file: every local user can"):
             self._names(tmp_path, webhook_url="https://e.org/", webhook_secret_file=str(key))
+
+    def test_ca_file(self, tmp_path: Path) -> None:
+        """A file of CAs that is missing or holds none is a problem of the configuration."""
+        odd = tmp_path / "odd.pem"
+        odd.write_text("no certificate")
+        for file, problem in ((odd, "holds no certificate"), ("/no/ca", "can't be read: No such")):
+            with pytest.raises(ConfigError, match=rf"notify\.ca_file: {file} {problem}"):
+                self._names(tmp_path, webhook_url="https://e.org/", ca_file=str(file))
+        ca = PrivateCA(tmp_path).cert
+        assert self._names(tmp_path, webhook_url="https://e.org/", ca_file=str(ca)) == ["webhook"]
 
     def test_key_that_is_missing(self, tmp_path: Path) -> None:
         """A key file that is not there is a problem of the configuration."""

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from sendlimit import __version__
 from sendlimit.config.webhook_body import BODY_PLACEHOLDERS, read_webhook_body
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.outbox import DeliveryError
-from sendlimit.notify.webhook import WebhookRoute, document, signature
+from sendlimit.notify.webhook import WebhookRoute, document, signature, system_cas
 from support.counting_samples import ALICE, NOON, UTC, moment, usage_of
 from support.notice_receivers import WebhookReceiver, webhook_receiver
+from support.rig.certificates import PrivateCA
 from support.rig.process import free_port
 
 _KEY = b"a key of the admin"
@@ -155,6 +157,40 @@ def test_receiver_away() -> None:
         WebhookRoute(url, None, UTC).deliver(_WARNING)
 
     assert not failure.value.is_permanent
+
+
+def test_certificate_of_a_private_ca(tmp_path: Path) -> None:
+    """A receiver whose certificate is signed by ca_file gets the notice, no other one does."""
+    ca, other = PrivateCA(tmp_path), PrivateCA(tmp_path, "another CA")
+    with webhook_receiver(ca.sign("receiver", "IP:127.0.0.1")) as receiver:
+        WebhookRoute(receiver.url, None, UTC, ca_file=str(ca.cert)).deliver(_WARNING)
+        for ca_file in (str(other.cert), None):
+            with pytest.raises(DeliveryError, match=r"^the receiver's certificate is not trusted$"):
+                WebhookRoute(receiver.url, None, UTC, ca_file=ca_file).deliver(_WARNING)
+        with pytest.raises(DeliveryError, match=r"^OSError$"):
+            WebhookRoute(receiver.url, None, UTC, ca_file="/none").deliver(_WARNING)
+
+    assert len(receiver.posts) == 1
+
+
+def test_cas_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CA that the admin made known to the system is trusted, in a file or in a directory."""
+    ca = PrivateCA(tmp_path)
+    folder = tmp_path / "certs"
+    folder.mkdir()
+    (folder / "ca.pem").write_bytes(ca.cert.read_bytes())
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    assert system_cas() is True
+    subprocess.run(["openssl", "rehash", folder], check=True, timeout=60)
+    with webhook_receiver(ca.sign("receiver", "IP:127.0.0.1")) as receiver:
+        assert system_cas() == str(folder)
+        WebhookRoute(receiver.url, None, UTC).deliver(_WARNING)
+        monkeypatch.setenv("SSL_CERT_FILE", str(ca.cert))
+        assert system_cas() == str(ca.cert)
+        WebhookRoute(receiver.url, None, UTC).deliver(_WARNING)
+
+    assert len(receiver.posts) == 2
 
 
 def test_documentation() -> None:
