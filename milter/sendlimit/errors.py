@@ -2,6 +2,7 @@
 
 SendlimitError
   ConfigError          the configuration file is wrong (exit code 2)
+    UnusableFile       a file or folder that it names can't be used now (exit code 1)
   SocketInUse          another daemon answers on the milter socket
   ListenError          libmilter can't listen, or has ended by itself
   StateDirInUse        another daemon has locked state_dir
@@ -47,6 +48,16 @@ class ConfigError(SendlimitError):
         """Take all problems found, at least one."""
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class UnusableFile(ConfigError):  # noqa: N818 - reads as the fact it reports
+    """A file or folder that the configuration names can't be used now.
+
+    That may pass (a full disk, a password that is being replaced), so it has not the exit code
+    after which systemd never tries again.
+    """
+
+    exit_code = 1
 
 
 class SocketInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports

@@ -8,6 +8,7 @@ import sys
 import click
 
 from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.errors import ConfigError, UnusableFile
 
 
 @click.command()
@@ -22,7 +23,13 @@ def serve(invocation: Invocation) -> None:
     """
     from sendlimit.daemon.service import serve as serve_milter  # noqa: PLC0415 - only the daemon loads libmilter
 
-    serve_milter(invocation.path)
+    try:
+        serve_milter(invocation.path)
+    except ConfigError as error:
+        # Only what stands in the file has the code after which systemd never tries again.
+        if isinstance(error.__cause__, OSError):
+            raise UnusableFile(error.problems) from error
+        raise
     # libmilter's threads still run and would call into an interpreter that is finalized.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from sendlimit.config import Config
 from sendlimit.config.base import fields_of, table_in
-from sendlimit.errors import ConfigError
+from sendlimit.errors import ConfigError, UnusableFile
 from sendlimit.store.location import parse_url
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def read_password(config: Config, path: Path) -> str:
     """Return the store's password: from its file, a systemd credential or the url; "" if none.
 
     Raises:
-        ConfigError: the file can't be read, or every local user can read it.
+        UnusableFile: the file can't be read, or every local user can read it.
     """
     location = parse_url(config.store.url)
     in_url = getattr(location, "password", None)
@@ -97,15 +97,15 @@ def secret(file: Path, key: str) -> str:
     """Return the first line of a file that only the daemon may read.
 
     Raises:
-        ConfigError: names the key, the file and the remedy.
+        UnusableFile: names the key, the file and the remedy.
     """
     try:
         if _world_readable(file):
-            raise ConfigError([f"{key}: every local user can read {file}; run 'chmod o= {file}'"])
+            raise UnusableFile([f"{key}: every local user can read {file}; run 'chmod o= {file}'"])
         return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigError([f"{key}: {file} can't be read: {reason}"]) from error
+        raise UnusableFile([f"{key}: {file} can't be read: {reason}"]) from error
 
 
 def _world_readable(path: Path) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.daemon.milter_client import Conversation
-from sendlimit.errors import ConfigError, ListenError, SocketInUse
+from sendlimit.errors import ConfigError, ListenError, SocketInUse, UnusableFile
 from sendlimit.postfix.milter_socket import parse_milter_socket
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Listener:
 
         Raises:
             SocketInUse: another daemon listens.
-            ConfigError: the group is unknown, the path is something else than a socket, or its
-                directory can't be used.
+            ConfigError: the group is unknown, or the path is something else than a socket.
+            UnusableFile: its directory or its lock can't be used.
         """
         path = self._section.path
         if path is None:
@@ -105,7 +105,7 @@ class Listener:
         except BlockingIOError as error:
             raise SocketInUse(f"{path}: {SocketInUse.__doc__}") from error
         except OSError as error:
-            raise ConfigError(
+            raise UnusableFile(
                 [f"{self._file}: milter.socket: {error.filename or path}: {error.strerror}"]
             ) from error
         if answers(self._section.socket):

@@ -138,7 +138,7 @@ class Service:
             maillog.descriptors_low(used, limit)
 
     def _reload(self) -> None:
-        """Load the file again; a wrong file changes nothing."""
+        """Load the file again; whatever goes wrong, the settings before stay."""
         try:
             config = load(self._path)
             make_state_dir(config, self._path)
@@ -147,6 +147,10 @@ class Service:
             self._telemetry.reload(config)
         except ConfigError as error:
             maillog.config_rejected(error.problems)
+            return
+        except Exception as error:  # noqa: BLE001 - the boundary of a reload
+            maillog.fault("reload")
+            maillog.config_rejected([f"{self._path}: {error!r}"])
             return
         self._log_restart_needed(config)
         self._config = config

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.config.reading import read_password
 from sendlimit.daemon.server_state import SessionSettings
-from sendlimit.errors import ConfigError, StoreUnavailable
+from sendlimit.errors import ConfigError, StoreUnavailable, UnusableFile
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import Settings
 from sendlimit.rules.precedence import Rules
@@ -76,7 +76,7 @@ def make_store(config: Config, path: Path) -> Store:
     """Return the store of store.url, not yet connected.
 
     Raises:
-        ConfigError: the password, or a file for TLS, can't be read.
+        UnusableFile: the password, or a file for TLS, can't be read.
     """
     location = parse_url(config.store.url)
     if isinstance(location, SQLiteLocation):
@@ -85,7 +85,7 @@ def make_store(config: Config, path: Path) -> Store:
         try:
             tls_context(location.tls)
         except StoreUnavailable as error:
-            raise ConfigError([f"{path}: store.url: {error}"]) from error
+            raise UnusableFile([f"{path}: store.url: {error}"]) from error
     return MariaDBStore(location, StorePassword(config, path))
 
 
@@ -93,15 +93,15 @@ def make_state_dir(config: Config, path: Path) -> Path:
     """Return state_dir; make the directory if it does not exist.
 
     Raises:
-        ConfigError: it can't be made or written.
+        UnusableFile: it can't be made or written.
     """
     folder = Path(config.state_dir)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     except OSError as error:
-        raise ConfigError(
+        raise UnusableFile(
             [f"{path}: state_dir: {folder} can't be made: {error.strerror}"]
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ConfigError([f"{path}: state_dir: {folder} can't be written by this user"])
+        raise UnusableFile([f"{path}: state_dir: {folder} can't be written by this user"])
     return folder

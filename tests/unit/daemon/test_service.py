@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sendlimit.config import Config
 from sendlimit.daemon.service import Service
 from sendlimit.errors import ConfigError, SocketInUse, StateDirInUse
 from support.rig.configuration import configuration
@@ -127,3 +128,27 @@ def _mail(client: MilterClient) -> None:
         client.mail(_ALICE)
     except OSError:
         return
+
+
+@pytest.mark.parametrize(
+    "failure", [ConfigError(["x: wrong"]), RuntimeError("no more threads"), MemoryError()]
+)
+def test_reload_that_fails(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    failure: Exception,
+) -> None:
+    """Whatever a reload raises, the daemon goes on with the settings before, and says so."""
+    service = Service(_daemon(folder).config_file)
+    before = (service._config, service._ledger.settings, service._state.settings)
+
+    def fail(path: Path) -> Config:
+        assert path == folder / "sendlimit.toml"
+        raise failure
+
+    monkeypatch.setattr("sendlimit.daemon.service.load", fail)
+    service._reload()
+
+    assert (service._config, service._ledger.settings, service._state.settings) == before
+    assert any(record.getMessage().startswith("config-rejected ") for record in caplog.records)
