@@ -2,16 +2,20 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sendlimit.errors import StoreError
-from sendlimit.rules.limit import EVERYONE, Scope
+from sendlimit.rules.limit import EVERYONE, Scope, Setting
+from sendlimit.rules.override import Override
 from sendlimit.store.changes import Author, Change, make_change, recorded_changes
 from sendlimit.store.connection import Connection
+from sendlimit.store.overrides import override_record, overrides, set_override
 from support.command_samples import ALICE, NOW, Commands, day
+from support.counting_samples import named
 from support.real_stores import open_tables
 
 _ROOT = Author("root", "command", NOW)
@@ -125,6 +129,28 @@ def test_ids_have_the_order_of_commits(tables: Connection, emptied_url: str) -> 
 
     assert order == sorted(order)
     assert [row.change.what for row in recorded_changes(tables, 0)] == ["second", "first"]
+
+
+def test_the_same_limit_at_once(tables: Connection, emptied_url: str) -> None:
+    """Of many who set the same limit at the same moment none fails, and the last one holds."""
+    name = named("mailbox.messages_per_day")
+
+    def work(number: int) -> None:
+        connection = open_tables(emptied_url)
+        for step in range(5):
+            value = Override(Setting(ALICE, name, 10 * number + step, None), "", "", NOW)
+            set_override(connection, value, _ROOT)
+        connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(work, number) for number in range(8)]:
+            done.result()
+
+    written = recorded_changes(tables, 0)
+    assert len(written) == 40
+    assert sum(row.change.before is None for row in written) == 1
+    (row,) = overrides(tables)
+    assert written[0].change.after == override_record(row)
 
 
 def test_no_holder(commands: Commands) -> None:

@@ -9,6 +9,7 @@ from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store.rows import episode_params
 from sendlimit.store.sqltime import from_sql, to_sql
+from sendlimit.store.transaction import execute_when_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -129,7 +130,7 @@ def remove_old(connection: Connection, before: int, progress: Callable[[int], No
     removed = 0
     while old := connection.execute(_OLD, (to_sql(before), _CHUNK)):
         for row in old:
-            connection.execute(_REMOVE, (*row[:5], to_sql(before)))
+            execute_when_free(connection, _REMOVE, (*row[:5], to_sql(before)))
         removed += len(old)
         progress(removed)
     return removed

@@ -11,6 +11,7 @@ from sendlimit.rules.precedence import Rules
 from sendlimit.store.changes import Change, make_change
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
+from sendlimit.store.transaction import execute_when_free
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -172,7 +173,7 @@ def remove_overrides(connection: Connection, subject: str) -> None:
 
 def remove_ended(connection: Connection, before: int) -> int:
     """Remove the boosts that ended before the moment; return how many."""
-    connection.execute(_ENDED, [to_sql(before)])
+    execute_when_free(connection, _ENDED, [to_sql(before)])
     return connection.affected()
 
 

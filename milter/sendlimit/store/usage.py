@@ -9,6 +9,7 @@ from sendlimit.rules.window import Window
 from sendlimit.store.changes import Change, make_change
 from sendlimit.store.rows import key_params
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
+from sendlimit.store.transaction import execute_when_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -138,7 +139,7 @@ def remove_finished(
         start = to_sql(calendar.period(window, before).start)
         while old := connection.execute(_OLD, (str(window), start, _CHUNK)):
             keys = [_key(row) for row in old]
-            connection.execute(_REMOVE + _any_of(keys), _params(keys))
+            execute_when_free(connection, _REMOVE + _any_of(keys), _params(keys))
             removed += len(keys)
             progress(removed)
     return removed
@@ -164,7 +165,7 @@ def remove_counters(connection: Connection, scope: Scope, subject: str) -> None:
 
 def forget_committers(connection: Connection, before: int) -> int:
     """Remove the rows of daemons that have not written since the moment; return how many."""
-    connection.execute(_FORGET_COMMITTERS, [to_sql(before)])
+    execute_when_free(connection, _FORGET_COMMITTERS, [to_sql(before)])
     return connection.affected()
 
 

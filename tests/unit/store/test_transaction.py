@@ -1,12 +1,16 @@
 """Transactions of the commands: all or nothing, again when others were first."""
 
+import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
+from sendlimit.store.connection import Connection
 from sendlimit.store.rows import Row
-from sendlimit.store.transaction import atomically
+from sendlimit.store.transaction import atomically, execute_when_free
 
 
 class RecordingConnection:
@@ -82,3 +86,24 @@ def test_other_errors_are_not_tried_again() -> None:
     with pytest.raises(StoreUnavailable):
         atomically(connection, work)
     assert connection.told == ["BEGIN", "ROLLBACK"]
+
+
+@pytest.mark.parametrize("is_let_go", [True, False])
+def test_lock_that_is_taken(tables: Connection, tmp_path: Path, *, is_let_go: bool) -> None:
+    """A step beside a busy daemon is tried again when the lock was taken, and not for ever."""
+    tables.execute("PRAGMA busy_timeout = 50")
+    holder = sqlite3.connect(
+        tmp_path / "sendlimit.db", isolation_level=None, check_same_thread=False
+    )
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreConflict):
+        tables.execute("DELETE FROM er_refusal")
+    timer = threading.Timer(0.2, lambda: holder.execute("ROLLBACK"))
+    if is_let_go:
+        timer.start()
+        assert execute_when_free(tables, "DELETE FROM er_refusal") == []
+        timer.join()
+    else:
+        with pytest.raises(StoreConflict):
+            execute_when_free(tables, "DELETE FROM er_refusal")
+    holder.close()
