@@ -3,6 +3,7 @@
 SendlimitError
   ConfigError          the configuration file is wrong (exit code 2)
     UnusableFile       a file or folder that it names can't be used now (exit code 1)
+  LoginMapError        the map of logins is missing or broken
   SocketInUse          another daemon answers on the milter socket
   ListenError          libmilter can't listen, or has ended by itself
   StateDirInUse        another daemon has locked state_dir
@@ -58,6 +59,10 @@ class UnusableFile(ConfigError):  # noqa: N818 - reads as the fact it reports
     """
 
     exit_code = 1
+
+
+class LoginMapError(SendlimitError):
+    """The map of logins (identity.map_file, identity.map_query) is missing or broken."""
 
 
 class SocketInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports

@@ -178,6 +178,16 @@ def config_rejected(problems: Iterable[str]) -> None:
         _line(logging.ERROR, "config-rejected", error=problem)
 
 
+def login_map_loaded(entries: int) -> None:
+    """The spellings of logins are in force; their number has changed."""
+    _line(logging.INFO, "login-map-loaded", entries=entries)
+
+
+def login_map_rejected(error: SendlimitError) -> None:
+    """The spellings of logins are missing or broken; the last ones stay in force."""
+    _line(logging.ERROR, "login-map-rejected", error=error)
+
+
 def restart_needed(key: str) -> None:
     """A changed setting takes effect at the next start."""
     _line(logging.WARNING, "restart-needed", key=key)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendlimit import maillog
-from sendlimit.errors import StoreUnavailable
+from sendlimit.errors import LoginMapError, StoreUnavailable
 from support.counting_samples import usage_of
 
 _HIT = usage_of("mailbox.messages_per_day", 100, 101)
@@ -68,6 +68,13 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
         pytest.param(
             lambda: maillog.refused_on_failure("alice@example.org", "store"),
             "WARNING", r"refused-on-failure mailbox=alice@example\.org reason=store", id="refused-on-failure",
+        ),
+        pytest.param(
+            lambda: maillog.login_map_loaded(7), "INFO", r"login-map-loaded entries=7", id="login-map-loaded",
+        ),
+        pytest.param(
+            lambda: maillog.login_map_rejected(LoginMapError("/x: gone")),
+            "ERROR", r'login-map-rejected error="/x: gone"', id="login-map-rejected",
         ),
         pytest.param(
             lambda: maillog.store_down(StoreUnavailable("mariadb u@h:3306/d: can't connect")),

@@ -14,11 +14,13 @@ import click
 from sendlimit.cli.admin import admin_name
 from sendlimit.cli.printing import print_note
 from sendlimit.cli.subject import subject_from
+from sendlimit.config.login_map import read_login_map
 from sendlimit.config.reading import default_path, load, read_password
 from sendlimit.doctor.examination import Examination
-from sendlimit.errors import SchemaError
-from sendlimit.rules.limit import Settings
+from sendlimit.errors import LoginMapError, SchemaError
+from sendlimit.rules.limit import Scope, Settings
 from sendlimit.rules.precedence import Rules
+from sendlimit.rules.subject import mailbox_subject
 from sendlimit.store.changes import Author, wait_until_heard
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import Location, SQLiteLocation, parse_url
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from sendlimit.config import Config
     from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.login_map import LoginMap
     from sendlimit.rules.override import Override
     from sendlimit.rules.subject import Subject
     from sendlimit.rules.window import Calendar
@@ -106,12 +109,27 @@ class Invocation:
         return Rules(self.file_settings).with_rows(row.setting for row in lasting.values())
 
     def subject(self, text: str, connection: Connection) -> Subject:
-        """Read a SUBJECT of the command line.
+        """Read a SUBJECT of the command line; another spelling of a login is its mailbox.
 
         Raises:
             SendlimitError: it names no subject.
         """
-        return subject_from(text, connection, self.config.identity.default_domain)
+        subject = subject_from(text, connection, self.config.identity.default_domain)
+        if subject.scope is not Scope.MAILBOX or self.login_map is None:
+            return subject
+        mailbox = mailbox_subject(self.login_map.sender_of(text.strip()).mailbox)
+        if mailbox != subject:
+            print_note(f"{text.strip()} is another spelling of {mailbox.key}")
+        return mailbox
+
+    @cached_property
+    def login_map(self) -> LoginMap | None:
+        """Other spellings of logins; None without any, or when they can't be read."""
+        try:
+            return read_login_map(self.config, self.path)
+        except LoginMapError as error:
+            print_note(str(error))
+            return None
 
     def examination(self) -> Examination:
         """Return the checks of what the configuration names.

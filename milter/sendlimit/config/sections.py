@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -10,12 +11,13 @@ from pydantic import Field, field_validator
 
 from sendlimit.config.base import Section
 from sendlimit.postfix.milter_socket import PORT_MAX, parse_milter_socket
+from sendlimit.rules.client import read_network
 from sendlimit.rules.limit import Scope
 from sendlimit.rules.subject import read_subject
 from sendlimit.store.location import parse_url
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from sendlimit.rules.client import Network
 
 _PATH_MAX = 103
 """unix(7): a socket's path has 107 bytes; the daemon makes it with four more at its end."""
@@ -127,6 +129,9 @@ class CalendarSection(Section):
         return value
 
 
+_SELECT = re.compile(r"\s*select\s", re.IGNORECASE)
+
+
 class IdentitySection(Section):
     """Which logins are counted, and as which mailbox."""
 
@@ -135,6 +140,24 @@ class IdentitySection(Section):
         (),
         description='mailboxes and domains that are never counted, such as ["monitoring@example.org"]',
         strict=False,
+    )
+    exempt_clients: tuple[str, ...] = Field(
+        (),
+        description="addresses and networks of clients whose mail is never counted",
+        examples=[["10.0.0.0/8", "2001:db8::/32"]],
+        strict=False,
+    )
+    map_file: str | None = Field(
+        None,
+        description="file with other spellings of logins, LOGIN MAILBOX a line",
+        examples=["/etc/sendlimit/logins"],
+    )
+    map_query: str | None = Field(
+        None,
+        description=(
+            "the same from the store's database: a SELECT that returns logins and their mailboxes"
+        ),
+        examples=["SELECT login, email FROM dbispconfig.mail_user WHERE login <> email"],
     )
 
     @field_validator("default_domain")
@@ -153,6 +176,41 @@ class IdentitySection(Section):
                     f"{written!r} is everyone; allowed: mailboxes and domains, such as '@example.org'"
                 )
         return value
+
+    @field_validator("exempt_clients")
+    @classmethod
+    def _exempt_clients(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for written in value:
+            read_network(written)
+        return value
+
+    @field_validator("map_file")
+    @classmethod
+    def _map_file(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("/"):
+            raise ValueError(f"{value!r} is not an absolute path")
+        return value
+
+    @field_validator("map_query")
+    @classmethod
+    def _map_query(cls, value: str | None) -> str | None:
+        if value is not None and (not _SELECT.match(value) or ";" in value):
+            raise ValueError("is not one SELECT statement without a semicolon")
+        return value
+
+    @property
+    def map_path(self) -> Path | None:
+        """The file of map_file, None without one."""
+        return None if self.map_file is None else Path(self.map_file)
+
+    @property
+    def has_map(self) -> bool:
+        """Whether logins have other spellings."""
+        return self.map_file is not None or self.map_query is not None
+
+    def exempt_networks(self) -> tuple[Network, ...]:
+        """Return the networks of exempt_clients."""
+        return tuple(read_network(written) for written in self.exempt_clients)
 
     def exempt_keys(self) -> frozenset[str]:
         """Return what is exempt: mailboxes as they are counted, domains with "@" before them."""

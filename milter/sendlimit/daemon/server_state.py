@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger
+    from sendlimit.rules.client import Network
+    from sendlimit.rules.login_map import LoginMap
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.reply import Wording
     from sendlimit.rules.window import Calendar
@@ -28,6 +30,7 @@ class SessionSettings:
         wording: of refusals.
         default_domain: for logins without a domain.
         exempt: mailboxes that are never counted, and domains with "@" before them.
+        exempt_clients: networks whose clients' mail is never counted.
         observe: limits on the recipients of one mail are reported, not enforced (R12).
         refuse_at_end: refusals wait for end-of-message (reply.at).
         tempfail: refuse what can't be decided (store.on_failure).
@@ -38,6 +41,7 @@ class SessionSettings:
     wording: Wording
     default_domain: str = ""
     exempt: frozenset[str] = frozenset()
+    exempt_clients: tuple[Network, ...] = ()
     observe: bool = False
     refuse_at_end: bool = False
     tempfail: bool = False
@@ -61,6 +65,8 @@ class ServerState:
         events: is told what happens; set once.
         clock: returns seconds since 1970.
         refusals: writes refusals to the log; set once.
+        login_map: other spellings of logins, None without any; the reader's thread and the main
+            thread replace it, callbacks read it.
         busy: sessions whose callback may be waiting for the ledger. The callback adds and discards
             its own session, the main thread reads when it stops.
     """
@@ -77,4 +83,5 @@ class ServerState:
         self.events = events
         self.clock = clock
         self.refusals = RefusalLog()
+        self.login_map: LoginMap | None = None
         self.busy: set[object] = set()

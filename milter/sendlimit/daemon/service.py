@@ -22,6 +22,7 @@ from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.daemon.callbacks import run_libmilter
 from sendlimit.daemon.descriptors import DescriptorWatch, open_descriptors, raise_limit, soft_limit
 from sendlimit.daemon.listener import Listener
+from sendlimit.daemon.login_map_reader import LoginMapReader
 from sendlimit.daemon.logsetup import LogWriter
 from sendlimit.daemon.sdnotify import notify, watchdog_s
 from sendlimit.daemon.server_state import ServerState
@@ -75,6 +76,7 @@ class Service:
         self._committer = CommitterThread(committer, self._ledger)
         self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
         self._descriptors = DescriptorWatch()
+        self._login_map = LoginMapReader(self._state, path)
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
 
     def serve(self) -> None:
@@ -102,6 +104,7 @@ class Service:
             signal.signal(number, lambda number, _frame: self._signals.put(signal.Signals(number)))
         self._telemetry.start(self._ledger)
         self._committer.start(FIRST_CONNECT_S)
+        self._login_map.use(self._config)
         self._listener.start(partial(run_libmilter, self._state))
         maillog.started(__version__, self._config.milter.socket, parse_url(self._config.store.url))
         notify("READY=1")
@@ -156,6 +159,7 @@ class Service:
         self._config = config
         self._ledger.use(counting)
         self._state.settings = sessions
+        self._login_map.use(config)
         self._log.set_level(config.log.level)
         self._state.refusals.merged = config.log.refusals == "merged"
         self._log_settings()
@@ -169,6 +173,7 @@ class Service:
         booked = self._committer.stop(STOP_S)
         self._telemetry.stop()
         self._listener.remove()
+        self._login_map.stop()
         self._state.refusals.close()
         maillog.stopped(booked=booked)
         self._log.stop()

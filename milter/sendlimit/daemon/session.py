@@ -15,8 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit import maillog
-from sendlimit.daemon.transaction import MailTransaction
+from sendlimit.daemon.transaction import MailTransaction, client_addr
 from sendlimit.daemon.verdict import ACCEPT, CONTINUE, NOREPLY
+from sendlimit.rules.client import address_of, is_in
 from sendlimit.rules.mailbox import sender_of
 
 if TYPE_CHECKING:
@@ -82,8 +83,15 @@ class Session:
             server.events.uncounted(exempt=False)
             return ACCEPT
         settings = server.settings
-        sender = sender_of(login, settings.default_domain)
-        if settings.is_exempt(sender):
+        spellings = server.login_map
+        if spellings is None:
+            sender = sender_of(login, settings.default_domain)
+        else:
+            sender = spellings.sender_of(login)
+        if settings.is_exempt(sender) or (
+            settings.exempt_clients
+            and is_in(address_of(client_addr(macro)), settings.exempt_clients)
+        ):
             server.events.uncounted(exempt=True)
             return ACCEPT
         mail = MailTransaction(

@@ -41,6 +41,7 @@ def session_settings(config: Config) -> SessionSettings:
         wording=config.wording(),
         default_domain=config.identity.default_domain,
         exempt=config.identity.exempt_keys(),
+        exempt_clients=config.identity.exempt_networks(),
         observe=config.mode == "observe",
         refuse_at_end=config.reply.at == "end-of-message",
         tempfail=config.store.on_failure == "tempfail",

@@ -161,7 +161,7 @@ class MailTransaction:
         if maillog.accepts_debug():
             maillog.accepted(
                 self._sender.mailbox,
-                _client_addr(macro),
+                client_addr(macro),
                 self._sender_text(),
                 _text(macro, "i"),
                 self._recipients,
@@ -257,7 +257,7 @@ class MailTransaction:
             The reply; None in observe mode (R12).
         """
         server, sender, settings = self._server, self._sender, self._server.settings
-        client, reverse_path = _client_addr(macro), self._sender_text()
+        client, reverse_path = client_addr(macro), self._sender_text()
         again = exceeded.resets_at
         resets_at = None if again is None else settings.calendar.local(again)
         server.refusals.refused(
@@ -287,7 +287,8 @@ class MailTransaction:
         return text.removeprefix("<").removesuffix(">")
 
 
-def _client_addr(macro: MacroLookup) -> str:
+def client_addr(macro: MacroLookup) -> str:
+    """Return the client's address in one spelling, "unknown" where Postfix does not know it."""
     return client_address(_text(macro, "_"), _text(macro, "{client_addr}"))
 
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from sendlimit.doctor.check import Check, found, passed
 from sendlimit.postfix.findings import warning
 from sendlimit.postfix.services import Role, role_of
+from sendlimit.rules.client import address_of, is_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sendlimit.postfix.snapshot import Snapshot
+    from sendlimit.rules.client import Network
 
 ROUNDCUBE = (
     Path("/etc/roundcube/config.inc.php"),  # Debian's package, which ISPConfig uses
@@ -93,6 +95,32 @@ def _is_loopback(word: str) -> bool:
         and network.network_address in known
         and network.broadcast_address in known
         for known in _LOOPBACK
+    )
+
+
+def exempt(snapshot: Snapshot, clients: Sequence[Network]) -> Check:
+    """Find exempt clients from whose address others come, too: webmail on this host, and proxies."""
+    proxies = {"127.0.0.1", "::1"}
+    for service in snapshot.services:
+        for name in ("smtpd_authorized_xclient_hosts", "proxy_interfaces"):
+            proxies.update(re.split(r"[,\s\[\]]+", service.effective.get(name, "")))
+    shared = sorted(proxy for proxy in proxies if is_in(address_of(proxy), clients))
+    if not shared:
+        what = ", ".join(map(str, clients)) or "no client is exempt by its address"
+        return passed("exempt", what)
+    return found(
+        "exempt",
+        *(
+            warning(
+                "exempt-proxy",
+                proxy,
+                "is exempt (identity.exempt_clients), and is this host or a proxy",
+                "webmail on this host comes from there, and everybody behind a proxy that does not"
+                " name the client: their mail is not limited",
+                "take it out of identity.exempt_clients; exempt the logins instead (identity.exempt)",
+            )
+            for proxy in shared
+        ),
     )
 
 

@@ -14,6 +14,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "file": ("config",),
     "modes": ("config-mode", "secret-mode"),
     "mode": ("observe",),
+    "logins": ("login-map",),
     "daemon": ("daemon",),
     "database": ("database",),
     "encryption": ("unencrypted",),
@@ -33,6 +34,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "bypasses": ("bypass", "proxy-filter", "milter-maps"),
     "reachable": ("chroot", "unreachable"),
     "networks": ("open-network",),
+    "exempt": ("exempt-proxy",),
     "webmail": ("webmail-login",),
 }
 """Every check in the order of the report, with the codes of its findings."""

@@ -80,6 +80,7 @@ class Examination:
         yield settings.file(self.path, ())
         yield (modes := settings.modes(self.path, self.config))
         yield settings.mode(self.config, self.path)
+        yield settings.logins(self.config, self.path)
         yield self._daemon
         if modes.has_errors:
             return  # the daemon would refuse to use such a password
@@ -113,6 +114,7 @@ class Examination:
         if is_chroot_right and is_asked and not self._daemon.findings:
             yield reach.reachable(snapshot, statuses, section)
         yield bypasses.networks(snapshot)
+        yield bypasses.exempt(snapshot, self.config.identity.exempt_networks())
 
     def _tables(
         self, connection: Connection, seen_within_s: int, *, with_canary: bool

@@ -8,7 +8,9 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sendlimit.config.login_map import read_login_map
 from sendlimit.doctor.check import Check, found, passed
+from sendlimit.errors import ConfigError, LoginMapError
 from sendlimit.postfix.findings import error, warning
 
 if TYPE_CHECKING:
@@ -63,6 +65,15 @@ def _mode_faults(path: Path, config: Config) -> Iterator[Finding]:
             "anybody could lift the limits, or run the daemon on another database",
             f"chmod o-w {shlex.quote(str(path))}",
         )
+    logins_file = config.identity.map_path
+    if logins_file is not None and logins_file.exists() and _has(logins_file, stat.S_IWOTH):
+        yield error(
+            "config-mode",
+            str(logins_file),
+            "every local user can change it",
+            "anybody could send by the limits of another mailbox",
+            f"chmod o-w {shlex.quote(str(logins_file))}",
+        )
     for secret in secret_files(config):
         if not os.access(secret, os.F_OK):
             continue  # opening the database reports it
@@ -94,6 +105,27 @@ def mode(config: Config, path: Path) -> Check:
             f'set mode = "enforce" in {path}, then: systemctl reload sendlimit',
         ),
     )
+
+
+def logins(config: Config, path: Path) -> Check:
+    """Check the other spellings of logins."""
+    try:
+        found_map = read_login_map(config, path)
+    except (LoginMapError, ConfigError) as failure:
+        return found(
+            "logins",
+            error(
+                "login-map",
+                "identity",
+                str(failure),
+                "the daemon goes on with the last map that it could read; after a start without"
+                " one each spelling of a login is a mailbox of its own, with limits of its own",
+                "mend it as the message says; the daemon reads it again within a minute",
+            ),
+        )
+    if found_map is None:
+        return passed("logins", "each login is a mailbox of its own")
+    return passed("logins", f"other spellings: {len(found_map)}")
 
 
 def limits(names: Collection[LimitName]) -> Check:

@@ -19,7 +19,9 @@ _CUSTOM = Path("server/conf-custom/install/postfix_custom.conf.master")
 _EFFECTIVE = (
     "milter_mail_macros",
     "mynetworks",
+    "proxy_interfaces",
     "receive_override_options",
+    "smtpd_authorized_xclient_hosts",
     "smtpd_client_restrictions",
     "smtpd_milter_maps",
     "smtpd_milters",

@@ -10,6 +10,8 @@ from sendlimit.store.drivers import mariadb_errors, open_mariadb, sqlite_errors
 from sendlimit.store.location import SQLiteLocation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sendlimit.store.location import Location, MariaDBLocation
 
 # All columns: which there are differs between the program's releases.
@@ -27,29 +29,48 @@ def read_table(location: Location, password: str, table: str) -> list[dict[str, 
     Raises:
         StoreError: the database can't be reached, or has no such table.
     """
-    statement = _ALL.format(table=table)
+    columns, rows = _read(location, password, _ALL.format(table=table))
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def read_rows(location: Location, password: str, query: str) -> list[Sequence[Any]]:
+    """Return the rows of an admin's query, which can change nothing.
+
+    Raises:
+        StoreError: the database can't be reached, or does not understand the query.
+    """
+    return _read(location, password, query)[1]
+
+
+def _read(
+    location: Location, password: str, statement: str
+) -> tuple[Sequence[str], list[Sequence[Any]]]:
     if isinstance(location, SQLiteLocation):
         return _read_sqlite(location, statement)
     return _read_mariadb(location, password, statement)
 
 
-def _read_sqlite(location: SQLiteLocation, statement: str) -> list[dict[str, Any]]:
+def _read_sqlite(
+    location: SQLiteLocation, statement: str
+) -> tuple[Sequence[str], list[Sequence[Any]]]:
     with sqlite_errors(location):
         connection = sqlite3.connect(f"file:{quote(location.path)}?mode=ro", uri=True)
         try:
-            connection.row_factory = sqlite3.Row
-            return [dict(row) for row in connection.execute(statement)]
+            found = connection.execute(statement)
+            return [column for column, *_ in found.description or ()], found.fetchall()
         finally:
             connection.close()
 
 
-def _read_mariadb(location: MariaDBLocation, password: str, statement: str) -> list[dict[str, Any]]:
+def _read_mariadb(
+    location: MariaDBLocation, password: str, statement: str
+) -> tuple[Sequence[str], list[Sequence[Any]]]:
     with mariadb_errors(location):
         connection = open_mariadb(location, password, location.hosts[0], collation="")
     try:
         with mariadb_errors(location):
             connection.send(f"SET SESSION TRANSACTION READ ONLY; {statement}")
             _, found = connection.receive()
-        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        return found.columns, [*found.rows]
     finally:
         connection.close()

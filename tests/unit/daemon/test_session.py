@@ -7,7 +7,9 @@ import pytest
 
 from sendlimit.daemon.server_state import SessionSettings
 from sendlimit.daemon.verdict import Verdict
+from sendlimit.rules.client import read_network
 from sendlimit.rules.limit import LATCH
+from sendlimit.rules.login_map import LoginMap
 from sendlimit.rules.reply import Wording
 from support.counting_samples import ALICE, DAY_START, UTC, setting
 from support.doubles.server import Connection, Server
@@ -241,3 +243,40 @@ def test_mails_on_one_connection_count_each() -> None:
     connection.abort()
 
     assert server.used() == 2
+
+
+@pytest.mark.parametrize(
+    ("hop", "expected"),
+    [
+        ("unknown [10.1.2.3]", Verdict.ACCEPT),
+        ("host.example.org [2001:db8::7] (may be forged)", Verdict.ACCEPT),
+        ("unknown [192.0.2.7]", "450"),
+        ("unknown [unknown]", "450"),
+    ],
+)
+def test_exempt_clients(hop: str, expected: Verdict | str) -> None:
+    """R1: mail of a client in an exempt network passes and is not counted; any other is limited."""
+    settings = SessionSettings(
+        UTC, Wording(), exempt_clients=(read_network("10.0.0.0/8"), read_network("2001:db8::/32"))
+    )
+    server = Server(setting("*", _DAY, 0), settings=settings)
+    connection = server.connect()
+    connection.macros["_"] = hop
+
+    assert connection.mail() == expected
+    assert server.counters() == {}
+    assert server.events.recorded[0] == ("exempt" if expected is Verdict.ACCEPT else "refused")
+
+
+def test_spellings_of_a_login() -> None:
+    """R2: two spellings of a login share the limit of their mailbox, and exempt names match it."""
+    server = Server(_LIMIT_OF_3)
+    server.state.login_map = LoginMap([("sales", ALICE.mailbox), ("@old.example", "@example.org")])
+
+    answers = [
+        server.connect(login).send()
+        for login in ("sales", "Alice@old.example", ALICE.mailbox, "SALES")
+    ]
+
+    assert answers == [Verdict.CONTINUE] * 3 + ["450"]
+    assert server.used() == 3

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.doctor.bypasses import networks, remote_networks, smtp_user, webmail
+from sendlimit.doctor.bypasses import exempt, networks, remote_networks, smtp_user, webmail
 from sendlimit.postfix.snapshot import SmtpdService
+from sendlimit.rules.client import read_network
 from support.postfix_samples import snapshot_of
 
 TRUSTING = "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"
@@ -94,3 +95,29 @@ def test_webmail(tmp_path: Path) -> None:
 
     (tmp_path / "defaults.inc.php").write_text("<?php\n$config['smtp_user'] = '%u';\n")
     assert webmail([path]).message == "Roundcube logs in"
+
+
+@pytest.mark.parametrize(
+    ("clients", "expected"),
+    [
+        ([], []),
+        (["192.0.2.0/24"], []),
+        (["127.0.0.0/8"], ["127.0.0.1"]),
+        (["::/0"], ["2001:db8::5", "::1"]),
+        (["198.51.100.0/24"], ["198.51.100.4"]),
+        (["203.0.113.9"], ["203.0.113.9"]),
+    ],
+)
+def test_exempt(clients: list[str], expected: list[str]) -> None:
+    """An exempt client that is this host, or a proxy that Postfix knows, is a warning."""
+    one = service("smtp/inet", "127.0.0.0/8")
+    proxies = {
+        "smtpd_authorized_xclient_hosts": "198.51.100.4, [2001:db8::5] !192.0.2.1",
+        "proxy_interfaces": "203.0.113.9",
+    }
+    snapshot = snapshot_of(replace(one, effective={**one.effective, **proxies}))
+
+    check = exempt(snapshot, [read_network(text) for text in clients])
+
+    assert [finding.subject for finding in check.findings] == expected
+    assert not check.has_errors

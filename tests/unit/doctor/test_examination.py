@@ -100,7 +100,7 @@ def test_installation(examine: Examine) -> None:
     """Without a daemon what only it could answer is left out: reload and canary."""
     made = states(examine().installation(seen_within_s=1, with_canary=True))
     assert made | {"clock": "", "latency": ""} == {
-        "file": "ok", "modes": "ok", "mode": "ok", "daemon": "daemon", "database": "ok",
+        "file": "ok", "modes": "ok", "mode": "ok", "logins": "ok", "daemon": "daemon", "database": "ok",
         "encryption": "ok", "latency": "", "clock": "", "tables": "ok", "rights": "ok", "limits": "ok",
         "mail": "no-mail",
     }  # fmt: skip

@@ -82,3 +82,19 @@ def test_mode_and_limits() -> None:
     assert (codes(unlimited), unlimited.has_errors) == (["nothing-limited"], False)
     assert settings.mode(Config(), path).message == "enforce"
     assert settings.limits(MESSAGES_PER_DAY[:1]).message == "global.messages_per_day"
+
+
+def test_logins(tmp_path: Path) -> None:
+    """A map of logins that is missing or broken is an error; one that strangers can write, too."""
+    file = tmp_path / "logins"
+    config = Config.model_validate({"identity": {"map_file": str(file)}})
+    path = tmp_path / "sendlimit.toml"
+    path.touch(mode=0o640)
+    assert codes(settings.logins(config, path)) == ["login-map"]
+    file.write_text("sales alice@example.org\n")
+    assert settings.logins(config, path).message == "other spellings: 1"
+    assert settings.logins(Config(), path).message == "each login is a mailbox of its own"
+
+    assert codes(settings.modes(path, config)) == []
+    file.chmod(0o646)
+    assert codes(settings.modes(path, config)) == ["config-mode"]
