@@ -190,9 +190,9 @@ def _init_as_admin(
 ) -> None:
     """Make database, user, rights and tables; then log in as the user, if it is for this host."""
     hosts = given_hosts or client_hosts(location)
-    password = _known_password(invocation)
+    password = _configured_password(invocation)
     existing = accounts(connection, location, hosts)
-    made_up = None
+    generated = None
     if password is None and len(existing) < len(hosts):
         if existing:
             raise SendlimitError(
@@ -200,20 +200,20 @@ def _init_as_admin(
                 f" {', '.join(hosts)}, and its password is not known here: put it into"
                 " store.password_file"
             )
-        made_up = secrets.token_urlsafe(24)
-    set_up(connection, location, password or made_up or "", hosts)
+        generated = secrets.token_urlsafe(24)
+    set_up(connection, location, password or generated or "", hosts)
     rights = f"may {', '.join(RIGHTS)} in {location.database}, nothing else"
     print_note(f"user {location.user} (from {', '.join(hosts)}) {rights}")
-    if made_up is not None:
+    if generated is not None:
         # It is shown before a later step can fail.
-        _hand_over(made_up, invocation)
+        _print_password(generated, invocation)
     _make_tables(connection, invocation)
     if given_hosts:
         return
-    if made_up is not None:
-        _prove(location, made_up, "say with --client-host from where the daemon connects")
+    if generated is not None:
+        _check_login(location, generated, "say with --client-host from where the daemon connects")
     elif password is not None:
-        _prove(
+        _check_login(
             location,
             password,
             "the user was there before with another password; to give it the one in the file:"
@@ -226,7 +226,7 @@ def _init_as_admin(
         )
 
 
-def _prove(location: MariaDBLocation, password: str, remedy: str) -> None:
+def _check_login(location: MariaDBLocation, password: str, remedy: str) -> None:
     """Log in as the daemon will do.
 
     Raises:
@@ -243,7 +243,7 @@ def _prove(location: MariaDBLocation, password: str, remedy: str) -> None:
     print_note(f"{location}: can log in and has the rights it needs")
 
 
-def _hand_over(password: str, invocation: Invocation) -> None:
+def _print_password(password: str, invocation: Invocation) -> None:
     """Print a generated password alone on stdout, and what to do with it on stderr."""
     configured = invocation.config.store.password_file
     file = configured or _PASSWORD_FILE
@@ -260,7 +260,7 @@ def _hand_over(password: str, invocation: Invocation) -> None:
 
 def _print_script(invocation: Invocation, hosts: Sequence[str]) -> None:
     location = invocation.location
-    password = _known_password(invocation)
+    password = _configured_password(invocation)
     if isinstance(location, MariaDBLocation):
         if password is None:
             password = secrets.token_urlsafe(24)
@@ -273,7 +273,7 @@ def _print_script(invocation: Invocation, hosts: Sequence[str]) -> None:
     click.echo(script(location, password or "", hosts))
 
 
-def _known_password(invocation: Invocation) -> str | None:
+def _configured_password(invocation: Invocation) -> str | None:
     """Return the password of the daemon's user; None: its file does not exist yet."""
     file = invocation.config.store.password_file
     if file is not None and not Path(file).exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from sendlimit.cli.printing import print_data, print_json, print_note, print_tab
 from sendlimit.config import Config
 from sendlimit.errors import ConfigError
 from sendlimit.postfix.apply import apply_attach, apply_detach
-from sendlimit.postfix.attachment import ConfigPlan, FileChange, plan_attach, plan_detach
+from sendlimit.postfix.attachment import ConfigPlan, plan_attach, plan_detach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.chain import endpoint_of
 from sendlimit.postfix.findings import (
@@ -141,7 +140,7 @@ def _is_agreed(plan: ConfigPlan, *, dry_run: bool, yes: bool) -> bool:
         SendlimitError: there is no terminal, or the answer is no.
     """
     for change in plan.changes:
-        print_data(*difference(change))
+        print_data(*change.unified_diff())
     print_note(*plan.notes)
     if dry_run:
         print_note("nothing was changed (--dry-run)")
@@ -150,22 +149,6 @@ def _is_agreed(plan: ConfigPlan, *, dry_run: bool, yes: bool) -> bool:
         return True
     confirm("Change these files?")
     return True
-
-
-def difference(change: FileChange) -> list[str]:
-    """Return a change as the lines of a unified diff, tabs as blanks."""
-    lines = difflib.unified_diff(
-        (change.before or "").splitlines(keepends=True),
-        (change.after or "").splitlines(keepends=True),
-        "/dev/null" if change.before is None else str(change.path),
-        "/dev/null" if change.after is None else str(change.path),
-    )
-    shown: list[str] = []
-    for line in lines:
-        shown.append(line.rstrip("\n").expandtabs())
-        if not line.endswith("\n"):
-            shown.append("\\ No newline at end of file")
-    return shown
 
 
 def _described(finding: Finding) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ writes smtpd_milters in main.cf (ISPConfig does at every update) does not detach
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -54,6 +55,21 @@ class FileChange:
     after: str | None
     without_sendlimit: str | None
     is_reload_due: bool = False
+
+    def unified_diff(self) -> list[str]:
+        """Return the change as lines for the admin, tabs as blanks."""
+        lines = difflib.unified_diff(
+            (self.before or "").splitlines(keepends=True),
+            (self.after or "").splitlines(keepends=True),
+            "/dev/null" if self.before is None else str(self.path),
+            "/dev/null" if self.after is None else str(self.path),
+        )
+        shown: list[str] = []
+        for line in lines:
+            shown.append(line.rstrip("\n").expandtabs())
+            if not line.endswith("\n"):
+                shown.append("\\ No newline at end of file")
+        return shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

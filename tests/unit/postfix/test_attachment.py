@@ -314,3 +314,20 @@ def test_changes_remember_what_others_wrote() -> None:
 
     assert isinstance(change, FileChange)
     assert change.without_sendlimit == f"{AUTH}smtpd_milters = inet:a:1\n"
+
+
+def test_unified_diff() -> None:
+    """A change is shown with its file, the lines around it, and a newline that is missing."""
+    change = FileChange(path=MAIN_CF, before="a\n\tb", after="a\nc\n", without_sendlimit=None)
+
+    assert change.unified_diff() == [
+        f"--- {MAIN_CF}",
+        f"+++ {MAIN_CF}",
+        "@@ -1,2 +1,2 @@",
+        " a",
+        "-       b",
+        "\\ No newline at end of file",
+        "+c",
+    ]
+    assert replace(change, before=None).unified_diff()[0] == "--- /dev/null"
+    assert replace(change, after=None).unified_diff()[1] == "+++ /dev/null"
