@@ -8,6 +8,7 @@ from the network can forge a line.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import traceback
@@ -33,6 +34,23 @@ def escaped(value: object) -> str:
         return text
     inner = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(char if char.isprintable() else ascii(char)[1:-1] for char in inner) + '"'
+
+
+PRIORITIES = {logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+"""Of the levels. Source: syslog(3)."""
+
+
+def stderr_is_journal() -> bool:
+    """Say whether standard error ends in systemd's journal, which reads "<3>" before a line.
+
+    Source: systemd.exec(5) JOURNAL_STREAM, sd-daemon(3).
+    """
+    device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
+    try:
+        status = os.fstat(2)
+    except OSError:
+        return False
+    return (device, inode) == (str(status.st_dev), str(status.st_ino))
 
 
 def _line(level: int, event: str, **values: object) -> None:

@@ -28,19 +28,28 @@ class _Line(NamedTuple):
 
 
 @click.command()
+@click.option(
+    "--file",
+    "only_file",
+    is_flag=True,
+    help="Only the file, and the secrets that it names: what a reload reads.",
+)
 @as_json
 @pass_invocation
-def check(invocation: Invocation, *, as_json: bool) -> None:
+def check(invocation: Invocation, *, only_file: bool, as_json: bool) -> None:
     """Check the file, the database, rights, limits and the socket.
 
     Nothing is changed. Run it as root, who may read everything. Exit code 0 when there is no
     error, 2 when the configuration is wrong, else 1. 'sendlimit doctor' goes further and looks
     at Postfix, too.
 
-    Example: sendlimit check
+    Examples:
+      sendlimit check
+      sendlimit check --file
     """
     try:
-        checks = [*invocation.examination().in_short()]
+        examination = invocation.examination()
+        checks = [examination.file()] if only_file else [*examination.in_short()]
         exit_code = int(any(one.has_errors for one in checks))
     except ConfigError as error:
         checks = [settings.file(invocation.path, error.problems)]

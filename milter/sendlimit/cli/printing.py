@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sendlimit.config.limits import UNLIMITED
+from sendlimit.maillog import PRIORITIES, stderr_is_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,7 +54,8 @@ def print_note(*lines: str) -> None:
 
 def print_error(*lines: str) -> None:
     """Print what went wrong to stderr."""
-    print_note(*(f"sendlimit: {line}" for line in lines))
+    mark = f"<{PRIORITIES[logging.ERROR]}>" if stderr_is_journal() else ""
+    print_note(*(f"{mark}sendlimit: {line}" for line in lines))
 
 
 def print_json(value: object) -> None:

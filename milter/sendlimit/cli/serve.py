@@ -16,7 +16,7 @@ from sendlimit.errors import ConfigError, UnusableFile
 def serve(invocation: Invocation) -> None:
     """Run the daemon that Postfix asks, until it is told to stop.
 
-    It logs to stderr (systemd's journal). SIGHUP reads the configuration again, SIGTERM
+    It logs to stderr (systemd's journal) and syslog. SIGHUP reads the configuration again, SIGTERM
     answers the mail in flight, books what is left to book, and ends.
 
     Example: sendlimit serve --config /etc/sendlimit/sendlimit.toml

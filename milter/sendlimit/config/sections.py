@@ -231,6 +231,13 @@ class LogSection(Section):
             ' "warning" or "error"'
         ),
     )
+    syslog: bool = Field(
+        default=True,
+        description=(
+            "whether lines go to syslog with facility mail, too; where systemd starts the daemon,"
+            " its journal has them with that facility"
+        ),
+    )
     refusals: Literal["each", "merged"] = Field(
         "each",
         description=(

@@ -96,7 +96,7 @@ class Service:
 
     def _start(self) -> None:
         """Start each part before those that use it; libmilter, which brings mail, is the last."""
-        self._log.start(self._config.log.level)
+        self._log.start(self._config.log.level, syslog=self._config.log.syslog)
         self._state.refusals.merged = self._config.log.refusals == "merged"
         self._log_settings()
         raise_limit()
@@ -160,7 +160,7 @@ class Service:
         self._ledger.use(counting)
         self._state.settings = sessions
         self._login_map.use(config)
-        self._log.set_level(config.log.level)
+        self._log.configure(config.log.level, syslog=config.log.syslog)
         self._state.refusals.merged = config.log.refusals == "merged"
         self._log_settings()
 

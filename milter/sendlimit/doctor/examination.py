@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sendlimit.config.reading import read_password
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import canary
 from sendlimit.doctor.check import Check, passed
 from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitError
+from sendlimit.notify.notifier import routes_of
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
 from sendlimit.rules.limit import Settings
@@ -49,6 +51,17 @@ class Examination:
     config: Config
     connect: Callable[[], AbstractContextManager[Connection]]
     clock: Callable[[], float]
+
+    def file(self) -> Check:
+        """Read the file and the secrets that it names, as the daemon does at a reload.
+
+        Raises:
+            ConfigError: they are wrong or can't be read.
+        """
+        read_password(self.config, self.path)
+        if self.config.notify is not None:
+            routes_of(self.config, self.config.notify, self.path)
+        return settings.file(self.path, ())
 
     def in_short(self) -> Iterator[Check]:
         """Check the file, the database and the socket without Postfix, for `check`."""

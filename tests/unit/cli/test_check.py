@@ -1,5 +1,7 @@
 """`sendlimit check`: one line a layer, in words and as JSON."""
 
+from pathlib import Path
+
 from support.command_samples import Commands
 
 LAYERS = ["file", "database", "schema", "rights", "limits", "socket"]
@@ -42,3 +44,23 @@ def test_wrong_file(commands: Commands) -> None:
     assert commands("check", "--json") == 2
     assert {line["layer"] for line in commands.printed_json()} == {"file"}
     assert len(commands.printed_json()) == 2
+
+
+def test_only_the_file(commands: Commands, tmp_path: Path) -> None:
+    """--file looks at what a reload reads, the secrets too; the database and the daemon do not count."""
+    text = commands.config.read_text().replace("/sendlimit.db", "/none.db")
+    commands.config.write_text(text)
+    assert commands.lines("check", "--file") == [f"OK  file  {commands.config}"]
+
+    secret = tmp_path / "secret"
+    notify = f'[notify]\nwebhook_url = "http://h/"\nwebhook_secret_file = "{secret}"\n'
+    commands.config.write_text(text.replace("[limits]", f"{notify}[limits]", 1))
+    assert commands("check", "--file", "--json") == 1
+    (found,) = commands.printed_json()
+    assert f"notify.webhook_secret_file: {secret} can't be read" in found["message"]
+    secret.write_text("key")
+    secret.chmod(0o600)
+    assert commands("check", "--file") == 0
+
+    commands.config.write_text('mode = "maybe"\n')
+    assert commands("check", "--file") == 2

@@ -2,15 +2,18 @@
 
 import fcntl
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from sendlimit import maillog
 from sendlimit.daemon.logsetup import LogWriter
+from sendlimit.errors import StoreUnavailable
 from support.rig.process import wait_for
 
 _ROOM = 4096
@@ -64,7 +67,7 @@ def test_lines_of_the_level_and_above(pipe: Pipe) -> None:
     log.start("warning")
     maillog.stopping("SIGHUP")
     maillog.restart_needed("store")
-    log.set_level("info")
+    log.configure("info")
     maillog.stopping("SIGTERM")
     log.stop()
 
@@ -141,3 +144,79 @@ def test_stop_writes_what_is_queued(pipe: Pipe) -> None:
     maillog.stopping("too late")
 
     assert len(pipe.read()) == 50
+
+
+def test_priorities_for_the_journal(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where standard error is the journal, each line has the priority that journalctl -p looks at."""
+    status = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+    log = LogWriter(pipe.writing)
+    log.start("debug", syslog=True)
+    maillog.store_down(StoreUnavailable("gone"))
+    maillog.restart_needed("store")
+    maillog.stopping("SIGTERM")
+    maillog.accepted("a", "b", "c", "d", 1)
+    maillog.logger.error("%s", "Traceback:\n  line")
+    log.stop()
+
+    assert [line[: line.index(" ")] for line in pipe.read()] == [
+        "<3>ERROR", "<4>WARNING", "<6>INFO", "<7>DEBUG", "<3>ERROR", "<3>",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("journal", ["", "1:2", "nonsense", "7"])
+def test_another_journal(pipe: Pipe, monkeypatch: pytest.MonkeyPatch, journal: str) -> None:
+    """A variable that was left by another service makes no marks."""
+    monkeypatch.setenv("JOURNAL_STREAM", journal)
+    log = LogWriter(pipe.writing)
+    log.start("info")
+    maillog.stopping("SIGTERM")
+    log.stop()
+
+    assert pipe.read() == ["INFO stopping signal=SIGTERM"]
+
+
+@pytest.fixture
+def syslog(folder: Path) -> Iterator[socket.socket]:
+    """The socket of a syslog daemon."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(folder / "log"))
+        server.settimeout(20)
+        yield server
+
+
+def test_syslog(pipe: Pipe, syslog: socket.socket) -> None:
+    """Without the journal each line goes to syslog, too: facility mail, priority, program, text."""
+    log = LogWriter(pipe.writing, syslog=str(syslog.getsockname()))
+    log.start("info", syslog=True)
+    maillog.store_down(StoreUnavailable("gone"))
+    maillog.stopping("SIGTERM")
+    log.stop()
+
+    own = f"sendlimit[{os.getpid()}]: "
+    mail = 2 << 3
+    assert syslog.recv(999).decode() == f"<{mail + 3}>{own}ERROR store-down error=gone"
+    assert syslog.recv(999).decode() == f"<{mail + 6}>{own}INFO stopping signal=SIGTERM"
+    assert pipe.read() == ["ERROR store-down error=gone", "INFO stopping signal=SIGTERM"]
+
+
+def test_syslog_that_comes_later(pipe: Pipe, folder: Path) -> None:
+    """Lines without a syslog are only on standard error; it gets those after its start."""
+    log = LogWriter(pipe.writing, syslog=str(folder / "log"))
+    log.start("info", syslog=True)
+    maillog.stopping("first")
+    lines: list[str] = []
+
+    def has_come() -> bool:
+        lines.extend(pipe.read())
+        return bool(lines)
+
+    wait_for(has_come, 20, "the first line")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(folder / "log"))
+        server.settimeout(20)
+        maillog.stopping("second")
+        assert server.recv(999).decode().endswith("INFO stopping signal=second")
+    maillog.stopping("third")
+    log.stop()
+    assert len(lines + pipe.read()) == 3
