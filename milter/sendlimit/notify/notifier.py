@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.config.reading import secret
 from sendlimit.counting.events import Events
-from sendlimit.errors import ConfigError
+from sendlimit.errors import UnusableFile
 from sendlimit.notify.mail import AdminRoute, MailServer, OwnerRoute
 from sendlimit.notify.notices import (
     Event,
@@ -40,22 +40,22 @@ def check_ca_file(file: str, key: str) -> None:
     """Read a file of CAs.
 
     Raises:
-        ConfigError: it can't be read, or holds none; names the key and the file.
+        UnusableFile: it can't be read, or holds none; names the key and the file.
     """
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except ssl.SSLError as error:
-        raise ConfigError([f"{key}: {file} holds no certificate in PEM form"]) from error
+        raise UnusableFile([f"{key}: {file} holds no certificate in PEM form"]) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError([f"{key}: {file} can't be read: {reason}"]) from error
+        raise UnusableFile([f"{key}: {file} can't be read: {reason}"]) from error
 
 
 def routes_of(config: Config, section: NotifySection, path: Path) -> list[Route]:
     """Return the routes that [notify] configures.
 
     Raises:
-        ConfigError: the file of webhook_secret_file or ca_file can't be used.
+        UnusableFile: the file of webhook_secret_file or ca_file can't be used.
     """
     calendar = config.make_calendar()
     routes: list[Route] = []
