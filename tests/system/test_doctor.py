@@ -347,8 +347,8 @@ BREAKAGES = {
     "newer-tables": Breakage(
         "schema",
         "install the newer sendlimit",
-        lambda server: server.store.query("UPDATE er_schema_version SET version = 99"),
-        lambda server: server.store.query("UPDATE er_schema_version SET version = 1"),
+        lambda server: server.store.query("INSERT INTO er_schema_version (version) VALUES (99)"),
+        lambda server: server.store.query("DELETE FROM er_schema_version WHERE version = 99"),
     ),
     "grant": Breakage("rights", "sendlimit db init --admin-url", _revoke_delete),
     "password-file": Breakage(

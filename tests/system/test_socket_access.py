@@ -158,7 +158,8 @@ class TestFiles:
         store = {"url": url, "password_file": str(secret)}
         daemon = Sendlimit(folder, settings | {"store": store})
 
-        _is_refused(daemon, f"store.password_file: every local user can read {secret}")
+        sentence = f"store.password_file: every local user can read {secret}"
+        _is_refused(daemon, sentence, exit_code=1)
 
 
 def _without_umask(daemon: Sendlimit) -> Process:
@@ -167,12 +168,12 @@ def _without_umask(daemon: Sendlimit) -> Process:
     return Process("sendlimit", [*shell, *daemon.process.argv], daemon.process.log)
 
 
-def _is_refused(daemon: Sendlimit, sentence: str) -> None:
-    """Start a daemon that must say a sentence and end with code 2."""
+def _is_refused(daemon: Sendlimit, sentence: str, *, exit_code: int = 2) -> None:
+    """Start a daemon that must say a sentence and end with an exit code."""
     with contextlib.ExitStack() as stack:
         stack.callback(daemon.kill)
         daemon.process.start()
-        assert daemon.process.wait_for_exit(30) == 2
+        assert daemon.process.wait_for_exit(30) == exit_code
 
     assert daemon.lines(sentence.replace(".", r"\."))
     assert not daemon.lines("topsecret")
