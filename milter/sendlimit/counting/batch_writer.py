@@ -19,6 +19,7 @@ from sendlimit.counting.batch import (
     subjects_to_load,
 )
 from sendlimit.counting.in_flight import BatchState, InFlightBatch
+from sendlimit.counting.lease import Claim, claim_of
 from sendlimit.counting.waiter import WaiterState
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 from sendlimit.rules.limit import holding
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sendlimit.counting.backlog import Backlog
+    from sendlimit.counting.committer_row import CommitterRow
     from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger
-    from sendlimit.counting.pending import PendingWrites
     from sendlimit.counting.waiter import Waiter
     from sendlimit.store import Store
 
@@ -39,64 +40,55 @@ RECOVERIES_MAX = 10
 CONFLICT_PAUSE_S = 0.005
 
 
+class LeaseHeldError(Exception):
+    """Another daemon holds the lease and is alive: nothing may be decided, nothing was written."""
+
+
 class BatchWriter:
     """Writes batches for the committer, in its thread.
 
     Attributes:
-        id: of the committer, unique for each start: the key of its row in er_committer.
-        number: of the last batch that was committed.
         stopping: conflicts are no longer waited out.
     """
 
     def __init__(  # noqa: PLR0913 - the parts, each by its own name
         self,
-        committer: str,
+        row: CommitterRow,
         *,
         ledger: Ledger,
         store: Store,
         backlog: Backlog,
         events: Events,
         clock: Callable[[], float],
+        uptime: Callable[[], float],
     ) -> None:
-        self.id = committer
-        self.number = 0
         self.stopping = False
+        self._row = row
         self._ledger = ledger
         self._store = store
         self._backlog = backlog
         self._events = events
         self._clock = clock
+        self._uptime = uptime
 
-    def resolve(self) -> None:
-        """Settle, on a new connection, what an earlier one or an earlier start left open.
-
-        Raises:
-            StoreError: the database went away again; nothing is forgotten.
-        """
-        self.number = max(self.number, self._backlog.resolve(self._store, self.id))
-        self._backlog.take_over(self._store)
-
-    def write(self, waiters: list[Waiter]) -> PendingWrites:
-        """Decide the waiters' requests and write them with all that is pending.
-
-        Returns:
-            What was written besides the answers.
+    def write(self, waiters: list[Waiter]) -> None:
+        """Decide the waiters' requests and write them with what is pending, at most one stretch.
 
         Raises:
+            LeaseHeldError: the waiters wait on; what was pending is kept.
             StoreError: the database is away; what was pending is kept, or in doubt.
         """
-        batch = InFlightBatch(self.number + 1, waiters, self._backlog.take())
+        backlog = self._backlog
+        batch = InFlightBatch(self._row.next(), waiters, backlog.take(), backlog.take_stretch())
         try:
             while not self._is_committed(batch):
                 pass
         except Exception:
-            self._backlog.keep(batch)
+            backlog.keep(batch)
             raise
         batch.step(BatchState.COMMITTED)
-        self.number = batch.number
-        self._backlog.pending.merge(batch.answer())
-        self._backlog.booked(batch.pending)
-        return batch.pending
+        backlog.count(batch.answer())
+        backlog.booked(batch)
 
     def _is_committed(self, batch: InFlightBatch) -> bool:
         """Try once; return False when it is to be done again."""
@@ -121,29 +113,38 @@ class BatchWriter:
         requests = [waiter.request for waiter in batch.waiters]
         settings, names, plans = self._ledger.settings, self._ledger.names, self._ledger.plans
         facts = settings.facts(plans, {})
-        optimistic = optimistic_additions(requests, facts, batch.pending.additions)
+        pending = batch.additions
+        optimistic = optimistic_additions(requests, facts, pending)
         batch.step(BatchState.BEGUN)
+        sent = self._uptime()
         loaded = self._store.begin(optimistic, subjects_to_load(requests) if requests else ())
-        # 2. A limit that was set a moment ago: its counters are still to be loaded.
+        # 2. Another daemon that is alone may not be decided beside.
+        claim = claim_of(self._ledger.lease, loaded.lease, sent, self._uptime())
+        if claim is Claim.HELD:
+            self._store.rollback()
+            raise LeaseHeldError
+        # 3. A limit that was set a moment ago: its counters are still to be loaded.
         rows = holding(loaded.settings, int(self._clock()))
         if rows and (needed := counted_now(settings, self._ledger.known_names, rows)) != names:
             self._ledger.learn(self._ledger.known_names | frozenset(needed))
             self._store.rollback()
             batch.step(BatchState.ROLLED_BACK)
             return False
-        # 3. Decide; packet 2 writes what the decisions change of packet 1, and commits.
+        # 4. Decide; packet 2 writes what the decisions change of packet 1, and commits.
         facts = replace(facts, plans=plans.with_rows(rows), usage=loaded.usage)
-        batch.answers, due = answer_all(requests, facts, batch.pending.additions)
+        batch.answers, due = answer_all(requests, facts, pending)
         batch.step(BatchState.SENT)
         self._store.write(
             Writing(
-                self.id,
+                self._row.id,
                 batch.number,
                 corrections(optimistic, due),
                 list(batch.pending.episodes.values()),
                 sorted(batch.pending.unbooked),
+                batch.stretch.last,
+                holder="" if claim is Claim.CLEAR else None,
             ),
-            lambda: self._backlog.pending.merge(batch.answer_early()),
+            lambda: self._backlog.count(batch.answer_early()),
         )
         return True
 
@@ -160,7 +161,9 @@ class BatchWriter:
         batch.recoveries += 1
         self._store.connect()
         if batch.state is BatchState.IN_DOUBT:
-            if self._store.fence(self.id).batch == batch.number:
+            fenced = self._store.fence(self._row.id)
+            self._row.fences = fenced.fences
+            if fenced.batch == batch.number:
                 return True
             batch.step(BatchState.ROLLED_BACK)
         return False

@@ -1,21 +1,28 @@
 """The thread that works off the ledger's queue: it connects, takes what waits, has it written.
 
+What it does depends on the state of the lease: away it looks whether it may decide, shared it
+writes batches beside other daemons, sole it flushes what memory has counted.
+
 FAILURE: while the database is away the callbacks are told so at once, what is pending is kept,
-and at a clean stop written to the unbooked file.
+and at a clean stop written to the unbooked file, or left in the journal.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from queue import Empty
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.backlog import Backlog
-from sendlimit.counting.batch_writer import BatchWriter
-from sendlimit.counting.ledger import Addition
-from sendlimit.counting.unbooked_file import new_id
-from sendlimit.counting.waiter import Waiter
+from sendlimit.counting.batch_writer import RECOVERIES_MAX, BatchWriter, LeaseHeldError
+from sendlimit.counting.committer_row import CommitterRow
+from sendlimit.counting.lease import BEAT_S, LOOK_S, State
+from sendlimit.counting.ledger import boottime
+from sendlimit.counting.membership import Membership
+from sendlimit.counting.waiter import Waiter, WaiterState
+from sendlimit.counting.write_behind import FLUSH_S, WriteBehind
 from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger
+    from sendlimit.counting.left_journals import LeftJournal
     from sendlimit.counting.unbooked_file import UnbookedFile
     from sendlimit.rules.counting_settings import Publication
     from sendlimit.store import Store
@@ -33,10 +41,23 @@ RECONNECT_S = 0.5
 REFRESH_S = 1.0
 """How old the knowledge of the limits in the database may be while mail flows."""
 IDLE_REFRESH_S = 5.0
+STOP_S = 10.0
+"""How long a stop tries to book what is pending."""
 
 
 class Committer:
-    """Works off the queue, one step at a time; one thread uses it (CommitterThread)."""
+    """Works off the queue, one step at a time; one thread uses it (CommitterThread).
+
+    Args:
+        ledger: the callbacks' side.
+        store: the database.
+        file: what an earlier stop left, and this one may.
+        events: is told what happens.
+        left: crash journals of earlier starts.
+        host: name of this machine, for other daemons' admins.
+        clock: seconds since 1970.
+        uptime: CLOCK_BOOTTIME in s.
+    """
 
     def __init__(  # noqa: PLR0913 - the parts, and two clocks
         self,
@@ -45,40 +66,56 @@ class Committer:
         file: UnbookedFile,
         events: Events,
         *,
+        left: Sequence[LeftJournal] = (),
+        host: str = "",
         clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        uptime: Callable[[], float] = boottime,
     ) -> None:
         self._ledger = ledger
+        self._lease = ledger.lease
         self._store = store
-        self._backlog = Backlog(file, ledger, events)
-        self._writer = BatchWriter(
-            new_id(), ledger=ledger, store=store, backlog=self._backlog, events=events, clock=clock
-        )
         self._events = events
         self._clock = clock
-        self._monotonic = monotonic
+        self._uptime = uptime
+        self._row = CommitterRow(ledger.lease.daemon)
+        self._backlog = Backlog(file, ledger, events, clock)
+        self._writer = BatchWriter(
+            self._row, ledger=ledger, store=store, backlog=self._backlog, events=events,
+            clock=clock, uptime=uptime,
+        )  # fmt: skip
+        self._membership = Membership(
+            self._row, ledger=ledger, store=store, events=events, left=left, host=host,
+            clock=clock, uptime=uptime,
+        )  # fmt: skip
+        self._write_behind = WriteBehind(
+            self._row, ledger=ledger, store=store, backlog=self._backlog, host=host,
+            clock=clock, uptime=uptime,
+        )  # fmt: skip
+        self._kept: list[Waiter] = []
+        self._is_connected = False
         self._is_reported_down = False
+        self._is_loading = False
+        self._is_held = False
         self._connect_at = 0.0
         self._refresh_at = 0.0
+        self._flushed_at = 0.0
         self._published: Publication | None = None
+        self._stop_by: float | None = None
 
     def load(self) -> None:
         """Read what an earlier stop left."""
         self._backlog.load()
 
     def take(self) -> list[Waiter]:
-        """Wait for work and take all there is; return those who wait for an answer."""
-        waiters: list[Waiter] = []
+        """Wait until something is due and take all there is; return those who wait for an answer."""
+        waiters, self._kept = self._kept, []
         queue = self._ledger.queue
-        pause = IDLE_REFRESH_S if self._ledger.up else RECONNECT_S
+        pause = self._pause_s(waiting=bool(waiters))
         try:
-            item = queue.get(timeout=pause)
+            item = queue.get(timeout=pause) if pause else queue.get_nowait()
             while True:
                 if isinstance(item, Waiter):
                     waiters.append(item)
-                elif isinstance(item, Addition):
-                    self._backlog.pending.add(item.charges)
-                    self._backlog.pending.bookings += item.bookings
                 elif item is not None:
                     self._backlog.pending.record(item)
                 if len(waiters) >= BATCH_MAX:
@@ -86,6 +123,7 @@ class Committer:
                 item = queue.get_nowait()
         except Empty:
             pass
+        self._ledger.asleep = False
         return waiters
 
     def step(self, waiters: list[Waiter]) -> None:
@@ -96,47 +134,153 @@ class Committer:
             self._events.fault("committer")
             self._abandon(waiters)
             self._store.close()
-            if self._backlog.in_doubt is not None:
+            if self._backlog.in_doubt is not None or self._write_behind.in_doubt:
                 self._disconnect()
 
     def stopping(self) -> None:
-        """Note that the daemon stops: conflicts are no longer waited out."""
+        """Note that the daemon stops: what is pending is booked, then the lease is given away."""
+        self._stop_by = self._uptime() + STOP_S
         self._writer.stopping = True
+
+    @property
+    def is_done(self) -> bool:
+        """Whether a stop has nothing more to do, or can do no more."""
+        if self._stop_by is None or not self._ledger.queue.empty():
+            return False
+        if not self._is_connected or self._uptime() >= self._stop_by:
+            return True
+        return self._lease.state is State.AWAY or not (self._lease.holds or self._backlog)
+
+    @property
+    def decides(self) -> bool:
+        """Whether the database was tried, and no other daemon has to be waited for."""
+        return not self._is_connected or self._lease.state is not State.AWAY
 
     def finish(self) -> bool:
         """Write what is still pending to the unbooked file; return whether all is booked."""
-        all_booked = self._backlog.save(self._writer.id)
+        all_booked = self._backlog.save(self._row.id, self._write_behind.unsaved())
+        if self._is_connected:
+            with suppress(StoreError):
+                self._membership.leave()
+        if all_booked:
+            self._ledger.journal.remove()
+        else:
+            self._ledger.journal.close()
         self._store.close()
         return all_booked
 
+    # when
+
+    def _pause_s(self, *, waiting: bool) -> float:
+        """Return how long to wait for the queue; what is counted meanwhile wakes, if need be."""
+        ledger, state = self._ledger, self._lease.state
+        with ledger.mutex:
+            is_pending = bool(ledger.stretches)
+            is_more = ledger.stretches.more_than_one
+            ledger.asleep = not is_pending
+        if not self._is_connected:
+            return RECONNECT_S
+        if state is State.AWAY or (state is State.SHARED and self._is_held):
+            return LOOK_S
+        if state is State.SHARED:
+            return 0.0 if is_pending else min(IDLE_REFRESH_S, self._membership.beat_in_s)
+        if waiting or is_more or self._is_loading or self._write_behind.has_to_report:
+            return 0.0
+        due = self._flushed_at + (FLUSH_S if is_pending else BEAT_S)
+        return max(0.0, due - self._uptime())
+
+    # what
+
     def _serve(self, waiters: list[Waiter]) -> None:
-        started = self._monotonic()
-        if not self._ledger.up and (started < self._connect_at or not self._connect()):
+        started = self._uptime()
+        with self._ledger.mutex:
+            self._lease.lapse(started)
+        if not self._is_connected and (started < self._connect_at or not self._connect()):
             self._abandon(waiters)
             return
         self._ledger.working_since = started
         try:
             self._refresh_or_reconnect(started)
-            if waiters or self._backlog.pending:
-                self._write(waiters)
-                self._events.batch_done(len(waiters), self._monotonic() - started)
+            self._work(waiters, started)
             self._ledger.stuck = False
         except StoreError as error:
             self._report_outage(error)
             self._abandon(waiters)
         finally:
             self._ledger.working_since = None
+            self._ledger.up = self._is_connected and self._lease.state is not State.AWAY
 
-    def _write(self, waiters: list[Waiter]) -> None:
-        written = self._writer.write(waiters)
-        if self._is_reported_down:
-            self._is_reported_down = False
-            self._events.store_back(written.bookings)
+    def _work(self, waiters: list[Waiter], started: float) -> None:
+        """Do what the state of the lease asks for."""
+        if self._lease.state is State.AWAY:
+            self._membership.enter()
+        self._kept = waiters
+        if self._lease.holds:
+            self._flush()
+        if self._lease.state is State.SHARED:
+            self._share()
+        answered = sum(waiter.state is WaiterState.ANSWERED for waiter in waiters)
+        self._events.batch_done(answered, self._uptime() - started)
+
+    def _share(self) -> None:
+        """Write a batch; take the lease when no other daemon is left."""
+        self._is_held = True
+        self._membership.beat()
+        if not self._membership.replay():
+            return
+        if self._kept or self._backlog:
+            with suppress(LeaseHeldError):
+                self._writer.write(self._kept)
+                self._kept = []
+                self._is_held = False
+            if self._is_held:
+                return
+        self._report_back()
+        self._is_held = False
+        if self._may_take:
+            self._membership.take()
+
+    @property
+    def _may_take(self) -> bool:
+        """Whether this daemon can be alone: it can count in memory, and will."""
+        journal = self._ledger.journal
+        return (
+            self._store.may_lease
+            and self._stop_by is None
+            and not self._backlog.pending.unbooked
+            and journal.is_durable
+            and journal.room()
+        )
+
+    def _flush(self) -> None:
+        """Write behind, on a new connection if the old one is lost."""
+        write_behind = self._write_behind
+        self._flushed_at = self._uptime()
+        for _ in range(RECOVERIES_MAX):
+            leave = self._lease.is_wanted or not self._may_take
+            try:
+                self._kept = write_behind.flush(self._kept, leave=leave)
+                break
+            except StoreConflict as error:
+                self._events.batch_retried(error)
+                return
+            except StoreUnavailable as error:
+                self._events.batch_retried(error)
+                self._store.close()
+                self._store.connect()
+                write_behind.resolve()
+                if not self._lease.holds:
+                    return
+        self._report_back()
+        self._is_loading = self._lease.holds and write_behind.load_chunk()
 
     def _abandon(self, waiters: Sequence[Waiter]) -> None:
         """Let the callbacks go on without an answer."""
-        for waiter in waiters:
+        for waiter in (*waiters, *self._kept):
             waiter.abandon()
+        self._kept = []
+
+    # the connection
 
     def _report_outage(self, error: StoreError) -> None:
         """Have callbacks answered at once from now on, and report it once an outage."""
@@ -145,28 +289,37 @@ class Committer:
             self._is_reported_down = True
             self._events.store_down(error)
 
+    def _report_back(self) -> None:
+        """Report the end of an outage, once what was accepted meanwhile is booked."""
+        with self._ledger.mutex:
+            is_left = self._ledger.stretches.more_than_one
+        if self._is_reported_down and not is_left:
+            self._is_reported_down = False
+            self._events.store_back(self._backlog.bookings)
+        if not self._is_reported_down:
+            self._backlog.bookings = 0
+
     def _disconnect(self) -> None:
         """Drop the connection; the next one settles what this one left open."""
-        self._ledger.up = False
+        self._is_connected = self._ledger.up = False
         self._store.close()
-        self._connect_at = self._monotonic() + RECONNECT_S
+        self._connect_at = self._uptime() + RECONNECT_S
 
     def _connect(self) -> bool:
         """Open the database and settle what an earlier connection left open."""
         try:
             self._store.connect()
-            self._writer.resolve()
+            self._backlog.resolve(self._store, self._row)
+            self._write_behind.resolve()
+            self._backlog.take_over(self._store)
             self._published = None
             self._refresh()
-            if self._backlog.pending:
-                self._write([])
-            elif self._is_reported_down:
-                self._is_reported_down = False
-                self._events.store_back(0)
+            self._is_connected = True
+            self._work([], self._uptime())
         except StoreError as error:
             self._report_outage(error)
             return False
-        self._ledger.up = True
+        self._ledger.up = self._lease.state is not State.AWAY
         return True
 
     def _refresh(self) -> None:
@@ -180,7 +333,9 @@ class Committer:
             if publication != self._published:
                 self._store.publish(publication)
                 self._published = publication
-            self._refresh_at = self._monotonic() + REFRESH_S
+            if self._lease.holds:
+                self._write_behind.refresh_limits()
+            self._refresh_at = self._uptime() + REFRESH_S
         except StoreConflict as error:
             self._store.rollback()
             self._events.batch_retried(error)
@@ -203,15 +358,14 @@ class CommitterThread:
     def __init__(self, committer: Committer, ledger: Ledger) -> None:
         self._committer = committer
         self._ledger = ledger
-        self._stopping = False
         self._all_booked = False
-        self._has_stepped = threading.Event()
+        self._decides = threading.Event()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     def start(self, wait_s: float) -> None:
-        """Start the thread; wait until the database was tried once, or for wait_s."""
+        """Start the thread; wait until it may decide, or the database was tried in vain, or for wait_s."""
         self._thread.start()
-        self._has_stepped.wait(wait_s)
+        self._decides.wait(wait_s)
 
     def stop(self, wait_s: float) -> bool:
         """Book what is pending, or write it to the unbooked file.
@@ -219,20 +373,20 @@ class CommitterThread:
         Returns:
             Whether all is booked: nothing had to be written, and it was done in time.
         """
-        self._stopping = True
         self._committer.stopping()
         self._ledger.queue.put(None)
         self._thread.join(wait_s)
         return self._all_booked
 
     def _run(self) -> None:
-        """Work until told to stop and everything is booked or in the file."""
+        """Work until told to stop and everything is booked, in the journal or in the file."""
         self._committer.load()
         waiters: list[Waiter] = []
         while True:
             self._committer.step(waiters)
-            self._has_stepped.set()
-            if self._stopping and self._ledger.queue.empty():
+            if self._committer.decides:
+                self._decides.set()
+            if self._committer.is_done:
                 break
             waiters = self._committer.take()
         self._all_booked = self._committer.finish()

@@ -103,13 +103,14 @@ class Counters:
         limit: how many counters are kept at most.
 
     Attributes:
+        limit: how many are kept at most.
         generation: changes when counters are not the objects any more that plans refer to.
     """
 
     def __init__(self, stretches: Stretches, limit: int = COUNTERS_MAX) -> None:
         self.generation = 0
         self._stretches = stretches
-        self._limit = limit
+        self.limit = limit
         self._groups: dict[tuple[LimitName, int], Group] = {}
         self._running: dict[LimitName, Group] = {}
         self._lease = 0
@@ -248,7 +249,7 @@ class Counters:
     @property
     def crowded(self) -> bool:
         """Whether tidy() has something to do."""
-        return self._objects > self._tidy_at or len(self) > self._limit
+        return self._objects > self._tidy_at or len(self) > self.limit
 
     def tidy(self, at: int, last: int) -> None:
         """Make space: known counters become numbers again, or all are forgotten above the cap.
@@ -257,7 +258,7 @@ class Counters:
             at: seconds since 1970.
             last: number of the journal's last record.
         """
-        if len(self) > self._limit:
+        if len(self) > self.limit:
             running = self._running
             self.forget(last)
             self.begin(at)
@@ -308,7 +309,7 @@ class Counters:
             counter = group.counters.get(subject)
             if subject not in group.idle and (counter is None or not counter.known):
                 self.follow(CounterKey(name.scope, subject, name.unit, name.window, start), used)
-        if len(self) > self._limit * 9 // 10:
+        if len(self) > self.limit * 9 // 10:
             group.given_up = True
         elif not more:
             group.complete = True

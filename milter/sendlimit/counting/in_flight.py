@@ -30,10 +30,12 @@ from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import reverse
 from sendlimit.counting.pending import PendingWrites
+from sendlimit.counting.stretches import NOTHING, Stretch
 
 if TYPE_CHECKING:
     from sendlimit.counting.batch import Answer
     from sendlimit.counting.waiter import Waiter
+    from sendlimit.rules.limit import CounterKey
 
 
 class BatchState(Enum):
@@ -64,17 +66,33 @@ class InFlightBatch:
         number: the number that er_committer has once the batch is committed.
         waiters: in order; those that were abandoned are dropped when it is done again.
         pending: what is written besides; answers that were given early are added to it.
+        stretch: what was counted without a question.
         answers: of the last try, one a waiter.
         recoveries: how often the connection was opened again for it.
     """
 
-    def __init__(self, number: int, waiters: list[Waiter], pending: PendingWrites) -> None:
+    def __init__(
+        self,
+        number: int,
+        waiters: list[Waiter],
+        pending: PendingWrites,
+        stretch: Stretch = NOTHING,
+    ) -> None:
         self.number = number
         self.waiters = waiters
         self.pending = pending
+        self.stretch = stretch
         self.answers: list[Answer] = []
         self.recoveries = 0
         self._state = BatchState.BUILT
+
+    @property
+    def additions(self) -> dict[CounterKey, int]:
+        """What is added without a question."""
+        sums = dict(self.stretch.sums)
+        for key, amount in self.pending.additions.items():
+            sums[key] = sums.get(key, 0) + amount
+        return sums
 
     @property
     def state(self) -> BatchState:

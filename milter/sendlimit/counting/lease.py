@@ -8,7 +8,6 @@ of two machines are compared. All transactions take the latch first.
 | state   | step            | next    | memory |                                               |
 |---------|-----------------|---------|--------|-----------------------------------------------|
 | away    | KEPT            | sole    | kept   | the row still has this daemon and its beat    |
-| away    | TAKEN_OVER      | sole    | empty  | from an earlier start with the same state_dir |
 | away    | JOINED          | shared  | empty  | nobody alive holds the lease                  |
 | shared  | TAKEN           | sole    | empty  | no other daemon beats                         |
 | sole    | FLUSHED         | sole    | kept   | its beat went on                              |
@@ -28,7 +27,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sendlimit.store import LeaseRow
 
@@ -57,7 +56,6 @@ class Step(StrEnum):
     """What changes the state."""
 
     KEPT = "kept"
-    TAKEN_OVER = "taken over"
     JOINED = "joined"
     TAKEN = "taken"
     FLUSHED = "flushed"
@@ -75,7 +73,6 @@ class _Next(NamedTuple):
 
 _STEPS: Mapping[tuple[State, Step], _Next] = {
     (State.AWAY, Step.KEPT): _Next(State.SOLE, keeps_memory=True),
-    (State.AWAY, Step.TAKEN_OVER): _Next(State.SOLE, keeps_memory=False),
     (State.AWAY, Step.JOINED): _Next(State.SHARED, keeps_memory=False),
     (State.SHARED, Step.TAKEN): _Next(State.SOLE, keeps_memory=False),
     (State.SOLE, Step.FLUSHED): _Next(State.SOLE, keeps_memory=True),
@@ -97,13 +94,27 @@ class Claim(StrEnum):
 
     FREE = "free"
     CLEAR = "clear"
-    """Held by this daemon, which does not count as its holder, or by one that stands still."""
+    """Held by this daemon, which does not count as its holder, or by one that has ended."""
     MINE = "mine"
     """Held by this daemon with the beat that it wrote last."""
-    INHERITED = "inherited"
-    """Held by the earlier start of this daemon, whose process has ended."""
     HELD = "held"
     """By another that is alive: nothing may be decided."""
+
+
+def claim_of(lease: Lease, row: LeaseRow | None, sent: float, now: float) -> Claim:
+    """Say what a row means that was read under the latch, and note who holds it.
+
+    Args:
+        lease: of this daemon.
+        row: as read; None: on Galera no daemon takes the lease.
+        sent: CLOCK_BOOTTIME before the reading was sent, so not after it was read.
+        now: CLOCK_BOOTTIME when the answer was here.
+    """
+    if row is None:
+        return Claim.FREE
+    claim = lease.claim(row, sent)
+    lease.watch(row, now)
+    return claim
 
 
 class Lease:
@@ -111,8 +122,9 @@ class Lease:
 
     Args:
         daemon: id of this start, new with every start.
-        predecessor: id of the earlier start whose state_dir this one has locked, on the
-            same boot of the machine; "" when there is none.
+        ended: ids of earlier starts that are known to have ended: this one has locked their
+            state_dir, on the same boot of the machine.
+        exclusive: the database is locked for this process: no other daemon can be alive on it.
 
     Attributes:
         forget: empties the memory: counters, plans and which periods are complete; set by Memory.
@@ -122,17 +134,22 @@ class Lease:
         beat: the beat of the row as this daemon wrote it last; -1: it never has.
         seen_change: the last row of er_change that was read.
         applied_change: the last one that memory follows; reported with the next flush.
+        is_wanted: while this daemon held the lease another has beaten: it wants to decide, too.
     """
 
-    def __init__(self, daemon: str, predecessor: str = "") -> None:
+    def __init__(
+        self, daemon: str, ended: Collection[str] = (), *, exclusive: bool = False
+    ) -> None:
         self.daemon = daemon
-        self.predecessor = predecessor
+        self.ended = frozenset(ended)
+        self.exclusive = exclusive
         self.forget: Callable[[], None] = lambda: None
         self.state = State.AWAY
         self.grants_until = 0.0
         self.beat = -1
         self.seen_change = 0
         self.applied_change = 0
+        self.is_wanted = False
         self._valid_until = 0.0
         self._watched: tuple[str, int, float] = "", -1, 0.0
         self._others: dict[str, tuple[int, float]] = {}
@@ -148,6 +165,7 @@ class Lease:
             raise WrongStepError(f"{step} in state {self.state}")
         self.state = following.state
         self.grants_until = self._valid_until if self.state is State.SOLE else 0.0
+        self.is_wanted = self.is_wanted and self.holds
         if not following.keeps_memory:
             self.forget()
 
@@ -171,8 +189,8 @@ class Lease:
         if holder == self.daemon:
             mine = self.state is State.AWAY and beat == self.beat
             return Claim.MINE if mine else Claim.CLEAR
-        if holder == self.predecessor and self.state is State.AWAY:
-            return Claim.INHERITED
+        if self.exclusive or holder in self.ended:
+            return Claim.CLEAR
         watched_holder, watched_beat, since = self._watched
         stood_still = (holder, beat) == (watched_holder, watched_beat) and sent - since > STILL_S
         return Claim.CLEAR if stood_still else Claim.HELD
@@ -182,15 +200,21 @@ class Lease:
         if self._watched[:2] != row[:2]:
             self._watched = row.holder, row.beat, now
 
-    def look_at_others(self, beats: Mapping[str, int], now: float) -> bool:
-        """Note the beats of the other daemons' rows; return whether one has gone on, or is new."""
+    def look_at_others(self, beats: Mapping[str, int], now: float) -> None:
+        """Note the beats of other daemons' rows, and whether one has gone on, or is new.
+
+        Args:
+            beats: by daemon.
+            now: CLOCK_BOOTTIME, when they were here.
+        """
         known = self._others
         self._others = {
             daemon: known[daemon] if daemon in known and known[daemon][0] == beat else (beat, now)
             for daemon, beat in beats.items()
-            if daemon != self.daemon
+            if self._may_live(daemon)
         }
-        return any(known.get(daemon) != seen for daemon, seen in self._others.items())
+        if self.holds and any(known.get(daemon) != seen for daemon, seen in self._others.items()):
+            self.is_wanted = True
 
     def alone(self, now: float) -> bool:
         """Say whether no other daemon has beaten for UNSEEN_S."""
@@ -198,8 +222,11 @@ class Lease:
 
     def as_seen(self, beats: Mapping[str, int]) -> bool:
         """Say whether the other daemons' rows are as when they were looked at last."""
-        others = {daemon: beat for daemon, beat in beats.items() if daemon != self.daemon}
-        return others == {daemon: beat for daemon, (beat, _) in self._others.items()}
+        found = {daemon: beat for daemon, beat in beats.items() if self._may_live(daemon)}
+        return found == {daemon: beat for daemon, (beat, _) in self._others.items()}
+
+    def _may_live(self, daemon: str) -> bool:
+        return not (self.exclusive or daemon == self.daemon or daemon in self.ended)
 
     # the steps
 
@@ -208,18 +235,14 @@ class Lease:
         self._renewed(sent, beat)
         self._go(Step.KEPT)
 
-    def taken_over(self, sent: float, beat: int, last_change: int) -> None:
-        """ENTER took the lease of the earlier start, and booked what that had in its journal."""
-        self._begun(sent, beat, last_change)
-        self._go(Step.TAKEN_OVER)
-
     def joined(self) -> None:
         """ENTER found no living holder: decide under the latch, as others may, too."""
         self._go(Step.JOINED)
 
     def taken(self, sent: float, beat: int, last_change: int) -> None:
         """TAKE is in: no other daemon beats, and those that begin will see the row."""
-        self._begun(sent, beat, last_change)
+        self.seen_change = self.applied_change = last_change
+        self._renewed(sent, beat)
         self._go(Step.TAKEN)
 
     def flushed(self, sent: float, beat: int) -> None:
@@ -263,10 +286,6 @@ class Lease:
     def changes_applied(self) -> None:
         """Memory follows all rows of er_change that were read; the next flush says so."""
         self.applied_change = self.seen_change
-
-    def _begun(self, sent: float, beat: int, last_change: int) -> None:
-        self.seen_change = self.applied_change = last_change
-        self._renewed(sent, beat)
 
     def _renewed(self, sent: float, beat: int) -> None:
         self._valid_until = sent + VALID_S

@@ -1,8 +1,10 @@
-"""The ledger: what the milter's callbacks ask, answered by one thread in batches.
+"""The ledger: what the milter's callbacks ask; decided from memory, or by the committer's thread.
 
-A callback puts a request on the queue and waits for the answer, at most decision_timeout_s; it
-never talks to the database. While the database is known to be away or stuck, the callback is
-told so at once, and what was accepted meanwhile is booked when it is back (R11).
+While this daemon holds the lease on the database, a callback decides in its own thread, under
+one mutex. Otherwise, and where memory would refuse, it puts a request on the queue and waits for
+the answer, at most decision_timeout_s; it never talks to the database. While the database is
+known to be away or stuck, the callback is told so at once, and what was accepted meanwhile is
+booked when it is back (R11).
 
 FAILURE: every method returns; none raises for a fault of the database.
 """
@@ -11,17 +13,26 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from sendlimit.counting.batch import charges_of, counted_now, reverse
+from sendlimit.counting.batch import counted_now
+from sendlimit.counting.counters import Counters
+from sendlimit.counting.journal import NoJournal
+from sendlimit.counting.lease import Lease
+from sendlimit.counting.memory import Memory
+from sendlimit.counting.sender_plan import Reservation
+from sendlimit.counting.stretches import Stretches
+from sendlimit.counting.unbooked_file import new_id
 from sendlimit.counting.waiter import Waiter
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from sendlimit.counting.batch import Answer
+    from sendlimit.counting.memory import Records
     from sendlimit.rules.counting_settings import CountingSettings
     from sendlimit.rules.decision import Decision
     from sendlimit.rules.episode import Episode
@@ -29,68 +40,73 @@ if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
 
 
-class Addition(NamedTuple):
-    """Charges without a question: releases, and bookings of mail accepted in an outage."""
-
-    charges: tuple[Charge, ...]
-    bookings: int = 0
-
-
-Work = Waiter | Addition | None
-"""What is on the queue, besides episodes; None only wakes the committer."""
-
-
-@dataclass(slots=True)
-class Reservation:
-    """One mail that was let through at MAIL; lives until the mail's end.
-
-    Attributes:
-        sender: whose mail.
-        at: the moment of MAIL; a booking goes to this period.
-        decision: None when the mail was accepted without the database.
-        charges: what is reserved, to be given back when the mail ends any other way.
-    """
-
-    sender: Sender
-    at: int
-    decision: Decision | None
-    charges: tuple[Charge, ...] = ()
+def boottime() -> float:
+    """Return the seconds since the system's start, with those in suspend."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Ledger:
     """The callbacks' side; threads may share it. The committer works off its queue.
+
+    Args:
+        settings: of the config file.
+        decision_timeout_s: how long a callback waits.
+        lease: this daemon's part in it.
+        journal: outlives the process.
+        clock: CLOCK_BOOTTIME in s.
 
     Attributes:
         settings: of the config file; written by the main thread at a reload.
         known_names: what the database is known to limit anywhere; written by the committer.
         names, plans: what is counted, and the plans for it; written with the two above.
         limits_recipients: whether a limit on recipients is known to be in force anywhere.
-        queue: from the callbacks to the committer.
+        queue: from the callbacks to the committer; None only wakes it.
         up: the database answers; written by the committer, read by callbacks, no lock.
         stuck: a callback has waited in vain; set by callbacks, cleared by the committer, no lock.
-        working_since: start of the running batch, monotonic; written by the committer, no lock.
-        unbooked: mails accepted without the database and not yet in it; under mutex.
+        working_since: start of the running batch, as clock; written by the committer, no lock.
+        mutex: of all that follows. Nothing that waits, logs or may raise is done under it.
+        lease, journal, counters, stretches, memory: what decides from memory, and what is pending.
+        asleep: the committer waits for the queue alone: what is counted has to wake it.
+        unbooked: mails accepted without the database and not yet in it.
     """
 
-    def __init__(self, settings: CountingSettings, decision_timeout_s: float) -> None:
-        self.known_names: frozenset[LimitName] = frozenset()
-        self.use(settings)
-        self.queue: SimpleQueue[Work | Episode] = SimpleQueue()
-        self.mutex = threading.Lock()
+    def __init__(
+        self,
+        settings: CountingSettings,
+        decision_timeout_s: float,
+        lease: Lease | None = None,
+        journal: Records | None = None,
+        clock: Callable[[], float] = boottime,
+    ) -> None:
+        self.queue: SimpleQueue[Waiter | Episode | None] = SimpleQueue()
         self.up = False
         self.stuck = False
         self.working_since: float | None = None
+        self.mutex = threading.Lock()
+        self.lease = lease or Lease(new_id())
+        self.journal = journal or NoJournal()
+        self.stretches = Stretches()
+        self.counters = Counters(self.stretches)
+        self.memory = Memory(self.lease, settings, self.journal, self.counters, self.stretches)
+        self.asleep = False
         self.unbooked = 0
+        self._clock = clock
         self._timeout_s = decision_timeout_s
+        self.known_names: frozenset[LimitName] = frozenset()
+        self.use(settings)
 
     def use(self, settings: CountingSettings) -> None:
         """Take the settings of a config file that was loaded."""
         self.settings = settings
+        with self.mutex:
+            self.memory.adopt(settings)
         self.learn(self.known_names)
 
     def learn(self, known_names: frozenset[LimitName]) -> None:
         """Take what the database is known to limit for anybody."""
         self.known_names = known_names
+        with self.mutex:
+            self.memory.count_also(known_names)
         in_force = self.settings.file.names() | known_names
         self.names = counted_now(self.settings, known_names)
         self.plans = self.settings.plans(self.names)
@@ -102,6 +118,12 @@ class Ledger:
         Returns:
             A reservation; its decision is None when nothing could be decided in time.
         """
+        with self.mutex:
+            reservation = self.memory.reserve(sender, at, self._clock())
+            if self.asleep:
+                self._wake()
+        if reservation is not None:
+            return reservation
         answer = self.ask(Request(sender, at))
         if answer is None:
             return Reservation(sender, at, None)
@@ -119,25 +141,38 @@ class Ledger:
             A decision; one that refuses has given the reservation back. None when nothing
             could be decided in time: then book() or release() is the caller's choice.
         """
-        answer = self.ask(Request(reservation.sender, at, recipients, reservation.charges))
+        sender = reservation.sender
+        with self.mutex:
+            decision = self.memory.settle(sender, recipients, at, self._clock())
+            if self.asleep:
+                self._wake()
+        if decision is not None:
+            return decision
+        answer = self.ask(Request(sender, at, recipients, reservation.charges))
         return None if answer is None else answer.decision
 
     def book(self, reservation: Reservation, recipients: int, at: int) -> None:
         """Count a mail that was accepted undecided: what is not reserved, and its recipients."""
-        names, calendar = self.names, self.settings.calendar
-        charges: list[Charge] = []
-        if reservation.decision is None:
-            charges += charges_of(Request(reservation.sender, reservation.at), names, calendar)
-        if recipients:
-            charges += charges_of(Request(reservation.sender, at, recipients), names, calendar)
         with self.mutex:
             self.unbooked += 1
-        self.queue.put(Addition(tuple(charges), bookings=1))
+            self.stretches.bookings += 1
+            if reservation.decision is None:
+                self.memory.book(reservation.sender, 0, reservation.at)
+            if recipients:
+                self.memory.book(reservation.sender, recipients, at)
+            self._wake()
 
     def release(self, reservation: Reservation) -> None:
         """Give a reservation back to the periods that it was taken from (R8)."""
         if reservation.charges:
-            self.queue.put(Addition(reverse(reservation.charges)))
+            with self.mutex:
+                self.memory.release(reservation, reservation.at)
+                self._wake()
+
+    def count(self, charges: Iterable[Charge], at: int) -> None:
+        """Count without a question: what a batch decided and the database lost, or what undoes it."""
+        with self.mutex:
+            self.memory.add(charges, at)
 
     def record(self, episode: Episode) -> None:
         """Record a refusal (R13); written with the next batch."""
@@ -153,6 +188,12 @@ class Ledger:
             self.stuck = True
         return waiter.result
 
+    def _wake(self) -> None:
+        """Have the committer write what was counted."""
+        if self.asleep:
+            self.asleep = False
+            self.queue.put(None)
+
     def _patience_s(self) -> float:
         """Return how long a request may wait: less when the running batch has lasted already.
 
@@ -162,4 +203,4 @@ class Ledger:
         since = self.working_since
         if since is None:
             return self._timeout_s
-        return max(0.0, self._timeout_s - (time.monotonic() - since))
+        return max(0.0, self._timeout_s - (self._clock() - since))

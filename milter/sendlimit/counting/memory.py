@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sendlimit.counting.stretches import Stretches
     from sendlimit.rules.counting_settings import CountingSettings
     from sendlimit.rules.decision import Decision
-    from sendlimit.rules.limit import CounterKey, Setting
+    from sendlimit.rules.limit import CounterKey, LimitName, Setting
     from sendlimit.rules.mailbox import Sender
 
 PLANS_MAX = 5_000
@@ -38,19 +38,30 @@ _FOR_EVER = 2**62
 
 
 class Records(Protocol):
-    """The journal, as far as counting writes it.
+    """A journal, or what stands in its place.
 
     Attributes:
         number: of the last record.
+        is_durable: whether what is written outlives the process.
     """
 
     number: int
+    is_durable: bool
 
     def room(self) -> bool:
         """Say whether a further record fits."""
 
     def add(self, keys: RecordKeys, amount: int, at: int) -> None:
         """Write a record."""
+
+    def advance(self, booked: int) -> None:
+        """Note up to which number the database has the records."""
+
+    def close(self) -> None:
+        """Leave it for the next start."""
+
+    def remove(self) -> None:
+        """Remove it, once all is booked."""
 
 
 class Memory:
@@ -83,6 +94,7 @@ class Memory:
         self._touched = stretches.touched
         self._by_sender: dict[Sender, SenderPlan] = {}
         self._run_since = self._run_until = 0
+        self._also: frozenset[LimitName] = frozenset()
         lease.forget = self.forget
         self.adopt(settings)
 
@@ -97,6 +109,12 @@ class Memory:
         """Take all rows of er_limit."""
         self.rows = rows
         self._drop_plans()
+
+    def count_also(self, names: frozenset[LimitName]) -> None:
+        """Take the names that the database is known to limit, where its rows are not."""
+        if names != self._also:
+            self._also = names
+            self._drop_plans()
 
     def learn_some(self, subjects: Collection[str], rows: Iterable[Setting]) -> bool:
         """Take the rows of some subjects; return whether they were others than known."""
@@ -119,7 +137,7 @@ class Memory:
             rows = holding(self.rows, at)
             ends = [row.valid_until for row in rows if row.valid_until is not None]
             rules = self._settings.file.with_rows(rows)
-            names = counted_names(rules.names())
+            names = counted_names(rules.names() | self._also)
             plans = self._plans = Plans(rules, names, self._settings.calendar)
             self._plans_until = min(ends, default=_FOR_EVER)
             self._by_sender = {}

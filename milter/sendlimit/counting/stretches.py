@@ -10,8 +10,6 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sendlimit.counting.counters import Counter
     from sendlimit.rules.limit import CounterKey
 
@@ -25,10 +23,15 @@ class Stretch(NamedTuple):
     Attributes:
         sums: by counter; what sums up to nothing is left out.
         last: number of the last record in the journal that they hold.
+        bookings: how many mails in them were accepted undecided.
     """
 
     sums: dict[CounterKey, int]
     last: int
+    bookings: int = 0
+
+
+NOTHING = Stretch({}, 0)
 
 
 class Stretches:
@@ -41,11 +44,13 @@ class Stretches:
         touched: counters in memory with an amount for the open stretch in `pending`; one may
             be in it twice. Written by counting, which calls close() at CLOSE_AT.
         in_flight: what a transaction carries whose outcome is not known yet.
+        bookings: mails in the open stretch that were accepted undecided; counted by the caller.
     """
 
     def __init__(self) -> None:
         self.touched: list[Counter] = []
         self.in_flight: Stretch | None = None
+        self.bookings = 0
         self._by_key: dict[CounterKey, int] = {}
         self._closed: deque[Stretch] = deque()
 
@@ -63,19 +68,21 @@ class Stretches:
                 counter.pending = 0
         self.touched.clear()  # counting holds on to the list
         self._by_key = {}
-        if not sums:
+        bookings, self.bookings = self.bookings, 0
+        if not sums and not bookings:
             return
         if self._closed and len(self._closed[-1].sums) + len(sums) <= CLOSE_AT:
-            sums = _sum(self._closed.pop().sums, sums)
-        self._closed.append(Stretch(sums, last))
+            before = self._closed.pop()
+            sums = _sum(before.sums, sums)
+            bookings += before.bookings
+        self._closed.append(Stretch(sums, last, bookings))
 
     def take(self, last: int) -> Stretch:
         """Return the oldest stretch for a transaction, with nothing in it when all is booked.
 
         It is in flight until booked() or give_back().
         """
-        if not self._closed:
-            self.close(last)
+        self.close(last)
         self.in_flight = self._closed.popleft() if self._closed else Stretch({}, last)
         return self.in_flight
 
@@ -85,7 +92,7 @@ class Stretches:
 
     def give_back(self) -> None:
         """Note that the stretch in flight is not in, and never will be by that transaction."""
-        if self.in_flight is not None and self.in_flight.sums:
+        if self.in_flight is not None and (self.in_flight.sums or self.in_flight.bookings):
             self._closed.appendleft(self.in_flight)
         self.in_flight = None
 
@@ -97,11 +104,11 @@ class Stretches:
     @property
     def is_open(self) -> bool:
         """Whether anything was added since the last stretch was closed."""
-        return bool(self.touched or self._by_key)
+        return bool(self.touched or self._by_key or self.bookings)
 
     def __bool__(self) -> bool:
         """Say whether anything waits for a transaction."""
-        return bool(self._closed or self.touched or self._by_key)
+        return bool(self._closed or self.is_open)
 
     def since(self, key: CounterKey) -> int:
         """Return what came for a counter after the stretch in flight; not what is in touched."""
@@ -115,8 +122,9 @@ class Stretches:
         flight = self.in_flight.sums.get(key, 0) if self.in_flight is not None else 0
         return self.since(key) + flight
 
-    def stretches(self) -> Iterable[Stretch]:
-        """Return all that are closed, the oldest first."""
+    def all(self, last: int) -> tuple[Stretch, ...]:
+        """Return all but the one in flight, the oldest first."""
+        self.close(last)
         return tuple(self._closed)
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.committer import RECONNECT_S, REFRESH_S, Committer
+from sendlimit.counting.lease import Lease
 from sendlimit.counting.ledger import Ledger
-from sendlimit.counting.unbooked_file import UnbookedFile
+from sendlimit.counting.unbooked_file import UnbookedFile, new_id
 from sendlimit.counting.waiter import Waiter
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Request
 from support.counting_samples import NOON, UTC, file_rules
 from support.doubles.events import RecordingEvents
+from support.doubles.records import ListedRecords
 from support.doubles.store import ScriptedStore, Tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sendlimit.counting.batch import Answer
+    from sendlimit.counting.left_journals import LeftJournal
     from sendlimit.rules.limit import Charge, Setting
     from sendlimit.rules.mailbox import Sender
 
@@ -51,36 +55,48 @@ class SteppedDaemon:
 
     Attributes:
         now: what the daemon's clock shows.
+        uptime: CLOCK_BOOTTIME; goes on with each step.
+        journal: of a daemon that is alone.
         refreshes: whether it learns at each step which limits are in force anywhere; without it,
             at every second one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a daemon's parts, each by its own name
         self,
         state_dir: Path,
         *limits: Setting,
         tables: Tables | None = None,
         observe: bool = False,
+        alone: bool = False,
+        name: str = "",
+        left: Sequence[LeftJournal] = (),
     ) -> None:
-        """Begin as after a start, before the database was tried."""
+        """Begin as after a start, before the database was tried; alone: with a journal, it takes the lease."""
         self.now = NOON
         self.refreshes = True
         self.events = RecordingEvents()
         self.store = ScriptedStore(tables)
+        self.store.may_lease = alone
+        self.journal = ListedRecords()
+        self.uptime = 0.0
         self.tables = self.store.tables
         self.ledger = SteppedLedger(
-            CountingSettings(file_rules(*limits), UTC, observe), decision_timeout_s=0
+            CountingSettings(file_rules(*limits), UTC, observe),
+            decision_timeout_s=0,
+            lease=Lease(name or new_id(), [journal.lease_id for journal in left]),
+            journal=self.journal if alone else None,
+            clock=lambda: self.uptime,
         )
         self.ledger.daemon = self
         self.file = UnbookedFile(state_dir)
-        self._uptime = 0.0
         self.committer = Committer(
             self.ledger,
             self.store,
             self.file,
             self.events,
             clock=lambda: self.now,
-            monotonic=lambda: self._uptime,
+            left=left,
+            uptime=lambda: self.uptime,
         )
         self.committer.load()
 
@@ -91,7 +107,7 @@ class SteppedDaemon:
 
     def step(self) -> None:
         """Let the committer work off what is on the queue, without its pauses."""
-        self._uptime += REFRESH_S if self.refreshes else RECONNECT_S
+        self.uptime += REFRESH_S if self.refreshes else RECONNECT_S
         self.ledger.queue.put(None)
         self.committer.step(self.committer.take())
 
@@ -120,8 +136,10 @@ class SteppedDaemon:
         self.step()
         return waiters
 
-    def stop(self) -> None:
-        """Stop as on SIGTERM: what is pending is booked or written to the unbooked file."""
+    def stop(self) -> bool:
+        """Stop as on SIGTERM: what is pending is booked, or written down; return whether all is booked."""
         self.committer.stopping()
         self.step()
-        self.committer.finish()
+        while not self.committer.is_done:
+            self.step()
+        return self.committer.finish()

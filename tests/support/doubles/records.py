@@ -24,12 +24,17 @@ class ListedRecords:
         number: of the last record.
         records: all of them.
         full: whether there is no room.
+        booked: up to which number the database is known to have them.
+        is_durable: a list outlives a process that is simulated.
     """
+
+    is_durable = True
 
     def __init__(self) -> None:
         self.number = 0
         self.records: list[Written] = []
         self.full = False
+        self.booked = 0
 
     def room(self) -> bool:
         """Say whether a further record fits."""
@@ -40,6 +45,17 @@ class ListedRecords:
         assert not self.full, "there was no room"
         self.number += 1
         self.records.append(Written(self.number, keys.keys, amount))
+
+    def advance(self, booked: int) -> None:
+        """Note what is booked."""
+        self.booked = booked
+
+    def close(self) -> None:
+        """Keep the records."""
+
+    def remove(self) -> None:
+        """Forget the records."""
+        self.records.clear()
 
     def sums(self, after: int = 0) -> dict[CounterKey, int]:
         """Return what the records after a number add up to, without what is 0."""

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Tables:
-    """What is committed; outlives connections and daemons."""
+    """What is committed; outlives connections and daemons.
+
+    Attributes:
+        clamped: by how much counters would have been below 0.
+        handed_over: the holder has freed the lease itself.
+    """
 
     counters: dict[CounterKey, int] = field(default_factory=dict)
     limits: list[Setting] = field(default_factory=list)
@@ -32,12 +37,17 @@ class Tables:
     changes: list[Change] = field(default_factory=list)
     episodes: dict[CounterKey, Episode] = field(default_factory=dict)
     published: Publication | None = None
+    clamped: dict[CounterKey, int] = field(default_factory=dict)
+    handed_over: bool = False
 
     def add(self, amounts: Mapping[CounterKey, int]) -> None:
         """Add to counters; what is given back never makes a row or one below 0."""
         for key, amount in amounts.items():
+            total = self.counters.get(key, 0) + amount
+            if total < 0:
+                self.clamped[key] = self.clamped.get(key, 0) - total
             if amount >= 0 or key in self.counters:
-                self.counters[key] = max(0, self.counters.get(key, 0) + amount)
+                self.counters[key] = max(0, total)
 
     def write(self, writing: Writing) -> None:
         """Take what packet 2 of a batch writes."""
@@ -71,6 +81,7 @@ class Tables:
         self.records[own] = max(flush.journal, self.records.get(own, 0))
         self.daemons[own] = self.daemons.get(own, 0) + 1
         self.lease = LeaseRow("" if flush.let_go else own, lease.beat + 1, flush.applied_change)
+        self.handed_over = flush.let_go
         return Flushed(
             {key: self.counters.get(key, 0) for key in (*flush.additions, *flush.read)},
             [row for row in self.limits if row.subject in flush.subjects],

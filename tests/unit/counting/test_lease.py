@@ -15,7 +15,6 @@ from sendlimit.store import LeaseRow
 
 _STEPS = {
     "kept": lambda lease: lease.kept(0.0, 1),
-    "taken over": lambda lease: lease.taken_over(0.0, 1, 0),
     "joined": lambda lease: lease.joined(),
     "taken": lambda lease: lease.taken(0.0, 1, 0),
     "flushed": lambda lease: lease.flushed(0.0, 1),
@@ -32,7 +31,6 @@ _REACHED_BY = {
 }
 _ALLOWED = {
     (State.AWAY, "kept"): (State.SOLE, "memory kept"),
-    (State.AWAY, "taken over"): (State.SOLE, "memory empty"),
     (State.AWAY, "joined"): (State.SHARED, "memory empty"),
     (State.SHARED, "taken"): (State.SOLE, "memory empty"),
     (State.SOLE, "flushed"): (State.SOLE, "memory kept"),
@@ -44,9 +42,11 @@ _ALLOWED = {
 }
 
 
-def _lease(state: State = State.AWAY, **settings: str) -> tuple[Lease, list[str]]:
+def _lease(
+    state: State = State.AWAY, ended: tuple[str, ...] = (), *, exclusive: bool = False
+) -> tuple[Lease, list[str]]:
     forgotten: list[str] = []
-    lease = Lease("me", **settings)
+    lease = Lease("me", ended, exclusive=exclusive)
     lease.forget = lambda: forgotten.append("memory empty")
     for step in _REACHED_BY[state]:
         _STEPS[step](lease)
@@ -131,12 +131,22 @@ def test_a_free_row_is_free() -> None:
 
 
 def test_the_earlier_start_with_the_same_state_dir_is_followed_at_once() -> None:
-    """Its process has ended, as its lock is free: no need to wait; but only before joining."""
-    lease, _ = _lease(predecessor="before")
-    row = LeaseRow("before", 3, 0)
-    assert lease.claim(row, 1.0) is Claim.INHERITED
-    lease.joined()
-    assert lease.claim(row, 1.0) is Claim.HELD
+    """Its process has ended, as its lock is free: no need to wait, and its row says nothing."""
+    lease, _ = _lease(ended=("before",))
+    assert lease.claim(LeaseRow("before", 3, 0), 1.0) is Claim.CLEAR
+    assert lease.claim(LeaseRow("other", 3, 0), 1.0) is Claim.HELD
+    lease.look_at_others({"before": 8}, 1.0)
+    assert lease.alone(1.0)
+    assert lease.as_seen({"before": 9})
+
+
+def test_a_file_that_is_locked_has_no_other_daemon() -> None:
+    """SQLite: whatever the rows say, their daemons have ended."""
+    lease, _ = _lease(exclusive=True)
+    assert lease.claim(LeaseRow("other", 3, 0), 1.0) is Claim.CLEAR
+    lease.look_at_others({"other": 8}, 1.0)
+    assert lease.alone(1.0)
+    assert lease.as_seen({"other": 9})
 
 
 def test_a_lost_lease_is_not_mine_again_with_the_old_beat() -> None:
@@ -159,17 +169,33 @@ def test_others_are_gone_when_none_has_beaten_for_ten_seconds() -> None:
     """A beat that moves, and a row that is new, count from when they were seen; the own row does not."""
     lease, _ = _lease(State.SHARED)
     assert lease.alone(0.0)
-    assert lease.look_at_others({"me": 9, "other": 1}, 1.0)
-    assert not lease.look_at_others({"me": 10, "other": 1}, 5.0)
+    lease.look_at_others({"me": 9, "other": 1}, 1.0)
+    lease.look_at_others({"me": 10, "other": 1}, 5.0)
     assert not lease.alone(1.0 + UNSEEN_S)
     assert lease.alone(1.1 + UNSEEN_S)
     assert lease.as_seen({"me": 11, "other": 1})
     assert not lease.as_seen({"other": 2})
     assert not lease.as_seen({"other": 1, "third": 1})
-    assert lease.look_at_others({"other": 2}, 12.0)
+    lease.look_at_others({"other": 2}, 12.0)
     assert not lease.alone(12.0)
-    assert not lease.look_at_others({}, 13.0)
+    lease.look_at_others({}, 13.0)
     assert lease.alone(13.0)
+
+
+def test_the_holder_is_wanted_when_another_beats() -> None:
+    """Until it has let go; a row that stands still wants nothing."""
+    lease, _ = _lease(State.SHARED)
+    lease.look_at_others({"other": 1}, 0.0)
+    lease.taken(20.0, 1, 0)
+    lease.look_at_others({"other": 1}, 20.0)
+    assert not lease.is_wanted
+    lease.look_at_others({"other": 2}, 21.0)
+    assert lease.is_wanted
+    lease.flushed(21.0, 2)
+    lease.leave()
+    assert lease.is_wanted
+    lease.handed_over()
+    assert not lease.is_wanted
 
 
 def test_a_change_is_reported_once_it_is_applied() -> None:

@@ -13,7 +13,7 @@ from sendlimit.counting import committer as committer_module
 from sendlimit.counting import ledger as ledger_module
 from sendlimit.counting.batch import Answer
 from sendlimit.counting.committer import Committer, CommitterThread
-from sendlimit.counting.ledger import Addition, Ledger
+from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.errors import StoreUnavailable
@@ -108,9 +108,9 @@ def test_booking_of_an_undecided_mail() -> None:
     ledger.learn(frozenset({named("mailbox.recipients_per_hour")}))
     ledger.book(ledger.reserve(ALICE, NOON), 4, NOON + 3600)
 
-    addition = ledger.queue.get_nowait()
-    assert isinstance(addition, Addition)
-    charges = dict(addition.charges)
+    charges = {
+        key: amount for stretch in ledger.stretches.all(0) for key, amount in stretch.sums.items()
+    }
     assert charges[_ALICES_DAY] == 1
     assert charges[LATCH] == 1
     assert charges[key_of("mailbox.recipients_per_hour", ALICE.mailbox, NOON + 3600)] == 4

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting.ledger import Ledger, Reservation
+from sendlimit.counting.ledger import Ledger
+from sendlimit.counting.sender_plan import Reservation
 from sendlimit.daemon import metrics as metrics_module
 from sendlimit.daemon.metrics import Metrics
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
@@ -106,6 +107,7 @@ def test_ledger_is_asked_when_prometheus_asks(metrics: Metrics) -> None:
 
     assert shown() == [0, 0, 0]
     ledger.book(Reservation(Sender("alice@example.org", "example.org"), NOON, None), 1, NOON)
+    ledger.queue.put(None)
     ledger.up = True
     assert shown() == [1, 1, 1]
     ledger.stuck = True

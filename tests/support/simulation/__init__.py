@@ -1,0 +1,1 @@
+"""One database, several daemons and the faults between them, on simulated time."""
