@@ -13,6 +13,7 @@ SendlimitError
       StoreDenied      the database knows no such user or password, or forbids a statement
     StoreConflict      rolled back by the database: read again and redo
     LeaseLost          another daemon decides, or the database is not the one that was left
+    ChangedMeanwhile   somebody else has changed the row that was to be replaced
     SchemaError        the tables are missing, too old or too new
       NoSuchDatabase   the server has no database of this name
       NoSuchTable      the database has no table or column of this name
@@ -99,6 +100,10 @@ class StoreConflict(StoreError):  # noqa: N818 - reads as the fact it reports
 
 class LeaseLost(StoreError):  # noqa: N818 - as the others
     """The lease on the database has another holder or another beat."""
+
+
+class ChangedMeanwhile(StoreError):  # noqa: N818 - reads as the fact it reports
+    """Another one has changed it meanwhile: nothing was set."""
 
 
 class SchemaError(StoreError):

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sendlimit.cli.records import EPISODE, LIMIT_STATUS, OVERRIDE, SHAPES
+from sendlimit.reports.records import EPISODE, LIMIT_STATUS, OVERRIDE, SHAPES
+from sendlimit.store.web_access import set_user
 from support.command_samples import ALICE, NOW, Commands, day, episode
 from support.notice_receivers import webhook_receiver
 
@@ -16,6 +17,9 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
         commands.count(day(f"m{number}@example.org", moment=NOW - 86400), 10 if number else 500)
     (tmp_path / "limits.csv").write_text(f"{ALICE},5\n")
     commands.refuse(episode(day(ALICE)))
+    assert commands("web", "token", "add", "panel", "--role", "read") == 0
+    assert commands.tables
+    set_user(commands.tables, "carol", "hash", NOW)
     limit = ("mailbox.messages_per_day", "300")
     printed: dict[str, Any] = {
         "config, a list of": commands.json("config"),
@@ -33,6 +37,8 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
         "import policyd-rate-guard, import iredapd, import csv": commands.json(
             "import", "csv", str(tmp_path / "limits.csv"), "--dry-run"
         ),
+        "web token list, a list of": commands.json("web", "token", "list"),
+        "web user list, a list of": commands.json("web", "user", "list"),
         "purge": commands.json("purge"),
     }
     with webhook_receiver() as receiver:

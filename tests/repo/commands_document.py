@@ -8,7 +8,7 @@ import click
 
 from sendlimit.cli import sendlimit
 from sendlimit.cli.lazy import NO_REWRAP
-from sendlimit.cli.records import SHAPES
+from sendlimit.reports.records import SHAPES
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
 

@@ -48,6 +48,7 @@ COMMANDS = {
     "notify": "notify:notify",
     "postfix": "postfix:postfix",
     "doctor": "doctor:doctor",
+    "web": "web:web",
     "completion": "completion:completion",
     "manual": "manual:manual",
 }

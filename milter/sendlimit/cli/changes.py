@@ -9,9 +9,9 @@ import click
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import limit_value, local_time, print_json, print_note, print_table
-from sendlimit.cli.timestamps import lookback_start
+from sendlimit.reports.records import change_record
+from sendlimit.reports.timestamps import lookback_start
 from sendlimit.store.changes import recorded_changes
-from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def changes(invocation: Invocation, *, subject: str | None, since: str, as_json:
         key = invocation.subject(subject, connection).key if subject else None
         found = recorded_changes(connection, start, key)
     if as_json:
-        print_json([_record(row) for row in found])
+        print_json([change_record(row) for row in found])
     elif found:
         print_table(
             ("|WHEN", "WHO, FROM", "WHAT, OF", "BEFORE", "AFTER"),
@@ -87,16 +87,3 @@ def _words(value: object) -> Iterator[str]:
                 yield f"{key} {inner}"
     elif value is not None:
         yield str(value)
-
-
-def _record(row: RecordedChange) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "at": to_iso(row.at),
-        "who": row.who,
-        "origin": row.origin,
-        "what": row.change.what,
-        "subject": row.change.subject,
-        "before": row.change.before,
-        "after": row.change.after,
-    }

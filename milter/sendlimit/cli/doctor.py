@@ -10,11 +10,11 @@ import click
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, postfix_options, value_of
 from sendlimit.cli.printing import print_data, print_json, print_note
-from sendlimit.cli.timestamps import time_span
 from sendlimit.doctor import bypasses, settings
 from sendlimit.doctor.canary import CANARY
 from sendlimit.doctor.check import CODES, Check
 from sendlimit.errors import ConfigError
+from sendlimit.reports.timestamps import time_span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

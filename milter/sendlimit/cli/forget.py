@@ -8,8 +8,8 @@ from sendlimit.cli.admin import confirm
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, dry_run_option, require_yes_for_json, yes_option
 from sendlimit.cli.printing import print_data, print_json, print_note
-from sendlimit.cli.records import stored_record
 from sendlimit.cli.subject import note_limits_of_file
+from sendlimit.reports.records import stored_record
 from sendlimit.rules.limit import Scope
 from sendlimit.store import subjects
 

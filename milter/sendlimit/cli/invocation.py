@@ -13,26 +13,25 @@ import click
 
 from sendlimit.cli.admin import admin_name
 from sendlimit.cli.printing import print_note
-from sendlimit.cli.subject import subject_from
 from sendlimit.config.login_map import read_login_map
 from sendlimit.config.reading import default_path, load, read_password
 from sendlimit.doctor.examination import Examination
 from sendlimit.errors import LoginMapError, SchemaError
-from sendlimit.rules.limit import Scope, Settings
+from sendlimit.reports.context import ReportContext
+from sendlimit.rules.limit import Scope
 from sendlimit.rules.precedence import Rules
 from sendlimit.rules.subject import mailbox_subject
 from sendlimit.store.changes import Author, wait_until_heard
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import Location, SQLiteLocation, parse_url
 from sendlimit.store.migrations import schema_version
-from sendlimit.store.overrides import rules_in_force
 from sendlimit.store.rows import check_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from sendlimit.config import Config
-    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.limit import LimitName, Settings
     from sendlimit.rules.login_map import LoginMap
     from sendlimit.rules.override import Override
     from sendlimit.rules.subject import Subject
@@ -72,14 +71,19 @@ class Invocation:
         return load(self.path)
 
     @cached_property
+    def context(self) -> ReportContext:
+        """What reports are made with."""
+        return ReportContext.of(self.config)
+
+    @property
     def calendar(self) -> Calendar:
         """The configured calendar."""
-        return self.config.make_calendar()
+        return self.context.calendar
 
-    @cached_property
+    @property
     def file_settings(self) -> Settings:
         """The limits of the file."""
-        return Settings.of(self.config.settings())
+        return self.context.file_settings
 
     @property
     def location(self) -> Location:
@@ -102,7 +106,7 @@ class Invocation:
 
     def rules(self, connection: Connection) -> Rules:
         """Return the settings of file and database that are in force now."""
-        return rules_in_force(connection, self.file_settings, self.now())
+        return self.context.rules(connection, self.now())
 
     def rules_without_boosts(self, lasting: Mapping[tuple[str, LimitName], Override]) -> Rules:
         """Return the settings of the file and these overrides."""
@@ -112,9 +116,12 @@ class Invocation:
         """Read a SUBJECT of the command line; another spelling of a login is its mailbox.
 
         Raises:
-            SendlimitError: it names no subject.
+            click.UsageError: it names no subject.
         """
-        subject = subject_from(text, connection, self.config.identity.default_domain)
+        try:
+            subject = self.context.subject(text, connection)
+        except ValueError as error:
+            raise click.UsageError(f"SUBJECT: {error}") from error
         if subject.scope is not Scope.MAILBOX or self.login_map is None:
             return subject
         mailbox = mailbox_subject(self.login_map.sender_of(text.strip()).mailbox)

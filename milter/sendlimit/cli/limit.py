@@ -20,11 +20,12 @@ from sendlimit.cli.printing import (
     print_table,
 )
 from sendlimit.cli.subject import note_never_counted
-from sendlimit.cli.timestamps import timestamp
 from sendlimit.cli.types import LimitNameType, LimitValueType
 from sendlimit.errors import SendlimitError
-from sendlimit.rules.limit import EVERYONE, LimitName, Scope, Setting
+from sendlimit.reports.timestamps import timestamp
+from sendlimit.rules.limit import LimitName, Scope, Setting
 from sendlimit.rules.override import REASON_MAX, Override
+from sendlimit.rules.subject import check_scope
 from sendlimit.store.overrides import override_record, overrides, set_override, unset_override
 from sendlimit.store.sqltime import to_iso
 
@@ -102,7 +103,10 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
             raise ValueError(f"has {len(reason)} characters; allowed: {REASON_MAX}")
     with invocation.database() as connection:
         who = invocation.subject(subject, connection)
-        _check_scope(who, name)
+        try:
+            check_scope(who, name)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
         setting = Setting(who.key, name, None if isinstance(value, str) else value, valid_until)
         row = Override(setting, reason, admin_name(), at)
         made = set_override(connection, row, invocation.author())
@@ -192,7 +196,7 @@ def list_limits(invocation: Invocation, subject: str | None, *, as_json: bool) -
         who = invocation.subject(subject, connection) if subject else None
         found = overrides(connection, [who.key] if who else None)
     if as_json:
-        print_json([{**override_record(row), "in_force": _holds(row, at)} for row in found])
+        print_json([{**override_record(row), "in_force": row.holds(at)} for row in found])
         return
     if not found:
         whose = "" if who is None else f" of {_titled(who)}"
@@ -225,19 +229,6 @@ def _ends(until: str | None, calendar: Calendar, at: int) -> int | None:
     return valid_until
 
 
-def _check_scope(who: Subject, name: LimitName) -> None:
-    """Refuse a limit that could never count for the subject."""
-    if name.scope is Scope.GLOBAL and who.scope is not Scope.GLOBAL:
-        raise click.UsageError(
-            f"{name} is a limit of the whole server: the subject must be '{EVERYONE}', not {who.key!r}"
-        )
-    if name.scope is Scope.DOMAIN and who.scope is Scope.MAILBOX:
-        domain = f"'{who.sender.domain}' or " if who.sender.domain else ""
-        raise click.UsageError(
-            f"{name} is a limit of a domain: the subject must be {domain}'{EVERYONE}', not {who.key!r}"
-        )
-
-
 def _titled(who: Subject) -> str:
     return "everyone (*)" if who.scope is Scope.GLOBAL else who.title
 
@@ -246,16 +237,12 @@ def _kind(*, is_boost: bool) -> str:
     return "boost" if is_boost else "override"
 
 
-def _holds(row: Override, at: int) -> bool:
-    return row.setting.valid_until is None or row.setting.valid_until > at
-
-
 def _until(row: Override, calendar: Calendar, at: int) -> list[str]:
     if row.setting.valid_until is None:
         return ["(lasting)"]
     return [
         local_time(calendar, row.setting.valid_until),
-        *([] if _holds(row, at) else ["(ended)"]),
+        *([] if row.holds(at) else ["(ended)"]),
     ]
 
 
@@ -280,7 +267,7 @@ def _undo(who: Subject, row: Override, before: Override | None, at: int) -> str:
 
 def _set_again(who: Subject, row: Override, at: int) -> str | None:
     """Return the command that sets a row; None for a boost that has ended."""
-    if not _holds(row, at):
+    if not row.holds(at):
         return None
     words = [
         "sendlimit",

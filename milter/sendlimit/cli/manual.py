@@ -13,9 +13,9 @@ import click
 
 from sendlimit import __version__
 from sendlimit.cli.lazy import NO_REWRAP
-from sendlimit.cli.records import SHAPES
 from sendlimit.config.listing import keys, table_meaning
 from sendlimit.config.reading import DEFAULT_PATH, PATH_VARIABLE
+from sendlimit.reports.records import SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import click
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import local_time, print_data, print_json, print_note
-from sendlimit.cli.timestamps import time_span
+from sendlimit.reports.timestamps import time_span
 from sendlimit.rules.window import DAY_S
 from sendlimit.store.episodes import remove_old
 from sendlimit.store.overrides import remove_ended

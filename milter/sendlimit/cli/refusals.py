@@ -10,8 +10,8 @@ import click
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import local_time, print_data, print_json, print_note, print_table
-from sendlimit.cli.records import episode_record
-from sendlimit.cli.timestamps import lookback_start
+from sendlimit.reports.records import episode_record
+from sendlimit.reports.timestamps import lookback_start
 from sendlimit.rules.limit import EVERYONE, LimitName, Scope
 from sendlimit.rules.subject import mailbox_subject
 from sendlimit.store.episodes import episodes_since

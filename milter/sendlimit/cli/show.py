@@ -19,23 +19,18 @@ from sendlimit.cli.printing import (
     print_data,
     print_json,
 )
-from sendlimit.cli.records import episode_record
 from sendlimit.cli.subject import note_never_counted
-from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
+from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import EVERYONE, Origin, Scope
 from sendlimit.rules.reply import duration
-from sendlimit.rules.subject import SERVER, Subject, is_exempt
-from sendlimit.rules.window import Window
-from sendlimit.store.episodes import last_episodes
-from sendlimit.store.overrides import override_record, overrides
-from sendlimit.store.sqltime import to_iso
-from sendlimit.store.usage import usage
+from sendlimit.rules.subject import SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sendlimit.reports.usage import UsageReport
     from sendlimit.rules.episode import Episode
-    from sendlimit.rules.explain import LimitSource
+    from sendlimit.rules.explain import LimitSource, LimitStatus
     from sendlimit.rules.window import Calendar
 
 
@@ -52,34 +47,20 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
 
     Example: sendlimit show alice@example.org
     """
-    at = invocation.now()
     calendar = invocation.calendar
     with invocation.database() as connection:
         who = invocation.subject(subject, connection)
-        keys = counters(who.scope, who.sender, calendar, at)
-        explanation = explain(
-            who.scope,
-            who.sender,
-            file=invocation.file_settings,
-            overrides=overrides(connection, who.levels),
-            usage=usage(
-                connection, [key for key in keys.values() if key.window is not Window.MESSAGE]
-            ),
-            episodes=last_episodes(connection, ((name, key.subject) for name, key in keys.items())),
-            calendar=calendar,
-            at=at,
-        )
+        report = usage_report(invocation.context, connection, who, invocation.now())
         if not as_json:
             note_never_counted(who, connection)
-    exempt = is_exempt(who.sender, invocation.config.identity.exempt_keys())
-    observe = invocation.config.mode == "observe"
     if as_json:
-        print_json(_record(who, explanation, at, observe=observe, exempt=exempt))
+        print_json(report.record())
         return
-    verdict = _verdict(who, explanation, calendar, at, observe=observe, exempt=exempt)
+    explanation = report.explanation
+    verdict = _verdict(report, calendar)
     print_data(
         *textwrap.wrap(escaped(verdict), WIDTH, break_on_hyphens=False),
-        style="bold red" if explanation.exceeded and not exempt else "bold",
+        style="bold red" if explanation.exceeded and not report.is_exempt else "bold",
     )
     print_data("", f"{'LIMIT':<32}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
     for status in explanation.statuses:
@@ -91,27 +72,20 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
             print_data(*_source_lines(status.source, calendar))
 
 
-def _verdict(  # noqa: PLR0913 - what the sentence is made of
-    who: Subject,
-    explanation: Explanation,
-    calendar: Calendar,
-    at: int,
-    *,
-    observe: bool,
-    exempt: bool,
-) -> str:
+def _verdict(report: UsageReport, calendar: Calendar) -> str:
     """Say what happens to the next mail."""
-    if exempt:
+    who = report.subject
+    if report.is_exempt:
         return f"{who.title}: exempt (identity.exempt): its mail is never counted and never refused"
-    exceeded = explanation.exceeded
+    exceeded = report.explanation.exceeded
     if exceeded is None:
-        tail = "; mode = observe: nothing is refused" if observe else ""
+        tail = "; mode = observe: nothing is refused" if report.observes else ""
         return f"{who.title}: the next mail passes{tail}"
-    answer = "would be refused, but passes: mode = observe" if observe else "is REFUSED"
+    answer = "would be refused, but passes: mode = observe" if report.observes else "is REFUSED"
     sentence = f"{who.title}: the next mail {answer}: {exceeded.limit.name}, {exceeded.used} of {exceeded.limit.max} used"
     if exceeded.resets_at is None:
         return f"{sentence}: nothing may be sent"
-    again = f"{local_time_with_zone(calendar, exceeded.resets_at)} (in {duration(exceeded.resets_at - at)})"
+    again = f"{local_time_with_zone(calendar, exceeded.resets_at)} (in {duration(exceeded.resets_at - report.at)})"
     return f"{sentence}; sending works again from {again}"
 
 
@@ -171,39 +145,3 @@ def _wrapped(text: str) -> list[str]:
         initial_indent=INDENT,
         subsequent_indent=INDENT + "  ",
     )
-
-
-def _record(
-    who: Subject, explanation: Explanation, at: int, *, observe: bool, exempt: bool
-) -> dict[str, object]:
-    """Return the JSON form."""
-    exceeded = None if exempt else explanation.exceeded
-    return {
-        "subject": who.key,
-        "scope": str(who.scope),
-        "at": to_iso(at),
-        "mode": "observe" if observe else "enforce",
-        "exempt": exempt,
-        "over_limit": str(exceeded.limit.name) if exceeded else None,
-        "refused": exceeded is not None and not observe,
-        "resets_at": to_iso(exceeded.resets_at) if exceeded else None,
-        "limits": [_status_record(status) for status in explanation.statuses],
-        "defaults": [_status_record(status) for status in explanation.defaults],
-    }
-
-
-def _status_record(status: LimitStatus) -> dict[str, object]:
-    source = status.source
-    return {
-        "limit": str(status.name),
-        "subject": status.subject,
-        "max": status.max,
-        "used": status.used,
-        "remaining": status.remaining,
-        "period_start": to_iso(status.period.start),
-        "period_end": to_iso(status.period.end),
-        "origin": str(source.origin) if source else None,
-        "set_for": source.subject if source else None,
-        "override": override_record(source.override) if source and source.override else None,
-        "last_episode": episode_record(status.episode) if status.episode else None,
-    }

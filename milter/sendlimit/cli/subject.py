@@ -1,41 +1,17 @@
-"""SUBJECT on the command line: a mailbox, a domain, or the server."""
+"""What commands say of a subject beside its report."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from sendlimit.cli.printing import print_note
 from sendlimit.rules.limit import Scope
-from sendlimit.rules.mailbox import domain_key
-from sendlimit.rules.subject import Subject, domain_subject, mailbox_subject, read_subject
-from sendlimit.store.usage import count_counters, scopes_of
+from sendlimit.store.usage import count_counters
 
 if TYPE_CHECKING:
     from sendlimit.cli.invocation import Invocation
+    from sendlimit.rules.subject import Subject
     from sendlimit.store.connection import Connection
-
-
-def subject_from(text: str, connection: Connection, default_domain: str) -> Subject:
-    """Read a SUBJECT as the configuration file does, and look at what has been counted.
-
-    A name without "@" that has been counted is what it was counted as.
-
-    Raises:
-        click.UsageError: it names no subject.
-    """
-    try:
-        subject = read_subject(text, default_domain)
-    except ValueError as error:
-        raise click.UsageError(f"SUBJECT: {error}") from error
-    name = text.strip().lower()
-    if subject.scope is Scope.GLOBAL or "@" in name:
-        return subject
-    scopes = scopes_of(connection, domain_key(name))
-    if not scopes:
-        return subject
-    return domain_subject(name) if Scope.DOMAIN in scopes else mailbox_subject(name, default_domain)
 
 
 def note_limits_of_file(subject: Subject, invocation: Invocation) -> None:

@@ -7,10 +7,9 @@ import click
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, unit_option, window_option
 from sendlimit.cli.printing import limit_value, local_time, print_json, print_note, print_table
-from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names, counted_sender
+from sendlimit.reports.top import top_report
+from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names
 from sendlimit.rules.window import PERIODIC_WINDOWS, Window
-from sendlimit.store.sqltime import to_iso
-from sendlimit.store.usage import top as most_used
 
 
 @click.command()
@@ -46,42 +45,26 @@ def top(  # noqa: PLR0913 - one parameter an option
     """
     at = invocation.now()
     name = LimitName(Scope(scope), Unit(unit), Window(window))
-    period = invocation.calendar.period(name.window, at)
     with invocation.database() as connection:
-        found = most_used(connection, name, period.start, count)
-        rules = invocation.rules(connection)
-    rows = []
-    for subject, used in found:
-        limit = rules.limit(name, counted_sender(name.scope, subject))
-        rows.append((subject, used, limit.max if limit else None))
+        report = top_report(invocation.context, connection, name, at, count)
     if as_json:
-        print_json(
-            {
-                "limit": str(name),
-                "period_start": to_iso(period.start),
-                "period_end": to_iso(period.end),
-                "subjects": [
-                    {"subject": subject, "used": used, "max": maximum}
-                    for subject, used, maximum in rows
-                ],
-            }
-        )
+        print_json(report.record())
         return
-    since = f"{name} since {local_time(invocation.calendar, period.start)}"
-    if rows:
+    since = f"{name} since {local_time(invocation.calendar, report.period.start)}"
+    if report.subjects:
         print_table(
             (scope.upper(), ">|USED", ">|OF", ">|LEFT"),
             (
                 (
-                    subject,
-                    str(used),
-                    limit_value(maximum),
-                    "-" if maximum is None else str(max(0, maximum - used)),
+                    row.subject,
+                    str(row.used),
+                    limit_value(row.max),
+                    "-" if row.remaining is None else str(row.remaining),
                 )
-                for subject, used, maximum in rows
+                for row in report.subjects
             ),
         )
-    if name not in counted_names(rules.names()):
+    if name not in counted_names(report.rules.names()):
         print_note(f"{name} is not counted: no limit on it is in force for anybody")
     else:
-        print_note(since if rows else f"nothing is counted yet: {since}")
+        print_note(since if report.subjects else f"nothing is counted yet: {since}")

@@ -10,13 +10,12 @@ from sendlimit.cli.admin import confirm
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, yes_option
 from sendlimit.cli.printing import local_time, print_json, print_note, print_table
+from sendlimit.reports.records import taken_record
 from sendlimit.rules.limit import LimitName
 from sendlimit.store import usage as counting
-from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
     from sendlimit.rules.limit import CounterKey
-    from sendlimit.rules.window import Calendar
 
 
 @click.group()
@@ -54,7 +53,7 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
             taken = made.result
             invocation.wait_for_daemon(connection, made)
     if as_json:
-        print_json([_record(key, amount, calendar, at) for key, amount in taken.items()])
+        print_json([taken_record(key, amount, calendar, at) for key, amount in taken.items()])
         return
     if not taken:
         print_note(f"{who.title}: nothing is used")
@@ -76,13 +75,3 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
 
 def _name(key: CounterKey) -> LimitName:
     return LimitName(key.scope, key.unit, key.window)
-
-
-def _record(key: CounterKey, amount: int, calendar: Calendar, at: int) -> dict[str, object]:
-    return {
-        "subject": key.subject,
-        "limit": str(_name(key)),
-        "taken": amount,
-        "period_start": to_iso(key.period_start),
-        "period_end": to_iso(calendar.period(key.window, at).end),
-    }

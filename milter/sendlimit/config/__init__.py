@@ -21,6 +21,7 @@ from sendlimit.config.sections import (
     StoreSection,
 )
 from sendlimit.config.timezone import system_zone
+from sendlimit.config.web import WebSection  # noqa: TC001 - pydantic reads it at run time
 from sendlimit.rules.reply import Wording
 from sendlimit.rules.window import Calendar
 from sendlimit.store.location import parse_url
@@ -48,6 +49,7 @@ class Config(Section):
     log: LogSection = Field(default_factory=LogSection)
     metrics: MetricsSection | None = None
     notify: NotifySection | None = None
+    web: WebSection | None = None
     # The last table of the template: a line that an admin appends to the file lands in it.
     limits: LimitsSection = Field(default_factory=LimitsSection)
 

@@ -118,6 +118,22 @@ LIMIT_NAMES = (
 )
 """Every limit that can be set, in the order of R7."""
 
+_BY_TEXT = {str(name): name for name in LIMIT_NAMES}
+
+
+def parse_limit_name(text: str) -> LimitName:
+    """Return the limit of a name such as mailbox.messages_per_day.
+
+    Raises:
+        ValueError: there is none of this name; says what is allowed.
+    """
+    found = _BY_TEXT.get(text.lower())
+    if found is None:
+        allowed = "<global|domain|mailbox>.<messages|recipients>_per_<minute|hour|day|month>"
+        raise ValueError(f"{text!r} is not a limit; allowed: {allowed}, {RECIPIENTS_PER_MESSAGE}")
+    return found
+
+
 ORDER = {name: number for number, name in enumerate(LIMIT_NAMES)}
 
 SCOPE_ORDER = {scope: number for number, scope in enumerate(Scope)}

@@ -26,3 +26,8 @@ class Override(NamedTuple):
     reason: str
     set_by: str
     set_at: int
+
+    def holds(self, at: int) -> bool:
+        """Say whether it holds at the moment: a boost that has ended does not."""
+        until = self.setting.valid_until
+        return until is None or until > at

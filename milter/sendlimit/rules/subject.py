@@ -22,6 +22,8 @@ from sendlimit.rules.mailbox import Sender, domain_key, sender_of
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from sendlimit.rules.limit import LimitName
+
 SERVER = "global"
 _SERVER_WORDS = frozenset({EVERYONE, SERVER, "everyone"})
 _WILDCARDS = "*?"
@@ -108,3 +110,20 @@ def is_exempt(sender: Sender, exempt: Container[str]) -> bool:
         exempt: mailboxes as they are counted, and domains with "@" before them.
     """
     return sender.mailbox in exempt or f"@{sender.domain}" in exempt
+
+
+def check_scope(subject: Subject, name: LimitName) -> None:
+    """Refuse a limit that could never count for a subject.
+
+    Raises:
+        ValueError: says what the subject must be.
+    """
+    if name.scope is Scope.GLOBAL and subject.scope is not Scope.GLOBAL:
+        raise ValueError(
+            f"{name} is a limit of the whole server: the subject must be '{EVERYONE}', not {subject.key!r}"
+        )
+    if name.scope is Scope.DOMAIN and subject.scope is Scope.MAILBOX:
+        domain = f"'{subject.sender.domain}' or " if subject.sender.domain else ""
+        raise ValueError(
+            f"{name} is a limit of a domain: the subject must be {domain}'{EVERYONE}', not {subject.key!r}"
+        )

@@ -43,6 +43,8 @@ _LEASE = "SELECT holder, beat, seen_change FROM er_lease"
 _HOST = "SELECT host FROM er_daemon WHERE id = %s"
 _COLUMNS = "SELECT id, at, who, origin, what, subject, `before`, `after` FROM er_change"
 _SINCE = _COLUMNS + " WHERE at >= %s ORDER BY id DESC"
+_PAGE = _COLUMNS + " WHERE at >= %s AND id < %s ORDER BY id DESC LIMIT %s"
+_PAGE_OF = _COLUMNS + " WHERE at >= %s AND subject = %s AND id < %s ORDER BY id DESC LIMIT %s"
 _SINCE_OF = _COLUMNS + " WHERE at >= %s AND subject = %s ORDER BY id DESC"
 
 
@@ -159,12 +161,16 @@ class HolderWatch:
         change: the id that it must have seen.
         lease: as it was when the change was committed.
         now: of a clock that only goes forward, in seconds.
+        patience_s: how long a daemon that lives is waited for.
     """
 
-    def __init__(self, change: int, lease: Lease, now: float) -> None:
+    def __init__(
+        self, change: int, lease: Lease, now: float, patience_s: float = PATIENCE_S
+    ) -> None:
         self._change = change
         self._lease = lease
         self._since = self._begun = now
+        self._patience_s = patience_s
 
     def verdict(self, lease: Lease, now: float) -> str | None:
         """Return what a reading of the row means.
@@ -182,7 +188,7 @@ class HolderWatch:
                 "it gives no sign of life; it grants nothing more by what it knows, and applies"
                 " the change when it is back"
             )
-        if now - self._begun >= PATIENCE_S:
+        if now - self._begun >= self._patience_s:
             return "it lives, and applies the change with one of its next flushes"
         return None
 
@@ -192,21 +198,23 @@ def wait_until_heard(
     made: Made[T],
     clock: Callable[[], float],
     sleep: Callable[[float], None],
+    patience_s: float = PATIENCE_S,
 ) -> str | None:
-    """Wait until the daemon that decides from memory has applied a change: at most some 5 s.
+    """Wait until the daemon that decides from memory has applied a change.
 
     Args:
         connection: to the tables.
         made: the change.
         clock: seconds of a clock that only goes forward.
         sleep: waits for some seconds.
+        patience_s: how long, at most.
 
     Returns:
         None when it has, or when there is none; else a sentence that says who has not heard.
     """
     if not made.id or not made.lease.holder:
         return None
-    watch = HolderWatch(made.id, made.lease, clock())
+    watch = HolderWatch(made.id, made.lease, clock(), patience_s)
     holder = made.lease.holder
     try:
         while (verdict := watch.verdict(read_lease(connection), clock())) is None:
@@ -228,13 +236,31 @@ def recorded_changes(
         rows = connection.execute(_SINCE, [to_sql(since)])
     else:
         rows = connection.execute(_SINCE_OF, [to_sql(since), subject])
-    return [
-        RecordedChange(
-            int(row[0]), _moment(row[1]), row[2], row[3],
-            Change(row[4], row[5], _value(row[6]), _value(row[7])),
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_recorded(row) for row in rows]
+
+
+def changes_page(
+    connection: Connection, since: int, subject: str | None, before: int, count: int
+) -> list[RecordedChange]:
+    """Return some of the changes since the moment, the last first.
+
+    Args:
+        connection: to the tables.
+        since: seconds since 1970.
+        subject: only those of one; None: all.
+        before: an id; only those before it.
+        count: how many at most.
+    """
+    if subject is None:
+        rows = connection.execute(_PAGE, (to_sql(since), before, count))
+    else:
+        rows = connection.execute(_PAGE_OF, (to_sql(since), subject, before, count))
+    return [_recorded(row) for row in rows]
+
+
+def _recorded(row: Row) -> RecordedChange:
+    change = Change(row[4], row[5], _value(row[6]), _value(row[7]))
+    return RecordedChange(int(row[0]), _moment(row[1]), row[2], row[3], change)
 
 
 def _params(author: Author, change: Change) -> Row:

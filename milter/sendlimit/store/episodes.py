@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import CounterKey, Scope, Unit
@@ -34,6 +34,15 @@ _SINCE_OF = (
     + """
  WHERE last_at >= %s AND ((scope = 'mailbox' AND subject = %s) OR last_mailbox = %s)
  ORDER BY last_at DESC, first_at DESC"""
+)
+_ORDER = " ORDER BY last_at DESC, first_at DESC, scope, subject, unit, `window`, period_start"
+_PAGE = _COLUMNS + " WHERE last_at >= %s AND last_at <= %s" + _ORDER + " LIMIT %s OFFSET %s"
+_PAGE_OF = (
+    _COLUMNS
+    + """
+ WHERE last_at >= %s AND last_at <= %s AND (subject = %s OR last_mailbox = %s)"""
+    + _ORDER
+    + " LIMIT %s OFFSET %s"
 )
 _OLD = _COLUMNS + " WHERE last_at < %s ORDER BY last_at LIMIT %s"
 _REMOVE = """
@@ -79,6 +88,33 @@ def episodes_since(connection: Connection, since: int, mailbox: str | None = Non
     return [
         _episode(row) for row in connection.execute(_SINCE_OF, (to_sql(since), mailbox, mailbox))
     ]
+
+
+class EpisodePage(NamedTuple):
+    """Which episodes of all, the last first.
+
+    Attributes:
+        since, until: of their last attempt, seconds since 1970.
+        skip: how many of these to leave out.
+        size: how many at most.
+    """
+
+    since: int
+    until: int
+    skip: int
+    size: int
+
+
+def episodes_page(
+    connection: Connection, page: EpisodePage, subject: str | None = None
+) -> list[Episode]:
+    """Return some episodes; with a subject those of its limits or with it refused last."""
+    span = (to_sql(page.since), to_sql(page.until))
+    if subject is None:
+        rows = connection.execute(_PAGE, (*span, page.size, page.skip))
+    else:
+        rows = connection.execute(_PAGE_OF, (*span, subject, subject, page.size, page.skip))
+    return [_episode(row) for row in rows]
 
 
 def last_episodes(

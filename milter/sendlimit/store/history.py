@@ -15,6 +15,9 @@ _IN_TIME = " AND unit = %s AND `window` = %s AND period_start >= %s AND period_s
 _OF_SCOPE = " FROM er_counter WHERE scope = %s" + _IN_TIME + " AND used > 0"
 _AMOUNTS = "SELECT used, COUNT(*)" + _OF_SCOPE + " GROUP BY used"
 _BUSIEST = "SELECT subject, MAX(used)" + _OF_SCOPE + " GROUP BY subject"
+_OF_SUBJECT = (
+    "SELECT period_start, used FROM er_counter WHERE scope = %s AND subject = %s" + _IN_TIME  # noqa: S608 - constants
+)
 _FIRST = "SELECT MIN(period_start), COUNT(DISTINCT period_start)" + _OF_SCOPE
 _ABOVE = (
     "SELECT subject, MAX(used), COUNT(*)"
@@ -49,6 +52,13 @@ class Above(NamedTuple):
     subject: str
     busiest: int
     periods: int
+
+
+def counts(connection: Connection, span: Span, subject: str) -> list[tuple[int, int]]:
+    """Return what one subject has used, as (start of the period, count)."""
+    scope, *rest = span.params
+    rows = connection.execute(_OF_SUBJECT, (scope, subject, *rest))
+    return [(from_sql(row[0]), max(0, row[1])) for row in rows]
 
 
 def amounts(connection: Connection, span: Span) -> dict[int, int]:

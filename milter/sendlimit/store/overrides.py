@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from sendlimit.errors import StoreError
+from sendlimit.errors import ChangedMeanwhile
 from sendlimit.rules.limit import holding
 from sendlimit.rules.override import Override
 from sendlimit.rules.precedence import Rules
-from sendlimit.store.changes import Change, make_change
+from sendlimit.store.changes import Change, Made, make_change
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sendlimit.rules.limit import LimitName, Setting, Settings
-    from sendlimit.store.changes import Author, Made
+    from sendlimit.store.changes import Author
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 
@@ -27,6 +27,10 @@ _COLUMNS = (
 _ALL = _COLUMNS + " ORDER BY subject, scope, unit, `window`, is_boost"
 _OF_SUBJECTS = (
     _COLUMNS + " WHERE subject IN ({subjects}) ORDER BY subject, scope, unit, `window`, is_boost"
+)
+_PAGE = (
+    _COLUMNS
+    + " WHERE subject >= %s ORDER BY subject, scope, unit, `window`, is_boost LIMIT %s OFFSET %s"
 )
 _KEY = " WHERE subject = %s AND scope = %s AND unit = %s AND `window` = %s AND is_boost = %s"
 _ONE = _COLUMNS + _KEY
@@ -54,6 +58,72 @@ def overrides(connection: Connection, subjects: Collection[str] | None = None) -
     return [_override(row) for row in connection.execute(statement, [*subjects])]
 
 
+def overrides_page(connection: Connection, subject: str, skip: int, count: int) -> list[Override]:
+    """Return some rows of all, by subject.
+
+    Args:
+        connection: to the tables.
+        subject: the first whose rows are wanted; "": from the beginning.
+        skip: how many of them to leave out.
+        count: how many at most.
+    """
+    return [_override(row) for row in connection.execute(_PAGE, (subject, count, skip))]
+
+
+class OverrideChange(NamedTuple):
+    """A row to set or to remove.
+
+    Attributes:
+        subject: "*", a domain or a mailbox.
+        name: of the limit.
+        is_boost: which of the two kinds of row.
+        row: the new one; None: remove it.
+        expects: set_at of the row that is to be replaced, None: there is none; "any": unchecked.
+    """
+
+    subject: str
+    name: LimitName
+    is_boost: bool
+    row: Override | None = None
+    expects: int | Literal["any"] | None = "any"
+
+
+def change_overrides(
+    connection: Connection, wanted: Sequence[OverrideChange], author: Author
+) -> Made[list[Override | None]]:
+    """Set and remove rows, all or none.
+
+    Returns:
+        The rows that were there before, in the order of what was wanted.
+
+    Raises:
+        ChangedMeanwhile: a row is not the expected one; nothing was changed.
+    """
+
+    def work() -> tuple[list[Override | None], list[Change]]:
+        found: list[Override | None] = []
+        changes: list[Change] = []
+        for each in wanted:
+            key = _key(each.subject, each.name, is_boost=each.is_boost)
+            rows = connection.execute(_ONE, key)
+            before = _override(rows[0]) if rows else None
+            found.append(before)
+            if each.expects not in ("any", before.set_at if before else None):
+                raise ChangedMeanwhile(f"{each.subject}: {each.name} was changed meanwhile")
+            if each.row is not None:
+                if before is None:
+                    _add(connection, [each.row])
+                else:
+                    connection.execute(_CHANGE, (*_values(each.row), *key))
+                changes.append(_change("limit set", before, each.row))
+            elif before is not None:
+                connection.execute(_REMOVE, key)
+                changes.append(_change("limit unset", before, None))
+        return found, changes
+
+    return make_change(connection, author, work)
+
+
 def set_override(
     connection: Connection, override: Override, author: Author
 ) -> Made[Override | None]:
@@ -62,18 +132,10 @@ def set_override(
     Returns:
         The row that was there before.
     """
-    key = _key_of(override.setting)
-
-    def work() -> tuple[Override | None, list[Change]]:
-        rows = connection.execute(_ONE, key)
-        if rows:
-            connection.execute(_CHANGE, (*_values(override), *key))
-        else:
-            _add(connection, [override])
-        before = _override(rows[0]) if rows else None
-        return before, [_change("limit set", before, override)]
-
-    return make_change(connection, author, work)
+    setting = override.setting
+    is_boost = setting.valid_until is not None
+    change = OverrideChange(setting.subject, setting.name, is_boost, override)
+    return _first(change_overrides(connection, [change], author))
 
 
 def set_overrides(
@@ -89,7 +151,7 @@ def set_overrides(
         author: who does it.
 
     Raises:
-        StoreError: nothing was set; another one has changed a row meanwhile.
+        ChangedMeanwhile: nothing was set; another one has changed a row.
     """
 
     def work() -> tuple[None, list[Change]]:
@@ -97,7 +159,7 @@ def set_overrides(
         for override, before in changes:
             setting = override.setting
             if now.get((setting.subject, setting.name)) != before:
-                raise StoreError(
+                raise ChangedMeanwhile(
                     f"{setting.subject}: {setting.name} was changed meanwhile: nothing was set"
                 )
         for override, before in changes:
@@ -140,17 +202,11 @@ def unset_override(
     Returns:
         The row that was there, None if there was none.
     """
-    key = _key(subject, name, is_boost=is_boost)
+    return _first(change_overrides(connection, [OverrideChange(subject, name, is_boost)], author))
 
-    def work() -> tuple[Override | None, list[Change]]:
-        rows = connection.execute(_ONE, key)
-        if not rows:
-            return None, []
-        connection.execute(_REMOVE, key)
-        before = _override(rows[0])
-        return before, [_change("limit unset", before, None)]
 
-    return make_change(connection, author, work)
+def _first(made: Made[list[Override | None]]) -> Made[Override | None]:
+    return Made(made.result[0], made.id, made.lease)
 
 
 def overrides_that_stay(connection: Connection, old: str, new: str) -> list[Override]:

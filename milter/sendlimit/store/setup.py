@@ -49,6 +49,10 @@ _TABLES = {
     "er_lease": ("one",),
     "er_daemon": ("id",),
     "er_change": ("what",),
+    "er_web_user": ("name", "password"),
+    "er_web_token": ("name", "role", "digest"),
+    "er_web_session": ("digest", "kind", "name"),
+    "er_finding": ("`check`", "code", "level", "text"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store.changes import Change, make_change
-from sendlimit.store.rows import key_params
+from sendlimit.store.rows import key_params, placeholders
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
 
@@ -31,6 +31,7 @@ SELECT subject, used FROM er_counter
 _SCOPES = (
     "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
 )
+_KNOWN = "SELECT DISTINCT subject FROM {table} WHERE scope = %s AND subject IN ({subjects})"
 _RESET = "UPDATE er_counter SET used = 0 WHERE "
 _OLD = """
 SELECT scope, subject, unit, `window`, period_start FROM er_counter
@@ -118,6 +119,17 @@ def top(
 def scopes_of(connection: Connection, subject: str) -> set[Scope]:
     """Return what a name has been counted as: a domain, a mailbox, both, or nothing yet."""
     return {Scope(row[0]) for row in connection.execute(_SCOPES, [subject])}
+
+
+def known_subjects(connection: Connection, scope: Scope, subjects: Sequence[str]) -> set[str]:
+    """Return those of the names that have ever been counted, or refused, in a scope."""
+    found: set[str] = set()
+    for start in range(0, len(subjects), _CHUNK):
+        chunk = subjects[start : start + _CHUNK]
+        for table in ("er_counter", "er_refusal"):
+            statement = _KNOWN.format(table=table, subjects=placeholders(chunk))
+            found |= {row[0] for row in connection.execute(statement, [str(scope), *chunk])}
+    return found
 
 
 def remove_finished(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sendlimit.rules.episode import Episode
+    from sendlimit.rules.limit import CounterKey
+    from sendlimit.rules.window import Calendar
+    from sendlimit.store.changes import RecordedChange
     from sendlimit.store.subjects import Stored
 
 OVERRIDE = {
@@ -194,6 +197,12 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "sent": "the receiver took it",
         "reason": "why not, or null",
     },
+    "web token list, a list of": {
+        "name": "of the program",
+        "role": "'read' or 'admin'",
+        "added_at": "when it was made",
+    },
+    "web user list, a list of": {"name": "of the user", "set_at": "when the password was set"},
     "purge": {
         "counters": "rows removed from er_counter",
         "refusals": "from er_refusal",
@@ -226,4 +235,29 @@ def stored_record(stored: Stored) -> dict[str, object]:
         "counters": stored.counters,
         "refusals": stored.refusals,
         "limits": [override_record(row) for row in stored.limits],
+    }
+
+
+def taken_record(key: CounterKey, amount: int, calendar: Calendar, at: int) -> dict[str, object]:
+    """Return what a reset has taken from a counter of a period that runs at the moment."""
+    return {
+        "subject": key.subject,
+        "limit": str(LimitName(key.scope, key.unit, key.window)),
+        "taken": amount,
+        "period_start": to_iso(key.period_start),
+        "period_end": to_iso(calendar.period(key.window, at).end),
+    }
+
+
+def change_record(row: RecordedChange) -> dict[str, object]:
+    """Return a row of er_change."""
+    return {
+        "id": row.id,
+        "at": to_iso(row.at),
+        "who": row.who,
+        "origin": row.origin,
+        "what": row.change.what,
+        "subject": row.change.subject,
+        "before": row.change.before,
+        "after": row.change.after,
     }

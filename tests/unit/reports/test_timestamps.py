@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from sendlimit.cli.timestamps import lookback_start, time_span, timestamp
+from sendlimit.reports.timestamps import lookback_start, time_span, timestamp
 from support.counting_samples import BERLIN
 
 

@@ -1,0 +1,83 @@
+"""What every report is made with: the configuration, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sendlimit.rules.limit import Scope, Settings
+from sendlimit.rules.mailbox import domain_key
+from sendlimit.rules.subject import domain_subject, is_exempt, mailbox_subject, read_subject
+from sendlimit.store.overrides import rules_in_force
+from sendlimit.store.usage import scopes_of
+
+if TYPE_CHECKING:
+    from sendlimit.config import Config
+    from sendlimit.rules.precedence import Rules
+    from sendlimit.rules.subject import Subject
+    from sendlimit.rules.window import Calendar
+    from sendlimit.store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContext:
+    """The configuration, read once; threads may share it.
+
+    Attributes:
+        config: the file.
+        calendar: cuts the periods.
+        file_settings: the limits of the file.
+        exempt: what identity.exempt names: mailboxes, and domains with "@" before them.
+    """
+
+    config: Config
+    calendar: Calendar
+    file_settings: Settings
+    exempt: frozenset[str]
+
+    @classmethod
+    def of(cls, config: Config) -> ReportContext:
+        """Take from the configuration what reports need."""
+        return cls(
+            config,
+            config.make_calendar(),
+            Settings.of(config.settings()),
+            config.identity.exempt_keys(),
+        )
+
+    @property
+    def default_domain(self) -> str:
+        """What is appended to a login without a domain."""
+        return self.config.identity.default_domain
+
+    @property
+    def observes(self) -> bool:
+        """Whether nothing is refused: mode = "observe"."""
+        return self.config.mode == "observe"
+
+    def rules(self, connection: Connection, at: int) -> Rules:
+        """Return the settings of file and database that are in force at the moment."""
+        return rules_in_force(connection, self.file_settings, at)
+
+    def subject(self, text: str, connection: Connection) -> Subject:
+        """Read a SUBJECT as the configuration file does, and look at what has been counted.
+
+        A name without "@" that has been counted is what it was counted as.
+
+        Raises:
+            ValueError: it names no subject.
+        """
+        subject = read_subject(text, self.default_domain)
+        name = text.strip().lower()
+        if subject.scope is Scope.GLOBAL or "@" in name:
+            return subject
+        scopes = scopes_of(connection, domain_key(name))
+        if not scopes:
+            return subject
+        if Scope.DOMAIN in scopes:
+            return domain_subject(name)
+        return mailbox_subject(name, self.default_domain)
+
+    def is_exempt(self, subject: Subject) -> bool:
+        """Say whether identity.exempt names a mailbox or its domain."""
+        return is_exempt(subject.sender, self.exempt)

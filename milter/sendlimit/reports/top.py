@@ -1,0 +1,67 @@
+"""Who sends most: `sendlimit top` and /v1/top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.rules.limit import counted_sender
+from sendlimit.store.sqltime import to_iso
+from sendlimit.store.usage import top
+
+if TYPE_CHECKING:
+    from sendlimit.reports.context import ReportContext
+    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.precedence import Rules
+    from sendlimit.rules.window import Period
+    from sendlimit.store.connection import Connection
+
+
+class TopSubject(NamedTuple):
+    """One of those who sent most; max None: unlimited."""
+
+    subject: str
+    used: int
+    max: int | None
+
+    @property
+    def remaining(self) -> int | None:
+        """What is left; None: unlimited."""
+        return None if self.max is None else max(0, self.max - self.used)
+
+
+class TopReport(NamedTuple):
+    """Who has used most in the running period.
+
+    Attributes:
+        name: what was counted.
+        period: the running one.
+        subjects: the highest first.
+        rules: in force at the moment.
+    """
+
+    name: LimitName
+    period: Period
+    subjects: list[TopSubject]
+    rules: Rules
+
+    def record(self) -> dict[str, object]:
+        """Return what `top --json` prints."""
+        return {
+            "limit": str(self.name),
+            "period_start": to_iso(self.period.start),
+            "period_end": to_iso(self.period.end),
+            "subjects": [row._asdict() for row in self.subjects],
+        }
+
+
+def top_report(
+    context: ReportContext, connection: Connection, name: LimitName, at: int, count: int
+) -> TopReport:
+    """Return the mailboxes or domains that have used most of a limit's unit in its window."""
+    period = context.calendar.period(name.window, at)
+    rules = context.rules(connection, at)
+    rows = []
+    for subject, used in top(connection, name, period.start, count):
+        limit = rules.limit(name, counted_sender(name.scope, subject))
+        rows.append(TopSubject(subject, used, limit.max if limit else None))
+    return TopReport(name, period, rows, rules)

@@ -1,0 +1,50 @@
+"""What reports are made with."""
+
+import pytest
+
+from sendlimit.reports.context import ReportContext
+from sendlimit.rules.limit import Scope
+from sendlimit.store.connection import Connection
+from support.counting_samples import ALICE, NOON, key_of, named
+from support.real_stores import insert_counter
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "key"),
+    [
+        ("global", Scope.GLOBAL, "*"),
+        (ALICE.mailbox.upper(), Scope.MAILBOX, ALICE.mailbox),
+        ("Example.org", Scope.DOMAIN, "example.org"),
+        ("counted.login", Scope.MAILBOX, "counted.login@example.org"),
+        ("intranet", Scope.DOMAIN, "intranet"),
+        ("other", Scope.MAILBOX, "other@example.org"),
+    ],
+)
+def test_a_name_is_what_it_was_counted_as(
+    context: ReportContext, tables: Connection, text: str, scope: Scope, key: str
+) -> None:
+    """A name without "@" that has been counted is what it was counted as."""
+    insert_counter(tables, key_of("domain.messages_per_day", "intranet"), 1)
+    insert_counter(tables, key_of("mailbox.messages_per_day", "counted.login"), 1)
+    subject = context.subject(text, tables)
+    assert (subject.scope, subject.key) == (scope, key)
+
+
+def test_no_subject(context: ReportContext, tables: Connection) -> None:
+    """What names none is refused with what is allowed."""
+    with pytest.raises(ValueError, match="wildcard"):
+        context.subject("*@example.org", tables)
+
+
+@pytest.mark.parametrize(
+    ("name", "exempt"), [("a@example.com", True), ("a@example.org", False), ("example.com", True)]
+)
+def test_exempt(context: ReportContext, tables: Connection, name: str, *, exempt: bool) -> None:
+    """An exempt domain is exempt, and so is each mailbox of it."""
+    assert context.is_exempt(context.subject(name, tables)) is exempt
+
+
+def test_rules(context: ReportContext, tables: Connection) -> None:
+    """The limits of the file hold where the database has none."""
+    assert context.rules(tables, NOON).names() == {named("mailbox.messages_per_day")}
+    assert not context.observes
