@@ -72,8 +72,12 @@ def debian_main_cf() -> str:
 
 
 def debian_master_cf() -> str:
-    """Return master.cf as the package brings it, submission and smtps switched on."""
+    """Return master.cf as the package brings it, submission and smtps switched on.
+
+    All of them are chrooted, as in Debian's packages of Postfix before 3.11.
+    """
     text = (_PACKAGE / "master.cf.dist").read_text()
+    text = re.sub(r"(?m)^(#?\S+ +inet +\S+ +\S+ +)n( .* smtpd)$", r"\1y\2", text)
     for name in ("submission", "submissions", "smtps"):
         block = re.search(rf"(?m)^#{name} +inet .*\n(?:#  .*\n)+", text)
         if block:  # the advice between the options stays a comment, as with an admin's editor

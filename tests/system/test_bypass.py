@@ -36,11 +36,11 @@ class TestDialogue:
         self, client: SmtpClient, domain: FreshDomain, shared_store: Counters
     ) -> None:
         """Repeating DATA gets nothing through."""
-        replies = client.pipeline(
-            f"MAIL FROM:<{domain.alice}>", f"RCPT TO:<{ELSEWHERE}>", "DATA", "DATA", "DATA"
-        )
+        replies = client.pipeline(f"MAIL FROM:<{domain.alice}>", f"RCPT TO:<{ELSEWHERE}>", "DATA")
+        # DATA is the last of a group (RFC 2920): Postfix 3.9 hangs up on what comes early.
+        again = [client.command("DATA") for _ in range(2)]
 
-        assert [reply.code for reply in replies] == [450, 503, 503, 503, 503]
+        assert [reply.code for reply in (*replies, *again)] == [450, 503, 503, 503, 503]
         assert shared_store.used(domain.alice) == LIMIT
 
     @pytest.mark.parametrize(

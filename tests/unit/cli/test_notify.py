@@ -40,7 +40,7 @@ def test_each_route(notify_test: Run) -> None:
 
     assert (code, printed.split(), words) == (0, ["webhook", "sent", "owner", "sent"], "")
     assert receiver.events() == ["test"]
-    assert "RCPT TO:<alice@example.org>" in [line.replace("rcpt", "RCPT") for line in lines]
+    assert "RCPT TO:<ALICE@EXAMPLE.ORG>" in [line.upper() for line in lines]
     assert "Subject: A test of sendlimit" in lines
 
 
