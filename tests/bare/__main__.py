@@ -1,4 +1,4 @@
-"""Try sendlimit on bare Debian systems: `script/test-on SUITE... [--quick]`.
+"""Try sendlimit on bare Debian systems: `script/test-on SUITE... [--quick] [--tests WORDS]`.
 
 For each suite ("bookworm", "trixie") a system is made with debootstrap and started, with nothing
 of this machine in it and no network; in it script/demo, docs/howto.md, script/install,
@@ -22,7 +22,7 @@ from bare.base import Base, bare_base
 from bare.here import mirrors, pip_settings
 from bare.machine import machine
 from bare.report import CannotTryError, Report
-from bare.trials import Server, try_from_checkout
+from bare.trials import Server, try_from_checkout, try_tests
 
 _ROOT = Path(__file__).parents[2]
 _NEWEST = "13"  # what is not released yet follows the how-to for this version
@@ -33,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="script/test-on", description=__doc__)
     parser.add_argument("suites", nargs="+", metavar="SUITE", help="bookworm, trixie, testing")
     parser.add_argument("--quick", action="store_true", help="a chosen part of the tests")
+    parser.add_argument("--tests", default="", metavar="WORDS", help="these tests and nothing else")
     parser.add_argument("--mirror", default="", metavar="URL", help="archive of Debian; else apt's")
     options = parser.parse_args()
     logs = _ROOT / "build/test-on"
@@ -83,7 +84,11 @@ def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None
         {*wanted, *howto.HowTo((release / "docs/howto.md").read_text(), "").packages()}
     )
     with bare_base(report, release, packages, mirrors(options.mirror), pip_settings()) as base:
-        _try_in(base, report, release, quick=options.quick)
+        if options.tests:
+            with machine(report, base.root, release, base.distributions) as developer:
+                try_tests(developer, report, f".venv/bin/pytest -q {options.tests}")
+        else:
+            _try_in(base, report, release, quick=options.quick)
 
 
 def _try_in(base: Base, report: Report, release: Path, *, quick: bool) -> None:

@@ -110,11 +110,16 @@ def try_from_checkout(machine: Machine, report: Report, *, quick: bool) -> None:
     report.timed("script/demo", lambda: machine.run("script/demo"))
     report.timed("script/demo --mariadb", lambda: machine.run("script/demo --mariadb"))
     tests = f".venv/bin/pytest -q {' '.join(_QUICK)}" if quick else "script/test"
+    try_tests(machine, report, tests)
+
+
+def try_tests(machine: Machine, report: Report, command: str) -> None:
+    """Run tests, and tell how they ended."""
     printed = ""
 
     def run() -> None:
         nonlocal printed
-        printed = machine.run(tests, timeout_s=5000)
+        printed = machine.run(f"script/bootstrap; {command}", timeout_s=5000)
 
     report.timed("tests", run)
     report.say(printed.splitlines()[-1])

@@ -165,6 +165,7 @@ class PrivateMariaDB:
             "--key-buffer-size=1M",
             "--aria-pagecache-buffer-size=1M",
             "--performance-schema=OFF",
+            "--skip-ssl",  # from 11.4 on a server makes a certificate for itself
             _REDO_LOG,
             *options,
         ]
