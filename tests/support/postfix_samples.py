@@ -141,9 +141,11 @@ ISPCONFIG_CUSTOM = Path("/usr/local/ispconfig/custom")
 EFFECTIVE = {
     "milter_mail_macros": "i {auth_authen}",
     "receive_override_options": "",
+    "smtpd_authorized_xclient_hosts": "",
     "smtpd_milter_maps": "",
     "smtpd_milters": "",
     "smtpd_proxy_filter": "",
+    "smtpd_recipient_restrictions": "",
     "smtpd_sasl_auth_enable": "no",
 }
 """What Postfix reads from an empty main.cf."""

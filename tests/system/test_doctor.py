@@ -28,6 +28,7 @@ from support.rig.smtp import SmtpClient
 
 _BOTH_PORTS = ("submission_port", "smtp_port")
 _LIMIT = 3
+_FURTHER = "127.0.0.1:2525/inet"
 _SETTLES_S = 20
 _RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
@@ -107,6 +108,16 @@ class Server:
         chain = self.postfix.postconf("-h", "sendlimit_milters").strip()
         assert old in chain
         self.postfix.postconf("-e", f"sendlimit_milters = {chain.replace(old, new)}")
+
+    def add_service(self, *options: str) -> None:
+        """Add a further smtpd service on loopback to master.cf; it is not started."""
+        words = " ".join(f"-o {option}" for option in options)
+        service = f"{_FURTHER}=127.0.0.1:2525 inet n - y - - smtpd {words}"
+        self.postfix.postconf("-Me", service)
+
+    def remove_service(self) -> None:
+        """Take the further service out."""
+        self.postfix.postconf("-MX", _FURTHER)
 
     def configure(self, **changes: object) -> None:
         """Write sendlimit's file, other than it should be; the daemon does not notice."""
@@ -322,6 +333,32 @@ BREAKAGES = {
         "bypass",
         "take no_milters",
         *_service_option("receive_override_options=no_milters"),
+    ),
+    "left-out": Breakage(
+        "re-entry",
+        "/smtpd_sasl_auth_enable=no' && postfix",
+        lambda server: server.add_service("smtpd_milters="),
+        lambda server: server.remove_service(),
+    ),
+    "xclient": Breakage(
+        "not-attached",
+        "sendlimit postfix attach",
+        lambda server: server.add_service(
+            "smtpd_sasl_auth_enable=no", "smtpd_authorized_xclient_hosts=127.0.0.1"
+        ),
+    ),
+    "client-certificates": Breakage(
+        "open-relay",
+        "let them log in",
+        lambda server: server.postfix.postconf(
+            "-e",
+            "smtpd_relay_restrictions = permit_tls_clientcerts, check_client_access static:ok,"
+            " permit_sasl_authenticated, reject_unauth_destination",
+        ),
+        lambda server: server.postfix.postconf(
+            "-e",
+            "smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination",
+        ),
     ),
     "proxy-filter": Breakage(
         "proxy-filter",

@@ -49,7 +49,7 @@ def attach(
 ) -> None:
     """Let Postfix ask sendlimit about the mail of everybody who logs in.
 
-    Every smtpd service that offers AUTH gets sendlimit as the last of its milters. The changes
+    Every smtpd service that can have logins gets sendlimit as the last of its milters. The changes
     are shown first. Files are backed up, checked with 'postfix check', and put back if anything
     fails. Run it again whenever Postfix's milters or services have changed.
     """
@@ -107,7 +107,7 @@ def status(
     ispconfig_directory: Path | None,
     as_json: bool,
 ) -> None:
-    """Tell whether every service that offers AUTH asks sendlimit.
+    """Tell whether every service that can have logins asks sendlimit.
 
     Exit code 1 when one does not, or when something else lets mail pass uncounted.
     """

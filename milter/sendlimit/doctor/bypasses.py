@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, found, passed
 from sendlimit.postfix.findings import warning
+from sendlimit.postfix.restrictions import permits_without_login
 from sendlimit.postfix.services import Role, role_of
 from sendlimit.rules.client import address_of, is_in
 
@@ -37,6 +38,8 @@ _RESTRICTIONS = (
     "smtpd_recipient_restrictions",
     "smtpd_relay_restrictions",
 )
+_MYNETWORKS = "permit_mynetworks"
+_NO_LOGIN = "mail without a login has no mailbox, so it is not counted and not limited"
 _DEFAULTS = "defaults.inc.php"
 _COMMENT = re.compile(r"/\*.*?\*/|^\s*(?://|#).*?$", re.DOTALL | re.MULTILINE)
 _SMTP_USER = re.compile(
@@ -45,21 +48,20 @@ _SMTP_USER = re.compile(
 
 
 def networks(snapshot: Snapshot) -> Check:
-    """Find hosts that Postfix lets send without a login."""
+    """Find what lets other hosts send without a login."""
     open_to: dict[str, list[str]] = {}
+    open_by: dict[str, list[str]] = {}
     for service in snapshot.services:
-        is_asked = role_of(service) is not Role.RE_ENTRY
-        trusts = any(
-            "permit_mynetworks" in service.effective.get(name, "") for name in _RESTRICTIONS
-        )
-        if (
-            is_asked
-            and trusts
-            and (wide := remote_networks(service.effective.get("mynetworks", "")))
-        ):
+        if role_of(service) is Role.RE_ENTRY:
+            continue
+        wide = remote_networks(service.effective.get("mynetworks", ""))
+        trusts = any(_MYNETWORKS in service.effective.get(name, "") for name in _RESTRICTIONS)
+        if trusts and wide:
             open_to.setdefault(" ".join(wide), []).append(service.key)
-    if not open_to:
-        return passed("networks", "no other host may send without a login")
+        if others := permits_without_login(service, [_MYNETWORKS]):
+            open_by.setdefault(", ".join(others), []).append(service.key)
+    if not open_to and not open_by:
+        return passed("networks", "smtpd lets no other host relay without a login")
     directory = f" -c {snapshot.config_directory}" if snapshot.is_chosen else ""
     return found(
         "networks",
@@ -68,12 +70,23 @@ def networks(snapshot: Snapshot) -> Check:
                 "open-network",
                 ", ".join(keys),
                 f"hosts in {wide} may send without a login (mynetworks)",
-                "mail without a login has no mailbox, so it is not counted and not limited",
+                _NO_LOGIN,
                 "let those hosts log in, then:"
                 f" postconf{directory} -e 'mynetworks = {_ON_LOOPBACK}'"
                 f" && postfix{directory} reload",
             )
             for wide, keys in open_to.items()
+        ),
+        *(
+            warning(
+                "open-relay",
+                ", ".join(keys),
+                f"other hosts may relay without a login where this lets them: {permits}",
+                _NO_LOGIN,
+                "see whom it lets relay; let them log in, then put it behind"
+                " reject_unauth_destination in smtpd_relay_restrictions",
+            )
+            for permits, keys in open_by.items()
         ),
     )
 
@@ -126,13 +139,15 @@ def exempt(snapshot: Snapshot, clients: Sequence[Network]) -> Check:
 
 def webmail(paths: Iterable[Path]) -> Check:
     """Check whether Roundcube logs in to send mail, in the configurations that can be read."""
-    there = [path for path in paths if os.access(path, os.R_OK)]
+    known = [path for path in paths if os.access(path, os.F_OK)]
+    there = [path for path in known if os.access(path, os.R_OK)]
+    closed = [str(path) for path in known if path not in there]
     findings = tuple(
         warning(
             "webmail-login",
             str(path),
             "Roundcube sends without a login: smtp_user is empty",
-            "mail without a login has no mailbox, so it is not counted and not limited",
+            _NO_LOGIN,
             f"set $config['smtp_user'] = '%u'; and $config['smtp_pass'] = '%p'; in {path}",
         )
         for path in there
@@ -140,7 +155,9 @@ def webmail(paths: Iterable[Path]) -> Check:
     )
     if findings:
         return found("webmail", *findings)
-    return passed("webmail", "Roundcube logs in" if there else "no Roundcube found here")
+    if closed:
+        return passed("webmail", f"not looked at: {', '.join(closed)} can't be read by this user")
+    return passed("webmail", "Roundcube logs in" if there else "no Roundcube in its usual places")
 
 
 def _smtp_user(path: Path) -> str:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from sendlimit.postfix.snapshot import Snapshot
 
 _PASSED = {
-    "attached": "every service that offers AUTH asks sendlimit",
+    "attached": "these services ask sendlimit",
     "last": "no milter is asked after sendlimit",
-    "options": "mail passes at once when the daemon is away",
+    "options": "mail passes when the daemon is away",
     "macros": "{auth_authen} is passed on",
-    "bypasses": "milters see all mail of logins",
+    "bypasses": "no service that can have logins has milters switched off",
 }
 
 

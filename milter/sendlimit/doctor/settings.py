@@ -46,7 +46,9 @@ def modes(path: Path, config: Config) -> Check:
     """Check which users may write the configuration and read the secrets."""
     findings = list(_mode_faults(path, config))
     return (
-        found("modes", *findings) if findings else passed("modes", "no stranger may use the files")
+        found("modes", *findings)
+        if findings
+        else passed("modes", "not every local user may use the files")
     )
 
 

@@ -1,7 +1,7 @@
 """Plan the changes that put sendlimit into a Postfix configuration or take it out. Pure.
 
 A parameter in main.cf, sendlimit_milters, holds a milter chain with sendlimit last, and every
-smtpd service that offers AUTH gets `-o smtpd_milters=$sendlimit_milters`. So a program that
+smtpd service that can have logins gets `-o smtpd_milters=$sendlimit_milters`. So a program that
 writes smtpd_milters in main.cf (ISPConfig does at every update) does not detach sendlimit.
 
 * On ISPConfig the chain begins with $non_smtpd_milters, which ISPConfig keeps equal to
@@ -94,7 +94,7 @@ class BackupEntry:
 
 
 def plan_attach(snapshot: Snapshot, socket: str) -> ConfigPlan:
-    """Plan the changes after which every service that offers AUTH asks sendlimit last.
+    """Plan the changes after which every service that can have logins asks sendlimit last.
 
     Args:
         snapshot: of Postfix as it is.

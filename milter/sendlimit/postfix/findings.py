@@ -6,6 +6,7 @@ configuration before it changes the real one.
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +21,14 @@ from sendlimit.postfix.chain import (
     is_outside_queue,
     parse_chain,
 )
-from sendlimit.postfix.services import Role, is_own_reference, role_of
+from sendlimit.postfix.restrictions import is_for_trusted_only
+from sendlimit.postfix.services import (
+    Role,
+    has_no_milters,
+    is_own_reference,
+    login_ways,
+    role_of,
+)
 
 if TYPE_CHECKING:
     from sendlimit.postfix.snapshot import SmtpdService, Snapshot
@@ -129,10 +137,12 @@ def find_faults(snapshot: Snapshot, socket: str) -> tuple[Finding, ...]:
         if role is Role.LIMITED:
             found += _chain_faults(snapshot, service, socket)
             found += _uncounted_mail(service)
-        elif role is Role.BYPASS:
-            found.append(_bypass(service))
+        elif role is not Role.NO_AUTH:
+            is_asked = bool(_positions(snapshot, service, socket)) and not has_no_milters(service)
+            found += [] if is_asked else [_left_out(service, role)]
     found += _plan_faults(snapshot, socket, found)
     if snapshot.is_chosen:
+        found += _other_instances(snapshot)
         found = [_with_directory(finding, snapshot) for finding in found]
     return tuple(found)
 
@@ -168,11 +178,9 @@ def _plan_faults(snapshot: Snapshot, socket: str, found: list[Finding]) -> list[
 def _with_directory(finding: Finding, snapshot: Snapshot) -> Finding:
     """Add the chosen configuration directory to the commands of a remedy."""
     directory = shlex.quote(str(snapshot.config_directory))
-    remedy = (
-        finding.remedy.replace(_ATTACH, f"{_ATTACH} --config-directory {directory}")
-        .replace("postconf -e", f"postconf -c {directory} -e")
-        .replace("postfix reload", f"postfix -c {directory} reload")
-    )
+    remedy = finding.remedy.replace(_ATTACH, f"{_ATTACH} --config-directory {directory}")
+    for command in ("postconf", "postfix"):
+        remedy = re.sub(rf"\b{command} (?=-e|-P|reload)", f"{command} -c {directory} ", remedy)
     return replace(finding, remedy=remedy)
 
 
@@ -241,7 +249,7 @@ def _not_attached(service: SmtpdService, socket: str) -> Finding:
     return error(
         "not-attached",
         service.key,
-        "it offers AUTH and does not ask sendlimit",
+        f"it can have logins ({', '.join(login_ways(service))}) and does not ask sendlimit",
         "mail sent there is not limited",
         _ATTACH,
     )
@@ -304,12 +312,36 @@ def _uncounted_mail(service: SmtpdService) -> list[Finding]:
     return found
 
 
-def _bypass(service: SmtpdService) -> Finding:
-    return error(
-        "bypass",
-        service.key,
-        "it offers AUTH, and milters are switched off there",
-        "mail sent there is not limited",
-        "set -o smtpd_sasl_auth_enable=no there if it takes mail back from a content"
-        f" filter; else take no_milters or the empty smtpd_milters out, then {_ATTACH}",
+def _left_out(service: SmtpdService, role: Role) -> Finding:
+    """Return the finding of a service that can have logins and that attach leaves out."""
+    ways = login_ways(service)
+    logins = f"it can have logins ({', '.join(ways)})"
+    off = {"AUTH": "smtpd_sasl_auth_enable=no", "XCLIENT": "smtpd_authorized_xclient_hosts="}
+    without_logins = " ".join(f"'{service.key}/{off[way]}'" for way in ways)
+    if role is Role.BYPASS:
+        return error(
+            "bypass",
+            service.key,
+            f"{logins}, and milters are switched off there",
+            "mail sent there is not limited",
+            f"postconf -P {without_logins} && postfix reload, if it takes mail back from a content"
+            f" filter; else take no_milters or the empty smtpd_milters out, then {_ATTACH}",
+        )
+    remedy = (
+        f"postconf -P {without_logins} && postfix reload; if programs have to log in there: take"
+        f" these switches out and set -o smtpd_sasl_auth_enable=yes on it, then {_ATTACH}"
     )
+    problem = f"{logins}, but is left out as the way back from a content filter"
+    why = "a program on this host that logs in there is not limited"
+    if is_for_trusted_only(service):
+        return warning("re-entry", service.key, problem, f"{why}; it needs no login there", remedy)
+    return error("re-entry", service.key, problem, why, remedy)
+
+
+def _other_instances(snapshot: Snapshot) -> list[Finding]:
+    others = snapshot.multi_instance_directories
+    problem = f"further Postfix instances are not looked at: {others}"
+    why = "mail sent there is limited only if they ask sendlimit, too"
+    remedy = "run this command for each of them, with --config-directory"
+    where = str(snapshot.config_directory)
+    return [warning("instances", where, problem, why, remedy)] if others else []

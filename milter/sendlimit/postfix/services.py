@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 OWN_PARAMETER = "sendlimit_milters"
 
 _OWN_REFERENCE = re.compile(rf"\$[{{(]?{OWN_PARAMETER}(?:_\w+)?[)}}]?")
+_LOGIN_PARAMETERS = {"smtpd_sasl_auth_enable", "smtpd_authorized_xclient_hosts"}
 _SUBMISSION = {"25", "465", "587", "smtp", "smtps", "submission", "submissions"}
 _LOOPBACK = re.compile(r"(?:127\.[\d.]+|localhost|\[::1\]|::1):")
 
@@ -21,31 +22,51 @@ class Role(Enum):
     """Whether a smtpd service has to be limited."""
 
     LIMITED = "limited"
-    """It offers AUTH: mail sent through it must be counted."""
+    """It can have logins: mail sent through it must be counted."""
     RE_ENTRY = "re-entry"
-    """A content filter on this host re-injects mail there, which was counted before."""
+    """A content filter on this host re-injects mail there; it can have logins all the same."""
     BYPASS = "not limited"
-    """It offers AUTH, but the admin switched milters off there."""
+    """It can have logins, but the admin switched milters off there."""
     NO_AUTH = "no AUTH"
-    """It does not offer AUTH."""
+    """It can't have logins."""
+
+
+def login_ways(service: SmtpdService) -> tuple[str, ...]:
+    """Return the ways in which {auth_authen} can appear at a service: "AUTH", "XCLIENT".
+
+    XCLIENT LOGIN sets it also where AUTH is off; nginx and Dovecot's submission service send it.
+    XFORWARD, the PROXY protocol and client certificates bring no login.
+    Source: XCLIENT_README, "LOGIN"; smtpd_milter.c.
+    """
+    ways: list[str] = []
+    if service.effective["smtpd_sasl_auth_enable"].lower() == "yes":
+        ways.append("AUTH")
+    if service.effective.get("smtpd_authorized_xclient_hosts"):
+        ways.append("XCLIENT")
+    return tuple(ways)
+
+
+def has_no_milters(service: SmtpdService) -> bool:
+    """Say whether receive_override_options switches milters off."""
+    return "no_milters" in re.split(r"[,\s]+", service.effective["receive_override_options"])
 
 
 def role_of(service: SmtpdService) -> Role:
     """Tell whether a smtpd service has to be limited.
 
-    A service is taken for a re-injection port only when AUTH comes from main.cf alone, only this
-    host reaches it, and it switches milters or the content filter off, as the ports that
+    A service is taken for a re-injection port only when AUTH and XCLIENT come from main.cf alone,
+    only this host reaches it, and it switches milters or the content filter off, as the ports that
     ISPConfig and amavis set up (10025, 10027) do: a wrong guess would leave mail uncounted.
     """
-    if service.effective["smtpd_sasl_auth_enable"].lower() != "yes":
+    if not login_ways(service):
         return Role.NO_AUTH
     port, kind = service.key.rpartition("/")[0].rpartition(":")[2], service.key.rpartition("/")[2]
     is_for_clients = (
-        "smtpd_sasl_auth_enable" in service.options or port in _SUBMISSION or kind == "pass"
+        not _LOGIN_PARAMETERS.isdisjoint(service.options) or port in _SUBMISSION or kind == "pass"
     )
     is_local = _LOOPBACK.match(service.key) is not None
     options = {name: value.strip() for name, value in service.options.items()}
-    if "no_milters" in re.split(r"[,\s]+", service.effective["receive_override_options"]):
+    if has_no_milters(service):
         return Role.RE_ENTRY if is_local and not is_for_clients else Role.BYPASS
     if is_for_clients:
         return Role.LIMITED

@@ -23,12 +23,14 @@ _EFFECTIVE = (
     "receive_override_options",
     "smtpd_authorized_xclient_hosts",
     "smtpd_client_restrictions",
+    "smtpd_helo_restrictions",
     "smtpd_milter_maps",
     "smtpd_milters",
     "smtpd_proxy_filter",
     "smtpd_recipient_restrictions",
     "smtpd_relay_restrictions",
     "smtpd_sasl_auth_enable",
+    "smtpd_sender_restrictions",
 )
 _CHROOT_DEFAULT_CHANGED = 1  # compatibility_level from which "-" means no chroot
 
@@ -184,7 +186,7 @@ def _smtpd_services(
     found: list[SmtpdService] = []
     for line in commands.postconf("-M").splitlines():
         name, kind, _private, _unpriv, chroot, _wakeup, _maxproc, command, *_ = line.split()
-        if command != "smtpd":
+        if command.rpartition("/")[2] != "smtpd":
             continue
         key = f"{name}/{kind}"
         own = options.get(key, {})

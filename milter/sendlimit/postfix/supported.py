@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
 from sendlimit.postfix import master_cf
-from sendlimit.postfix.services import Role, role_of
+from sendlimit.postfix.services import Role, login_ways, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,19 +65,21 @@ def _refuse_ambiguous_text(snapshot: Snapshot) -> None:
 
 
 def _refuse_without_auth(snapshot: Snapshot) -> None:
-    roles = {role_of(service) for service in snapshot.services}
-    if Role.LIMITED not in roles and Role.BYPASS in roles:
+    left_out = [service.key for service in snapshot.services if login_ways(service)]
+    if any(role_of(service) is Role.LIMITED for service in snapshot.services):
+        return
+    if left_out:
         msg = (
-            f"{snapshot.config_directory}: milters are switched off on every service that offers"
-            " AUTH: take no_milters out of receive_override_options (main.cf, master.cf)"
+            f"{snapshot.config_directory}: milters are switched off on every service that can have"
+            f" logins: {', '.join(left_out)}: take no_milters out of receive_override_options, and"
+            " the empty smtpd_milters out of the service (main.cf, master.cf)"
         )
         raise PostfixError(msg)
-    if Role.LIMITED not in roles:
-        msg = (
-            f"{snapshot.master_cf.path}: no smtpd service offers AUTH, so nobody's mail could be"
-            " limited: set up SASL first (smtpd_sasl_auth_enable = yes, see SASL_README)"
-        )
-        raise PostfixError(msg)
+    msg = (
+        f"{snapshot.master_cf.path}: no smtpd service offers AUTH, so nobody's mail could be"
+        " limited: set up SASL first (smtpd_sasl_auth_enable = yes, see SASL_README)"
+    )
+    raise PostfixError(msg)
 
 
 def _blankless(options: Mapping[str, str]) -> dict[str, str]:

@@ -69,6 +69,21 @@ def test_no_strangers() -> None:
 
 
 @pytest.mark.parametrize(
+    "permit",
+    ["permit_tls_clientcerts", "permit_tls_all_clientcerts", "check_client_access hash:/x"],
+)
+def test_relay(permit: str) -> None:
+    """What else lets others relay is named, whatever a table says; behind the end it is nothing."""
+    before = service("smtp/inet", "127.0.0.0/8", f"{permit}, {TRUSTING}")
+    behind = service("submission/inet", "127.0.0.0/8", f"{TRUSTING}, {permit}")
+
+    (finding,) = networks(snapshot_of(before, behind)).findings
+
+    assert (finding.code, finding.subject) == ("open-relay", "smtp/inet")
+    assert permit.partition(" ")[0] in finding.problem
+
+
+@pytest.mark.parametrize(
     ("php", "expected"),
     [
         ("<?php\n$config['smtp_user'] = '%u';\n", "%u"),

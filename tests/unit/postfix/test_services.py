@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from sendlimit.postfix.services import Role, is_own_parameter, is_own_reference, role_of
+from sendlimit.postfix.services import Role, is_own_parameter, is_own_reference, login_ways, role_of
 from sendlimit.postfix.snapshot import SmtpdService
 from support.postfix_samples import EFFECTIVE
 
@@ -76,19 +76,60 @@ from support.postfix_samples import EFFECTIVE
             Role.LIMITED,
             id="submission-on-loopback",
         ),
+        pytest.param("smtp/inet", {"xclient": "192.0.2.7"}, {}, Role.LIMITED, id="xclient"),
+        pytest.param(
+            "127.0.0.1:2525/inet",
+            {},
+            {"smtpd_authorized_xclient_hosts": "127.0.0.1", "smtpd_milters": ""},
+            Role.LIMITED,
+            id="xclient-without-milters",
+        ),
+        pytest.param(
+            "127.0.0.1:10025/inet",
+            {"xclient": "127.0.0.1"},
+            {"smtpd_milters": ""},
+            Role.RE_ENTRY,
+            id="re-entry-with-xclient",
+        ),
+        pytest.param(
+            "10025/inet",
+            {"xclient": "127.0.0.1", "options": "no_milters"},
+            {},
+            Role.BYPASS,
+            id="xclient-no_milters",
+        ),
     ],
 )
 def test_role(key: str, own: Mapping[str, str], options: dict[str, str], role: Role) -> None:
-    """A service that offers AUTH is limited, unless it takes mail back from a filter here."""
+    """A service that can have logins is limited, unless it takes mail back from a filter here."""
     effective = {
         **EFFECTIVE,
         "smtpd_sasl_auth_enable": own.get("auth", "no"),
+        "smtpd_authorized_xclient_hosts": own.get("xclient", ""),
         "receive_override_options": own.get("options", ""),
     }
     effective |= {name: value for name, value in options.items() if name in effective}
 
     assert role is role_of(
         SmtpdService(key=key, is_chrooted=True, options=options, effective=effective)
+    )
+
+
+@pytest.mark.parametrize(
+    ("auth", "xclient", "ways"),
+    [
+        ("no", "", ()),
+        ("Yes", "", ("AUTH",)),
+        ("no", "192.0.2.7", ("XCLIENT",)),
+        ("yes", "static:all", ("AUTH", "XCLIENT")),
+    ],
+)
+def test_login_ways(auth: str, xclient: str, ways: tuple[str, ...]) -> None:
+    """{auth_authen} comes by AUTH, and by XCLIENT also where AUTH is off."""
+    own = {"smtpd_sasl_auth_enable": auth, "smtpd_authorized_xclient_hosts": xclient}
+
+    assert ways == login_ways(
+        SmtpdService(key="smtp/inet", is_chrooted=True, options={}, effective={**EFFECTIVE, **own})
     )
 
 

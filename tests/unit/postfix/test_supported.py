@@ -24,8 +24,13 @@ _SMTP = "smtp inet n - y - - smtpd\n"
         pytest.param({"main": "", "master": _SMTP}, "no smtpd service offers AUTH", id="no-auth"),
         pytest.param(
             {"main": f"{AUTH}receive_override_options = no_milters\n"},
-            "milters are switched off on every service.*take no_milters out",
+            "milters are switched off on every service.*: smtp/inet: take no_milters out",
             id="no_milters",
+        ),
+        pytest.param(
+            {"master": "127.0.0.1:2525 inet n - y - - smtpd\n  -o smtpd_milters=\n"},
+            "switched off on every service that can have logins: 127.0.0.1:2525/inet:",
+            id="empty-milters",
         ),
         pytest.param({"master": _SMTP * 2}, "smtp/inet is there twice", id="twice"),
     ],
