@@ -3,7 +3,7 @@
 The daemon answers mail between the two (docs/design.md). PyMySQL has no public way for that, so
 a few of its names with an underscore are used; tests/unit would show if they changed. Answers
 are read here, too: what a batch returns is a few columns of the same kind each time, which
-PyMySQL describes anew for each answer (a third of the daemon's time for a batch).
+PyMySQL would describe anew for each answer.
 LIMITS: one thread; errors are PyMySQL's own (see drivers).
 Source: mariadb.com/kb/en/clientserver-protocol.
 """
@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pymysql.connections import Connection
-from pymysql.constants import COMMAND, CR, FIELD_TYPE, SERVER_STATUS
+from pymysql.constants import CLIENT, COMMAND, CR, FIELD_TYPE, SERVER_STATUS
 from pymysql.err import OperationalError, raise_mysql_exception
 from pymysql.protocol import FieldDescriptorPacket
 
@@ -98,6 +98,7 @@ class PacketConnection(Connection):
         _write_timeout: float | None
         _rfile: BufferedReader
         _next_seq_id: int
+        server_capabilities: int
 
         def _execute_command(self, command: int, sql: str) -> None: ...
         def _force_close(self) -> None: ...
@@ -125,6 +126,12 @@ class PacketConnection(Connection):
             sock.close()
             raise OperationalError(CR.CR_CONN_HOST_ERROR, str(error)) from error
         return sock
+
+    def _get_server_information(self) -> None:
+        """Read the greeting; older releases of PyMySQL go on unencrypted where it offers no TLS."""
+        super()._get_server_information()  # type: ignore[misc]
+        if self.ssl and not self.server_capabilities & CLIENT.SSL:
+            raise OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server offers no TLS")
 
     def wait_for_answers(self, seconds: int) -> None:
         """Set how long each answer is waited for from now on, and each packet may take to leave.
