@@ -12,15 +12,16 @@ import os
 import re
 import sys
 import traceback
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
     from pathlib import Path
 
     from sendlimit.errors import SendlimitError
     from sendlimit.rules.decision import LimitUsage
+    from sendlimit.rules.suspicion import Suspension
 
 logger = logging.getLogger("sendlimit")
 
@@ -120,6 +121,34 @@ def refusals_merged(refusal: Refusal, client_mailboxes: int, number: int) -> Non
 def would_refuse_merged(refusal: Refusal, client_mailboxes: int, number: int) -> None:
     """The same of mail that was let through in observe mode."""
     _refusal("would-refuse-merged", refusal, client_mailboxes, number=number)
+
+
+def _suspension(event: str, suspension: Suspension) -> None:
+    until = suspension.until
+    _line(
+        logging.WARNING,
+        event,
+        mailbox=suspension.sender.mailbox,
+        reason=suspension.reason,
+        number=suspension.number,
+        clients=",".join(suspension.clients),
+        until="released" if until is None else datetime.fromtimestamp(until, UTC).isoformat(),
+    )
+
+
+def suspended(suspension: Suspension) -> None:
+    """A login may send nothing until then: it had so many refusals or client networks."""
+    _suspension("suspended", suspension)
+
+
+def would_suspend(suspension: Suspension) -> None:
+    """The same in observe mode: it goes on sending."""
+    _suspension("would-suspend", suspension)
+
+
+def suspend_failed(mailbox: str, error: SendlimitError) -> None:
+    """A login could not be suspended, and is tried again until the database is back."""
+    _line(logging.ERROR, "suspend-failed", mailbox=mailbox, error=error)
 
 
 def accepted(mailbox: str, client: str, sender: str, queue_id: str, recipients: int) -> None:

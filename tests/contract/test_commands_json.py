@@ -29,6 +29,8 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
         "show": commands.json("show", ALICE),
         "top": commands.json("top"),
         "refusals, a list of (with --follow one a line)": commands.json("refusals"),
+        "suspend": commands.json("suspend", ALICE),
+        "release, suspensions, a list of": commands.json("suspensions"),
         "usage reset, a list of": commands.json("usage", "reset", ALICE, "--yes"),
         "rename": commands.json("rename", "m1@example.org", "m2@example.org", "--dry-run"),
         "forget": commands.json("forget", "m1@example.org", "--dry-run"),

@@ -308,3 +308,14 @@ def test_views_before_the_first_start(day: Day) -> None:
     """Without a daemon that told the days the views are empty, not wrong."""
     assert day.mailboxes() == {}
     assert day.tables.execute("SELECT * FROM er_global_ratelimit") == []
+
+
+def test_a_suspension(tables: Connection) -> None:
+    """A limit of 0 on each message of a mailbox is the one that messages of one mail may have."""
+    statement = (
+        "INSERT INTO er_limit (subject, scope, unit, `window`, max) VALUES (%s, %s, %s, %s, %s)"
+    )
+    tables.execute(statement, ("a@x.org", "mailbox", "messages", "message", 0))
+    for values in (("*", "mailbox", "messages", "message", None), ("x.org", "domain", "messages", "message", 0)):  # fmt: skip
+        with pytest.raises(StoreError):
+            tables.execute(statement, values)

@@ -26,7 +26,9 @@ from sendlimit.config.sections import StoreSection
 from sendlimit.counting import committer
 from sendlimit.daemon import callbacks, logsetup
 from sendlimit.rules import mailbox, policy, reply
+from sendlimit.rules.suspicion import Reason, Suspension
 from sendlimit.store import drivers
+from support.counting_samples import ALICE
 
 _ROOT = Path(__file__).parents[2]
 _DOCS = _ROOT / "docs"
@@ -136,11 +138,14 @@ def test_example(key: str) -> None:
 
 
 def completed(document: dict[str, typing.Any]) -> dict[str, typing.Any]:
-    """A piece of [notify] with a receiver, without which it would be refused."""
-    if "notify" not in document:
-        return document
-    receiver = {"webhook_url": "https://hooks.example.org/"}
-    return document | {"notify": receiver | document["notify"]}
+    """A piece of [notify] or [suspend] with what it would be refused without."""
+    needed = {
+        "notify": {"webhook_url": "https://hooks.example.org/"},
+        "suspend": {"after_refusals": 1},
+    }
+    return document | {
+        key: table | document[key] for key, table in needed.items() if key in document
+    }
 
 
 def given_default(field: FieldInfo) -> object:
@@ -255,6 +260,7 @@ _FITTING: dict[str, object] = {
     "refusal": Mock(),
     "error": OSError(1, "x"),
     "problems": ["x"],
+    "suspension": Suspension(ALICE, Reason.REFUSALS, 1, ("x",), 0, 0, 60, observe=False),
 }
 LINES = logged_lines()
 
@@ -282,14 +288,16 @@ def test_example_lines(event: str) -> None:
 
 
 def test_rules() -> None:
-    """docs/limits.md has the rules R1 to R14, and the code names no other."""
+    """docs/limits.md has each rule once, in the order of their numbers, and the code names no other."""
     rules = re.findall(r"^## (R\d+)\.", (_DOCS / "limits.md").read_text(), re.MULTILINE)
     package = Path(policy.__file__).parent
     named = {
         rule for file in package.rglob("*.py") for rule in re.findall(r"\bR\d+\b", file.read_text())
     }
 
-    assert rules == [f"R{number}" for number in range(1, 15)]
+    numbers = [int(rule[1:]) for rule in rules]
+    assert numbers == sorted(set(numbers))
+    assert numbers[:14] == [*range(1, 15)]
     assert named <= set(rules)
 
 

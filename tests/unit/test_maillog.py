@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sendlimit import maillog
 from sendlimit.errors import LoginMapError, StoreUnavailable
-from support.counting_samples import usage_of
+from sendlimit.rules.suspicion import Reason, Suspension
+from support.counting_samples import ALICE, NOON, usage_of
 
 _HIT = usage_of("mailbox.messages_per_day", 100, 101)
 _OFF = usage_of("mailbox.messages_per_day", 0, 0)
@@ -22,6 +23,9 @@ _REFUSED = (
     r"mailbox=alice@example\.org client=192\.0\.2\.7 sender=a@b\.org scope=mailbox"
     r" subject=alice@example\.org unit=messages window=day limit=100 used=101"
     r" resets_at=2026-11-23T00:00:00\+01:00 client_mailboxes=2"
+)
+_SUSPENSION = Suspension(
+    ALICE, Reason.REFUSALS, 20, ("192.0.2.7", "2001:db8::7"), 0, NOON, 3600, observe=False
 )
 _REFUSAL = maillog.Refusal(_HIT, "alice@example.org", "192.0.2.7", "a@b.org", _RESETS)
 
@@ -68,6 +72,20 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
         pytest.param(
             lambda: maillog.refused_on_failure("alice@example.org", "store"),
             "WARNING", r"refused-on-failure mailbox=alice@example\.org reason=store", id="refused-on-failure",
+        ),
+        pytest.param(
+            lambda: maillog.suspended(_SUSPENSION), "WARNING",
+            r"suspended mailbox=alice@example\.org reason=refusals number=20 clients=192\.0\.2\.7,2001:db8::7"
+            r" until=2026-11-22T12:00:00\+00:00", id="suspended",
+        ),
+        pytest.param(
+            lambda: maillog.would_suspend(_SUSPENSION._replace(until=None)), "WARNING",
+            r"would-suspend mailbox=alice@example\.org reason=refusals number=20"
+            r" clients=192\.0\.2\.7,2001:db8::7 until=released", id="would-suspend",
+        ),
+        pytest.param(
+            lambda: maillog.suspend_failed("a@b", StoreUnavailable("gone")),
+            "ERROR", r"suspend-failed mailbox=a@b error=gone", id="suspend-failed",
         ),
         pytest.param(
             lambda: maillog.login_map_loaded(7), "INFO", r"login-map-loaded entries=7", id="login-map-loaded",

@@ -21,7 +21,7 @@ from sendlimit.cli.printing import (
 )
 from sendlimit.cli.subject import note_never_counted
 from sendlimit.reports.usage import usage_report
-from sendlimit.rules.limit import EVERYONE, Origin, Scope
+from sendlimit.rules.limit import EVERYONE, SUSPENSION, Origin, Scope
 from sendlimit.rules.reply import duration
 from sendlimit.rules.subject import SERVER
 
@@ -82,6 +82,8 @@ def _verdict(report: UsageReport, calendar: Calendar) -> str:
         tail = "; mode = observe: nothing is refused" if report.observes else ""
         return f"{who.title}: the next mail passes{tail}"
     answer = "would be refused, but passes: mode = observe" if report.observes else "is REFUSED"
+    if exceeded.limit.name == SUSPENSION:
+        return f"{who.title}: the next mail {answer}: suspended; 'sendlimit release' ends it"
     sentence = f"{who.title}: the next mail {answer}: {exceeded.limit.name}, {exceeded.used} of {exceeded.limit.max} used"
     if exceeded.resets_at is None:
         return f"{sentence}: nothing may be sent"
@@ -117,9 +119,11 @@ def _source_lines(source: LimitSource | None, calendar: Calendar) -> list[str]:
     row = source.override
     if row is None:
         return _wrapped(f"from the file, for {whose}")
-    words = "override in the database"
+    is_suspension = row.setting.name == SUSPENSION
+    words = "suspended until it is released" if is_suspension else "override in the database"
     if source.origin is Origin.BOOST and row.setting.valid_until is not None:
-        words = f"boost until {local_time_with_zone(calendar, row.setting.valid_until)}"
+        kind = "suspended" if is_suspension else "boost"
+        words = f"{kind} until {local_time_with_zone(calendar, row.setting.valid_until)}"
     by = f", set by {row.set_by}" if row.set_by else ""
     why = f": {row.reason}" if row.reason else ""
     return _wrapped(f"{words}, for {whose}{by} on {local_time(calendar, row.set_at)}{why}")

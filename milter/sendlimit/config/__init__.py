@@ -20,6 +20,7 @@ from sendlimit.config.sections import (
     MilterSection,
     StoreSection,
 )
+from sendlimit.config.suspend import SuspendSection  # noqa: TC001 - pydantic reads it at run time
 from sendlimit.config.timezone import system_zone
 from sendlimit.config.web import WebSection  # noqa: TC001 - pydantic reads it at run time
 from sendlimit.rules.reply import Wording
@@ -46,6 +47,7 @@ class Config(Section):
     calendar: CalendarSection = Field(default_factory=CalendarSection)
     identity: IdentitySection = Field(default_factory=IdentitySection)
     reply: ReplySection = Field(default_factory=ReplySection)
+    suspend: SuspendSection | None = None
     log: LogSection = Field(default_factory=LogSection)
     metrics: MetricsSection | None = None
     notify: NotifySection | None = None

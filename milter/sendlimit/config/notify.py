@@ -9,106 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from sendlimit.config.base import Section
+from sendlimit.config.notify_texts import NotifyTexts
 from sendlimit.config.sections import host_and_port
 from sendlimit.config.webhook_body import WebhookBody, read_webhook_body
-from sendlimit.rules.reply import problem_with_placeholders
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 
 SMTP_PORT = 25
-
-_HINT = (
-    "If these are not your mails, someone else may know your password:\n"
-    "change it now and tell your administrator.\n"
-)
-
-
-class MailText(Section):
-    """Subject and body of a mail."""
-
-    subject: str
-    body: str
-
-    @field_validator("subject")
-    @classmethod
-    def _subject(cls, value: str) -> str:
-        if problem := problem_with_placeholders(value):
-            raise ValueError(problem)
-        if not value.isprintable():
-            raise ValueError("has a line break or a control character; a subject is one line")
-        return value
-
-    @field_validator("body")
-    @classmethod
-    def _body(cls, value: str) -> str:
-        if problem := problem_with_placeholders(value):
-            raise ValueError(problem)
-        return value
-
-
-class OwnerWarningText(MailText):
-    """The mail to the owner before the limit is reached."""
-
-    subject: str = Field(
-        "You are close to your sending limit", description="subject of the owner's warning"
-    )
-    body: str = Field(
-        "{used} of {limit} {unit} that {mailbox} may send this {window} are used.\n"
-        f"The count starts again at {{resets_at}}.\n\n{_HINT}",
-        description="body of the owner's warning",
-    )
-
-
-class OwnerReachedText(MailText):
-    """The mail to the owner when the limit is reached."""
-
-    subject: str = Field(
-        "Your sending limit is reached", description="subject of the owner's mail at the limit"
-    )
-    body: str = Field(
-        "All of the {limit} {unit} that {mailbox} may send this {window} are used up.\n"
-        "Further mail is refused and stays in your mail program.\n"
-        f"Sending works again from {{resets_at}}.\n\n{_HINT}",
-        description="body of the owner's mail at the limit",
-    )
-
-
-class AdminWarningText(MailText):
-    """The mail to admins before a limit is reached."""
-
-    subject: str = Field(
-        "sendlimit: {mailbox} is close to the {scope} limit of {limit} {unit} per {window}",
-        description="subject of the admins' warning",
-    )
-    body: str = Field(
-        "{used} of {limit} {unit} per {window} are used (scope: {scope}); last mail by {mailbox}.\n"
-        "The count starts again at {resets_at}.\n",
-        description="body of the admins' warning",
-    )
-
-
-class AdminReachedText(MailText):
-    """The mail to admins when a limit is reached."""
-
-    subject: str = Field(
-        "sendlimit: {mailbox} has reached the {scope} limit of {limit} {unit} per {window}",
-        description="subject of the admins' mail at a limit",
-    )
-    body: str = Field(
-        "{used} of {limit} {unit} per {window} are used (scope: {scope}); last mail by {mailbox}.\n"
-        "The count starts again at {resets_at}.\n\n"
-        "See 'sendlimit show {mailbox}' and 'sendlimit refusals'.\n",
-        description="body of the admins' mail at a limit",
-    )
-
-
-class NotifyTexts(Section):
-    """Words of the mails, with the placeholders of [reply]."""
-
-    owner_warning: OwnerWarningText = Field(default_factory=OwnerWarningText)
-    owner_reached: OwnerReachedText = Field(default_factory=OwnerReachedText)
-    admin_warning: AdminWarningText = Field(default_factory=AdminWarningText)
-    admin_reached: AdminReachedText = Field(default_factory=AdminReachedText)
 
 
 class NotifySection(Section):
@@ -158,6 +65,19 @@ class NotifySection(Section):
         description="a body of your own instead, with placeholders; JSON or a text",
         examples=['{"channel": "#mail", "message": "{text} ({host})"}'],
     )
+    command: tuple[str, ...] = Field(
+        (),
+        description="program, and its arguments, that is run for each notice as the daemon's user",
+        examples=[["/etc/sendlimit/on-notice"]],
+        strict=False,
+    )
+    command_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        strict=False,
+        description="seconds after which the command is killed",
+    )
     mail_to: tuple[str, ...] = Field(
         (),
         description="addresses of admins that get every notice",
@@ -196,6 +116,13 @@ class NotifySection(Section):
             read_webhook_body(value)
         return value
 
+    @field_validator("command")
+    @classmethod
+    def _command(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value and not value[0].startswith("/"):
+            raise ValueError(f"{value[0]!r} is not an absolute path of a program")
+        return value
+
     @field_validator("mail_to")
     @classmethod
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -225,9 +152,9 @@ class NotifySection(Section):
 
     @model_validator(mode="after")
     def _has_receiver(self) -> NotifySection:
-        if not (self.webhook_url or self.mail_to or self.mail_owner):
+        if not (self.webhook_url or self.mail_to or self.mail_owner or self.command):
             raise ValueError(
-                "tells nobody; set webhook_url, mail_to or mail_owner, or leave the table out"
+                "tells nobody; set webhook_url, mail_to, mail_owner or command, or leave the table out"
             )
         if self.webhook_secret_file is not None and self.webhook_url is None:
             raise ValueError("webhook_secret_file needs webhook_url")

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from sendlimit.config.base import Section, refuse_repeats
 from sendlimit.rules.limit import Scope
-from sendlimit.rules.reply import DEFAULT_TEXTS, problem_with
+from sendlimit.rules.reply import DEFAULT_TEXTS, SUSPENDED_PLACEHOLDERS, problem_with
 from sendlimit.rules.subject import read_subject
 
 
@@ -27,6 +27,18 @@ class ReplyTexts(Section):
         DEFAULT_TEXTS["message"],
         description="text when one mail has more recipients than mailbox.recipients_per_message",
     )
+
+    suspended: str = Field(
+        DEFAULT_TEXTS["suspended"],
+        description="text when a mailbox is suspended; it has no number, which would help a thief",
+    )
+
+    @field_validator("suspended")
+    @classmethod
+    def _suspended(cls, value: str) -> str:
+        if problem := problem_with(value, SUSPENDED_PLACEHOLDERS):
+            raise ValueError(problem)
+        return value
 
     @field_validator("mailbox", "domain", "global_", "message")
     @classmethod

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 BODY_PLACEHOLDERS = (
     "text", "event", "at", "host", "mode", "id", "mailbox", "scope", "subject", "unit", "window",
     "limit", "used", "period_start", "period_end", "resets_at", "error", "bookings",
+    "reason", "number", "clients", "until",
 )  # fmt: skip
 """The keys of the document of docs/notifications.md; filled in with "" where a notice has none."""
 

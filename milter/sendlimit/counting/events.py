@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from sendlimit.errors import StoreError
     from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.suspicion import Suspension
 
 
 class Events:
@@ -28,6 +29,9 @@ class Events:
 
     def refused(self, sender: Sender, exceeded: LimitUsage, /) -> None:
         """A mail or a recipient was refused, or would be if the mode were "enforce"."""
+
+    def suspended(self, suspension: Suspension, /) -> None:
+        """A login was suspended, or would be if the mode were "enforce" (R17)."""
 
     def opened(self) -> None:
         """A reservation was made."""

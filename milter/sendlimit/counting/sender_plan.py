@@ -123,7 +123,11 @@ class SenderPlan:
         if not all(counter.known for counter in self.limited):
             return False
         per_message = self.plan.per_message
-        self.quick = not self.plan.recipients and (per_message is None or per_message.limit.max > 0)
+        self.quick = (
+            not self.plan.recipients
+            and (per_message is None or per_message.limit.max > 0)
+            and self.plan.suspended is None
+        )
         return True
 
     def usage(self) -> dict[CounterKey, int]:

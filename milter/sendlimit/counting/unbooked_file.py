@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.counting.pending import PendingWrites
 from sendlimit.rules.episode import Episode
-from sendlimit.rules.limit import LATCH, LIMIT_NAMES, CounterKey, LimitName
+from sendlimit.rules.limit import KNOWN_NAMES, LATCH, CounterKey, LimitName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +94,7 @@ class UnbookedFile:
 
 _NAMES = {
     tuple(map(str, name)): name
-    for name in (*LIMIT_NAMES, LimitName(LATCH.scope, LATCH.unit, LATCH.window))
+    for name in (*KNOWN_NAMES, LimitName(LATCH.scope, LATCH.unit, LATCH.window))
 }
 
 

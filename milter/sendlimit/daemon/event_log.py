@@ -12,6 +12,7 @@ from sendlimit.counting.events import Events
 
 if TYPE_CHECKING:
     from sendlimit.errors import StoreError
+    from sendlimit.rules.suspicion import Suspension
 
 
 class EventLog(Events):
@@ -20,6 +21,11 @@ class EventLog(Events):
     def fault(self, where: str, /) -> None:
         """Log the exception that is being handled."""
         maillog.fault(where)
+
+    def suspended(self, suspension: Suspension, /) -> None:
+        """Log it with the addresses of the clients."""
+        line = maillog.would_suspend if suspension.observe else maillog.suspended
+        line(suspension)
 
     def store_down(self, error: StoreError, /) -> None:
         """Log the beginning of an outage."""

@@ -22,7 +22,8 @@ from sendlimit import __version__
 from sendlimit.counting.events import Events
 from sendlimit.errors import SchemaError, StoreConflict, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
-from sendlimit.rules.limit import LIMIT_NAMES
+from sendlimit.rules.limit import KNOWN_NAMES
+from sendlimit.rules.suspicion import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
     from sendlimit.errors import StoreError
     from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.suspicion import Suspension
 
 _DECISION_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BATCH_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5, 10)
 _DECISIONS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 _OUTCOMES = ("accepted", "refused", "would-refuse", "undecided-accepted", "undecided-refused")
-_FAULTS = ("negotiate", "envfrom", "envrcpt", "eom", "abort", "committer", "journal")
+_FAULTS = ("negotiate", "envfrom", "envrcpt", "eom", "abort", "committer", "journal", "suspend")
 """Where an exception is caught; the notices' routes come with expect_routes()."""
 
 
@@ -81,7 +83,14 @@ class Metrics(Events):
             ["scope", "unit", "window"],
             registry=registry,
         )
-        self._refusals = {name: refusals.labels(*map(str, name)) for name in LIMIT_NAMES}
+        self._refusals = {name: refusals.labels(*map(str, name)) for name in KNOWN_NAMES}
+        suspensions = Counter(
+            "sendlimit_suspensions",
+            "Logins that were suspended by [suspend], by the reason; in observe mode those told.",
+            ["reason"],
+            registry=registry,
+        )
+        self._suspensions = {reason: suspensions.labels(str(reason)) for reason in Reason}
         self._open = Gauge(
             "sendlimit_reservations_open",
             "Mails between MAIL and their end.",
@@ -167,6 +176,10 @@ class Metrics(Events):
     def refused(self, _sender: Sender, exceeded: LimitUsage, /) -> None:
         """Count a refusal by its limit."""
         self._refusals[exceeded.limit.name].inc()
+
+    def suspended(self, suspension: Suspension, /) -> None:
+        """Count it by its reason."""
+        self._suspensions[suspension.reason].inc()
 
     def opened(self) -> None:
         """Count an open reservation."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger
+    from sendlimit.daemon.suspender import Suspender
     from sendlimit.rules.client import Network
     from sendlimit.rules.login_map import LoginMap
     from sendlimit.rules.mailbox import Sender
@@ -67,6 +68,7 @@ class ServerState:
         refusals: writes refusals to the log; set once.
         login_map: other spellings of logins, None without any; the reader's thread and the main
             thread replace it, callbacks read it.
+        suspender: watches logins, None while [suspend] is absent; the main thread replaces it.
         busy: sessions whose callback may be waiting for the ledger. The callback adds and discards
             its own session, the main thread reads when it stops.
     """
@@ -84,4 +86,5 @@ class ServerState:
         self.clock = clock
         self.refusals = RefusalLog()
         self.login_map: LoginMap | None = None
+        self.suspender: Suspender | None = None
         self.busy: set[object] = set()

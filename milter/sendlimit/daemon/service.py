@@ -31,7 +31,10 @@ from sendlimit.daemon.settings import (
     make_state_dir,
     make_store,
     session_settings,
+    store_connection,
+    suspend_rule,
 )
+from sendlimit.daemon.suspender import Suspender
 from sendlimit.daemon.telemetry import Telemetry
 from sendlimit.errors import ConfigError, ListenError
 from sendlimit.store.location import parse_url
@@ -77,6 +80,7 @@ class Service:
         self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
         self._descriptors = DescriptorWatch()
         self._login_map = LoginMapReader(self._state, path)
+        self._suspender = Suspender(store_connection(config, path), self._telemetry)
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
 
     def serve(self) -> None:
@@ -105,6 +109,7 @@ class Service:
         self._telemetry.start(self._ledger)
         self._committer.start(FIRST_CONNECT_S)
         self._login_map.use(self._config)
+        self._watch_logins(self._config)
         self._listener.start(partial(run_libmilter, self._state))
         maillog.started(__version__, self._config.milter.socket, parse_url(self._config.store.url))
         notify("READY=1")
@@ -160,9 +165,15 @@ class Service:
         self._ledger.use(counting)
         self._state.settings = sessions
         self._login_map.use(config)
+        self._watch_logins(config)
         self._log.configure(config.log.level, syslog=config.log.syslog)
         self._state.refusals.merged = config.log.refusals == "merged"
         self._log_settings()
+
+    def _watch_logins(self, config: Config) -> None:
+        rule = suspend_rule(config)
+        self._suspender.use(rule)
+        self._state.suspender = None if rule is None else self._suspender
 
     def _shutdown(self) -> None:
         """Stop taking connections, let callbacks in flight end, book what is pending."""
@@ -174,6 +185,7 @@ class Service:
         self._telemetry.stop()
         self._listener.remove()
         self._login_map.stop()
+        self._suspender.stop()
         self._state.refusals.close()
         maillog.stopped(booked=booked)
         self._log.stop()

@@ -100,6 +100,9 @@ class Session:
         answer = mail.reserve(macro)
         if answer is CONTINUE:
             self._mail = mail
+            suspender = server.suspender
+            if suspender is not None and suspender.watches_clients:
+                suspender.sent(sender, client_addr(macro))
         return answer
 
     def rcpt(self, macro: MacroLookup) -> Answer:

@@ -14,14 +14,19 @@ from sendlimit.errors import ConfigError, StoreUnavailable, UnusableFile
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import Settings
 from sendlimit.rules.precedence import Rules
+from sendlimit.store.connection import open_connection
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.sqlite import SQLiteStore
 from sendlimit.store.tls import tls_context
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sendlimit.config import Config
+    from sendlimit.rules.suspicion import SuspendRule
     from sendlimit.store import Store
+    from sendlimit.store.connection import Connection
 
 
 def counting_settings(config: Config) -> CountingSettings:
@@ -32,6 +37,25 @@ def counting_settings(config: Config) -> CountingSettings:
         observe=config.mode == "observe",
         warn_at_percent=None if config.notify is None else config.notify.warn_at_percent,
     )
+
+
+def suspend_rule(config: Config) -> SuspendRule | None:
+    """Return when logins are suspended; None: never."""
+    section = config.suspend
+    return None if section is None else section.rule(observe=config.mode == "observe")
+
+
+def store_connection(config: Config, path: Path) -> Callable[[], Connection]:
+    """Return what opens a connection to the store, beside that of the ledger.
+
+    Raises:
+        UnusableFile: the password can't be read.
+    """
+    location = parse_url(config.store.url)
+    if isinstance(location, SQLiteLocation):
+        return partial(open_connection, location)
+    password = StorePassword(config, path)
+    return lambda: open_connection(location, password())
 
 
 def session_settings(config: Config) -> SessionSettings:

@@ -20,7 +20,7 @@ from sendlimit.daemon.verdict import CONTINUE
 from sendlimit.maillog import Refusal
 from sendlimit.rules.client import client_address
 from sendlimit.rules.episode import Episode
-from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE
+from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, SUSPENSION, Scope
 from sendlimit.rules.policy import recipient_beyond
 from sendlimit.rules.reply import one_line
 
@@ -277,6 +277,9 @@ class MailTransaction:
             )
         )
         server.events.refused(sender, exceeded)
+        name = exceeded.limit.name
+        if server.suspender is not None and name.scope is Scope.MAILBOX and name != SUSPENSION:
+            server.suspender.refused(sender, client)
         return (
             settings.wording.refusal(exceeded, sender, settings.calendar, at) if refused else None
         )

@@ -23,7 +23,7 @@ from sendlimit.rules.limit import Scope
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sendlimit.config.notify import NotifyTexts
+    from sendlimit.config.notify_texts import NotifyTexts
     from sendlimit.notify.notices import Notice
     from sendlimit.notify.texts import Mail
     from sendlimit.rules.window import Calendar
@@ -129,7 +129,11 @@ class OwnerRoute(Route):
         """
         if notice.sender is None or not is_address(notice.sender.mailbox):
             return False
-        return notice.event is Event.TEST or (
+        if notice.event is Event.TEST:
+            return True
+        if notice.event is Event.SUSPENDED:
+            return not notice.observe
+        return (
             notice.exceeded is not None
             and notice.exceeded.key.scope is Scope.MAILBOX
             and not notice.observe

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sendlimit.rules.decision import UsageChange
     from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.suspicion import Suspension
 
 MINUTE_NOTICES_APART_S = 3600
 """A limit per minute makes one notice in this time; one each minute would be a flood."""
@@ -36,6 +37,7 @@ class Event(StrEnum):
     LIMIT_REACHED = "limit-reached"
     STORE_DOWN = "store-down"
     STORE_BACK = "store-back"
+    SUSPENDED = "suspended"
     TEST = "test"
 
 
@@ -52,6 +54,7 @@ class Notice:
         exceeded: the limit, and its counter with that mail.
         error: why the database can't be used.
         bookings: how many mails were accepted during the outage and are booked.
+        suspension: the login that is suspended.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Notice:
     exceeded: LimitUsage | None = None
     error: str = ""
     bookings: int = 0
+    suspension: Suspension | None = None
 
 
 class ThresholdReached(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sendlimit.config.reading import secret
 from sendlimit.counting.events import Events
 from sendlimit.errors import UnusableFile
+from sendlimit.notify.command import CommandRoute
 from sendlimit.notify.mail import AdminRoute, MailServer, OwnerRoute
 from sendlimit.notify.notices import (
     Event,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sendlimit.notify.outbox import Route
     from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.suspicion import Suspension
 
 
 def check_ca_file(file: str, key: str) -> None:
@@ -77,6 +79,8 @@ def routes_of(config: Config, section: NotifySection, path: Path) -> list[Route]
             )
         )
     server = MailServer(section.smtp_address, section.mail_from, section.mail_return_path)
+    if section.command:
+        routes.append(CommandRoute(section.command, section.command_timeout_s, calendar))
     if section.mail_to:
         routes.append(AdminRoute(server, section.mail_to, section.texts, calendar))
     if section.mail_owner:
@@ -137,6 +141,10 @@ class Notifier(Events):
         threshold = limit_reached(exceeded)
         if threshold is not None:
             self._queue_threshold(sender, threshold)
+
+    def suspended(self, suspension: Suspension, /) -> None:
+        """Queue the notice of a suspension."""
+        self._queue(Event.SUSPENDED, sender=suspension.sender, suspension=suspension)
 
     def store_down(self, error: StoreError, /) -> None:
         """Queue the notice of an outage."""

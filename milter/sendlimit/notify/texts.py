@@ -8,7 +8,7 @@ from sendlimit.notify.notices import Event
 from sendlimit.rules.reply import names_a_moment, one_line, values
 
 if TYPE_CHECKING:
-    from sendlimit.config.notify import MailText, NotifyTexts
+    from sendlimit.config.notify_texts import MailText, NotifyTexts, SuspendedText
     from sendlimit.notify.notices import Notice
     from sendlimit.rules.window import Calendar
 
@@ -17,6 +17,9 @@ _SENTENCES = {
     Event.WARNING: "{mailbox} is close to the {scope} limit: {used} of {limit} {unit} per {window}",
     Event.LIMIT_REACHED: "{mailbox} has reached the {scope} limit: {used} of {limit} {unit} per {window}",
 }
+
+
+_SUSPENDED = "{mailbox} is suspended until {until}: {reason}, from {clients}"
 
 
 class Mail(NamedTuple):
@@ -48,6 +51,10 @@ def sentence(notice: Notice, calendar: Calendar) -> str:
             return f"The database is back, mails accepted without it and counted now: {notice.bookings}"
         case Event.TEST:
             return "This is a test: notices of sendlimit arrive here"
+        case Event.SUSPENDED:
+            return _SUSPENDED.format_map(_values(notice, calendar)) + (
+                " (observe mode)" if notice.observe else ""
+            )
         case event:
             text = _SENTENCES[event].format_map(_values(notice, calendar))
             return f"{text} (observe mode)" if notice.observe else text
@@ -67,6 +74,10 @@ def admin_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str
             body = f"Limits hold again. Mails accepted meanwhile: {notice.bookings}, all counted.\n"
         case Event.TEST:
             body = "Sent by 'sendlimit notify test'.\n"
+        case Event.SUSPENDED:
+            filled = _filled(texts.admin_suspended, _OFF_ADMIN, notice, calendar)
+            observing = f"\n{_OBSERVING}\n" if notice.observe else ""
+            return Mail(filled.subject, f"{filled.body}{observing}\n{footer}")
         case event:
             template = texts.admin_warning if event is Event.WARNING else texts.admin_reached
             mail = _filled(template, _OFF_ADMIN, notice, calendar)
@@ -79,12 +90,16 @@ def owner_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar) -> Mail:
     """Return the mail to the owner of a mailbox about a limit, or a test."""
     if notice.event is Event.TEST:
         return Mail("A test of sendlimit", f"{sentence(notice, calendar)}\n")
+    if notice.event is Event.SUSPENDED:
+        return _filled(texts.owner_suspended, _OFF_OWNER, notice, calendar)
     is_warning = notice.event is Event.WARNING
     template = texts.owner_warning if is_warning else texts.owner_reached
     return _filled(template, _OFF_OWNER, notice, calendar)
 
 
-def _filled(template: MailText | Mail, off: Mail, notice: Notice, calendar: Calendar) -> Mail:
+def _filled(
+    template: MailText | SuspendedText | Mail, off: Mail, notice: Notice, calendar: Calendar
+) -> Mail:
     if notice.exceeded is not None and notice.exceeded.resets_at is None:
         promises = names_a_moment(template.subject) or names_a_moment(template.body)
         template = off if promises else template
@@ -94,6 +109,16 @@ def _filled(template: MailText | Mail, off: Mail, notice: Notice, calendar: Cale
 
 def _values(notice: Notice, calendar: Calendar) -> dict[str, str]:
     """Return the values of the placeholders, each in one line: a login may hold line breaks."""
+    if notice.suspension is not None:
+        suspension, until = notice.suspension, notice.suspension.until
+        return {
+            "mailbox": one_line(suspension.sender.mailbox),
+            "domain": one_line(suspension.sender.domain or suspension.sender.mailbox),
+            "reason": suspension.cause,
+            "number": str(suspension.number),
+            "clients": one_line(" ".join(suspension.clients)),
+            "until": "released" if until is None else calendar.local_text_with_zone(until),
+        }
     if notice.exceeded is None or notice.sender is None:
         return {}
     found = values(notice.exceeded, notice.sender, calendar, notice.at)

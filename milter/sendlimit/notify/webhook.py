@@ -26,6 +26,8 @@ from sendlimit.notify.texts import sentence
 from sendlimit.notify.webhook_formats import FORMATS, Body, Message
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sendlimit.config.webhook_body import WebhookBody
     from sendlimit.notify.notices import Notice
     from sendlimit.rules.window import Calendar
@@ -102,9 +104,7 @@ class WebhookRoute(Route):
         found = document(notice, self.calendar, host)
         if self.own_body is None:
             return Body(json.dumps(found).encode(), {"Content-Type": _JSON})
-        values = dict.fromkeys(BODY_PLACEHOLDERS, "") | {
-            key: str(value) for key, value in found.items() if value is not None
-        }
+        values = dict.fromkeys(BODY_PLACEHOLDERS, "") | flat_values(found)
         kind = _JSON if self.own_body.is_json else "text/plain; charset=utf-8"
         return Body(self.own_body.filled(values), {"Content-Type": kind})
 
@@ -147,11 +147,28 @@ def document(notice: Notice, calendar: Calendar, host: str) -> dict[str, Any]:
             "period_end": _utc(period.end),
             "resets_at": None if notice.exceeded.resets_at is None else _utc(period.end),
         }
+    elif notice.suspension is not None:
+        suspension = notice.suspension
+        found |= {
+            "mailbox": suspension.sender.mailbox,
+            "reason": str(suspension.reason),
+            "number": suspension.number,
+            "clients": list(suspension.clients),
+            "until": None if suspension.until is None else _utc(suspension.until),
+        }
     elif notice.event is Event.STORE_DOWN:
         found["error"] = notice.error
     elif notice.event is Event.STORE_BACK:
         found["bookings"] = notice.bookings
     return found
+
+
+def flat_values(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the document as texts: a list with blanks between, nothing as ""."""
+    return {
+        key: " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+        for key, value in document.items()
+    }
 
 
 def _utc(at: int) -> str:

@@ -30,6 +30,13 @@ OVERRIDE = {
     "set_by": "who set it",
     "set_at": "when it was set",
 }
+SUSPENSION = {
+    "subject": "'*', a domain or a mailbox",
+    "until": "when it ends; null: when it is released",
+    "reason": "why",
+    "set_by": "who did it; 'sendlimit' is the daemon",
+    "set_at": "when it began",
+}
 EPISODE = {
     "limit": "the limit that refused",
     "subject": "whose limit: '*', a domain or a mailbox",
@@ -107,6 +114,8 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "before": "the row that was there, or null",
     },
     "limit list, a list of": OVERRIDE | {"in_force": "false: a boost that has ended"},
+    "suspend": SUSPENSION,
+    "release, suspensions, a list of": SUSPENSION,
     "usage reset, a list of": {
         "subject": "whose count",
         "limit": "which count",

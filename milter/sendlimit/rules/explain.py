@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.decision import LimitUsage
 from sendlimit.rules.limit import (
-    LIMIT_NAMES,
+    KNOWN_NAMES,
     MESSAGES_PER_DAY,
+    SUSPENSION,
     CounterKey,
     Limit,
     Origin,
@@ -125,7 +126,7 @@ def counters(
             name.scope, subject, name.unit, name.window, calendar.period(name.window, at).start
         )
         for own in _scopes_above(scope)
-        for name in LIMIT_NAMES
+        for name in KNOWN_NAMES
         if name.scope is own and (subject := subject_of(own, sender)) is not None
     }
 
@@ -174,6 +175,8 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
             episode = episodes.get(name)
             if setting is None and not used and episode is None and name not in MESSAGES_PER_DAY:
                 continue
+            if name == SUSPENSION and (setting is None or setting.max is None):
+                continue  # not suspended
             period = calendar.period(name.window, at)
             yield LimitStatus(
                 name, key.subject, setting.max if setting else None, where, used, period, episode
@@ -181,7 +184,7 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
 
     def defaults() -> Iterator[LimitStatus]:
         below = _NARROWEST_FIRST[: _NARROWEST_FIRST.index(scope)]
-        for name in LIMIT_NAMES:
+        for name in KNOWN_NAMES:
             where, setting = source(name)
             if name.scope in below and setting is not None and where is not None:
                 period = calendar.period(name.window, at)

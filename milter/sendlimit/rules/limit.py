@@ -49,7 +49,9 @@ class LimitName(NamedTuple):
     window: Window
 
     def __str__(self) -> str:
-        """Write it as file and command do."""
+        """Write it as file and command do; a suspension, which neither sets, has its own word."""
+        if self == SUSPENSION:
+            return "mailbox.suspended"
         return f"{self.scope}.{self.unit}_per_{self.window}"
 
 
@@ -104,6 +106,9 @@ MESSAGES_PER_DAY = tuple(LimitName(scope, Unit.MESSAGES, Window.DAY) for scope i
 
 RECIPIENTS_PER_MESSAGE = LimitName(Scope.MAILBOX, Unit.RECIPIENTS, Window.MESSAGE)
 
+SUSPENSION = LimitName(Scope.MAILBOX, Unit.MESSAGES, Window.MESSAGE)
+"""A limit of 0 on each single mail: the mailbox may send nothing (R17). It counts nothing."""
+
 LATCH = CounterKey(Scope.GLOBAL, EVERYONE, Unit.MESSAGES, Window.EVER, 0)
 """The counter of all mail ever, which every batch locks first."""
 
@@ -134,7 +139,10 @@ def parse_limit_name(text: str) -> LimitName:
     return found
 
 
-ORDER = {name: number for number, name in enumerate(LIMIT_NAMES)}
+KNOWN_NAMES = (SUSPENSION, *LIMIT_NAMES)
+"""Every limit that the tables may hold."""
+
+ORDER = {name: number for number, name in enumerate(KNOWN_NAMES)}
 
 SCOPE_ORDER = {scope: number for number, scope in enumerate(Scope)}
 

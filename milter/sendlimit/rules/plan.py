@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit.rules.decision import Decision, LimitUsage
 from sendlimit.rules.limit import (
     RECIPIENTS_PER_MESSAGE,
+    SUSPENSION,
     Charge,
     CounterKey,
     Limit,
@@ -62,6 +63,7 @@ class Plan:
         messages: counters of messages that have a limit.
         recipients: counters of recipients that have a limit.
         per_message: recipients_per_message with nothing used, if it is in force.
+        suspended: the suspension, if there is one (R17).
         granted: the decision about a mail at MAIL when no limit is exceeded and nothing is to be reported.
     """
 
@@ -71,6 +73,7 @@ class Plan:
     messages: tuple[LimitedCounter, ...]
     recipients: tuple[LimitedCounter, ...]
     per_message: LimitUsage | None
+    suspended: LimitUsage | None
     granted: Decision
 
     def counted(self, unit: Unit) -> tuple[CounterKey, ...]:
@@ -96,21 +99,28 @@ def make_plan(
         limit = rules.limit(name, sender)
         if limit is not None:
             checked[name.unit].append(LimitedCounter(limit, key, period))
-    limit = rules.limit(RECIPIENTS_PER_MESSAGE, sender)
-    scope, unit, window = RECIPIENTS_PER_MESSAGE
-    one_mail_key = CounterKey(scope, sender.mailbox, unit, window, day.start)
     return Plan(
         since=since,
         until=until,
         keys=(*keys[Unit.MESSAGES], *keys[Unit.RECIPIENTS]),
         messages=tuple(checked[Unit.MESSAGES]),
         recipients=tuple(checked[Unit.RECIPIENTS]),
-        per_message=None if limit is None else LimitUsage(limit, one_mail_key, 0, day),
+        per_message=_of_one_mail(RECIPIENTS_PER_MESSAGE, sender, rules, day),
+        suspended=_of_one_mail(SUSPENSION, sender, rules, day),
         granted=Decision(
             charges=tuple(Charge(key, 1) for key in keys[Unit.MESSAGES]),
             counts_recipients=bool(keys[Unit.RECIPIENTS]),
         ),
     )
+
+
+def _of_one_mail(name: LimitName, sender: Sender, rules: Rules, day: Period) -> LimitUsage | None:
+    """Return a limit on each single mail, which counts nothing; its episodes are those of a day (R13)."""
+    limit = rules.limit(name, sender)
+    if limit is None:
+        return None
+    key = CounterKey(name.scope, sender.mailbox, name.unit, name.window, day.start)
+    return LimitUsage(limit, key, 0, day)
 
 
 class Plans:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sendlimit.rules.decision import Decision, LimitUsage, Request, UsageChange
-from sendlimit.rules.limit import ORDER, SCOPE_ORDER, Charge, CounterKey, Unit
+from sendlimit.rules.limit import (
+    ORDER,
+    SCOPE_ORDER,
+    SUSPENSION,
+    Charge,
+    CounterKey,
+    Unit,
+)
 from sendlimit.rules.window import EVER
 
 if TYPE_CHECKING:
@@ -61,6 +68,8 @@ def decide_by(plan: Plan, request: Request, facts: Facts) -> Decision:
     ]
     # A mailbox with no recipient left is refused at MAIL already (R9).
     passed += [usage for usage in recipient_usage if usage.used >= usage.limit.max]
+    if plan.suspended is not None and not request.recipients:
+        passed.append(plan.suspended)
     exceeded = first_to_name(passed) if passed else None
     if exceeded is not None and not facts.observe:
         return Decision(exceeded=exceeded, refused=True)
@@ -100,11 +109,12 @@ def _usage_changes(
 def first_to_name(passed: Iterable[LimitUsage]) -> LimitUsage | None:
     """Return the limit that the answer names: global, domain, mailbox; then the last to free up (R7).
 
-    What never frees up is the last.
+    What never frees up is the last. A suspension goes before all: it alone is for a person to end.
     """
     return min(
         passed,
         key=lambda usage: (
+            usage.limit.name != SUSPENSION,
             SCOPE_ORDER[usage.limit.name.scope],
             -(usage.resets_at or EVER.end),
             ORDER[usage.limit.name],

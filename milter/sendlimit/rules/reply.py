@@ -10,7 +10,7 @@ import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, Scope, subject_of
+from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, SUSPENSION, Scope, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,14 +30,19 @@ DEFAULT_TEXTS: Mapping[str, str] = {
     "domain": f"Sending limit reached: {{used}} of {{limit}} {{unit}} sent by {{domain}} this {{window}}, {_RESUMES}",
     "global": f"Sending limit of this server reached: {{used}} of {{limit}} {{unit}} this {{window}}, {_RESUMES}",
     "message": "Too many recipients: one mail of {mailbox} may go to {limit} at most",
+    "suspended": "Sending is suspended for {mailbox}, please ask your administrator",
 }
 """By scope; "message" is for recipients_per_message. At most 160 characters filled in."""
+
+SUSPENDED_PLACEHOLDERS = ("mailbox", "domain")
+"""Those of the text "suspended": no number helps a thief to find out what is noticed (R17)."""
 
 OFF_TEXTS: Mapping[str, str] = {
     "mailbox": "Sending is switched off for {mailbox}",
     "domain": "Sending is switched off for {domain}",
     "global": "Sending is switched off on this server",
     "message": DEFAULT_TEXTS["message"],
+    "suspended": DEFAULT_TEXTS["suspended"],
 }
 """Instead of texts that name a moment where the limit is 0: no new period helps."""
 
@@ -103,6 +108,8 @@ def names_a_moment(template: str) -> bool:
 
 def kind_of(exceeded: LimitUsage) -> str:
     """Return which of the texts a refusal has."""
+    if exceeded.limit.name == SUSPENSION:
+        return "suspended"
     return (
         "message"
         if exceeded.limit.name == RECIPIENTS_PER_MESSAGE
@@ -160,12 +167,16 @@ _LONGEST: Mapping[str, str] = {
 }
 
 
-def problem_with(template: str) -> str | None:
+def problem_with(template: str, names: Sequence[str] = PLACEHOLDERS) -> str | None:
     """Return what is wrong with the configured text of a reply, None when nothing is.
 
     Filled in with an address of the greatest length (RFC 5321 4.5.3.1: 254 octets).
+
+    Args:
+        template: the text.
+        names: of the placeholders that it may have.
     """
-    if problem := problem_with_placeholders(template):
+    if problem := problem_with_placeholders(template, names):
         return problem
     if not template.isprintable():
         return "has a line break or a control character; a reply is one line"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The version of the tables that this release reads and writes: the last file in sql/."""
 
 

@@ -21,19 +21,20 @@ if TYPE_CHECKING:
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 
-_COLUMNS = (
-    "SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at FROM er_limit"
-)
+_COLUMNS = """
+SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at
+  FROM er_limit WHERE learned_from IS NULL"""
 _ALL = _COLUMNS + " ORDER BY subject, scope, unit, `window`, is_boost"
 _OF_SUBJECTS = (
-    _COLUMNS + " WHERE subject IN ({subjects}) ORDER BY subject, scope, unit, `window`, is_boost"
+    _COLUMNS + " AND subject IN ({subjects}) ORDER BY subject, scope, unit, `window`, is_boost"
 )
 _PAGE = (
     _COLUMNS
-    + " WHERE subject >= %s ORDER BY subject, scope, unit, `window`, is_boost LIMIT %s OFFSET %s"
+    + " AND subject >= %s ORDER BY subject, scope, unit, `window`, is_boost LIMIT %s OFFSET %s"
 )
-_KEY = " WHERE subject = %s AND scope = %s AND unit = %s AND `window` = %s AND is_boost = %s"
-_ONE = _COLUMNS + _KEY
+_SAME = "subject = %s AND scope = %s AND unit = %s AND `window` = %s AND is_boost = %s"
+_KEY = f" WHERE learned_from IS NULL AND {_SAME}"
+_ONE = f"{_COLUMNS} AND {_SAME}"
 _NEW = "max = %s, valid_until = %s, reason = %s, set_by = %s, set_at = %s"
 _CHANGE = "UPDATE er_limit SET " + _NEW + _KEY  # noqa: S608 - constants
 _ADD = """
@@ -136,6 +137,16 @@ def set_override(
     is_boost = setting.valid_until is not None
     change = OverrideChange(setting.subject, setting.name, is_boost, override)
     return _first(change_overrides(connection, [change], author))
+
+
+def put_override(connection: Connection, override: Override) -> None:
+    """Add a row that is not there, in the transaction of a change."""
+    _add(connection, [override])
+
+
+def remove_override(connection: Connection, setting: Setting) -> None:
+    """Remove the row of a setting, in the transaction of a change."""
+    connection.execute(_REMOVE, _key_of(setting))
 
 
 def set_overrides(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import SchemaError
-from sendlimit.rules.limit import LIMIT_NAMES, CounterKey, LimitName, Setting
+from sendlimit.rules.limit import KNOWN_NAMES, CounterKey, LimitName, Setting
 from sendlimit.store import SCHEMA_VERSION, LeaseRow, Loaded
 from sendlimit.store import statements as sql
 from sendlimit.store.sqltime import to_sql, until_from_sql
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
-_NAMES: Mapping[tuple[str, str, str], LimitName] = {tuple(name): name for name in LIMIT_NAMES}  # type: ignore[misc]
+_NAMES: Mapping[tuple[str, str, str], LimitName] = {tuple(name): name for name in KNOWN_NAMES}  # type: ignore[misc]
 _TEXT_MAX = 255
 
 

@@ -4,6 +4,7 @@ from sendlimit.counting.events import Events
 from sendlimit.errors import StoreError
 from sendlimit.rules.decision import Decision, LimitUsage
 from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.suspicion import Suspension
 
 
 class RecordingEvents(Events):
@@ -34,6 +35,11 @@ class RecordingEvents(Events):
     def refused(self, _sender: Sender, exceeded: LimitUsage, /) -> None:
         """Record the name of the limit."""
         self.recorded.append(str(exceeded.limit.name))
+
+    def suspended(self, suspension: Suspension, /) -> None:
+        """Record whose login."""
+        what = "would suspend" if suspension.observe else "suspended"
+        self.recorded.append((what, suspension.sender.mailbox))
 
     def opened(self) -> None:
         """Count the reservation."""

@@ -30,6 +30,8 @@ def test_everything(tmp_path: Path) -> None:
         "ca_file": "/etc/sendlimit/ca.pem",
         "webhook_format": "sendlimit",
         "webhook_body": "{text}",
+        "command": ["/etc/sendlimit/on-notice", "now"],
+        "command_timeout_s": 5,
         "mail_to": ["a@example.org", "b@example.org"],
         "mail_owner": True,
         "mail_from": "postmaster@example.org",
@@ -43,7 +45,8 @@ def test_everything(tmp_path: Path) -> None:
     assert notify is not None
     assert notify.smtp_address == ("::1", 10025)
     assert notify.model_dump(exclude={"texts"}) == settings | {
-        "mail_to": tuple(settings["mail_to"])
+        "mail_to": tuple(settings["mail_to"]),
+        "command": tuple(settings["command"]),
     }
 
 
@@ -66,7 +69,7 @@ def test_defaults(tmp_path: Path) -> None:
     ("notify", "problem"),
     [
         pytest.param(
-            {}, "notify: tells nobody; set webhook_url, mail_to or mail_owner, or leave the table out", id="no receiver"
+            {}, "notify: tells nobody; set webhook_url, mail_to, mail_owner or command, or leave the table out", id="no receiver"
         ),
         pytest.param(
             {"warn_at_percent": 0, "mail_owner": True},

@@ -10,7 +10,7 @@ from sendlimit.counting.memory import Memory
 from sendlimit.counting.stretches import CLOSE_AT, Stretches
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision, Request
-from sendlimit.rules.limit import Charge, CounterKey, Setting
+from sendlimit.rules.limit import SUSPENSION, Charge, CounterKey, Setting
 from sendlimit.rules.mailbox import Sender
 from support.counting_samples import (
     ALICE,
@@ -370,3 +370,14 @@ def test_an_unlimited_decision_is_the_plain_one() -> None:
     assert reservation is not None
     assert isinstance(reservation.decision, Decision)
     assert dict(reservation.charges) == ALICES_MAIL
+
+
+def test_a_suspended_mailbox() -> None:
+    """R17: memory grants a suspended mailbox nothing, in the quick way neither; after its end it does."""
+    sole = _Sole()
+    assert sole.send()
+    sole.memory.learn([Setting(ALICE.mailbox, SUSPENSION, 0, NOON + 60)])
+
+    assert not sole.send()
+    assert sole.memory.reserve(BOB, NOON, _VALID) is not None
+    assert sole.memory.reserve(ALICE, NOON + 60, _VALID) is not None

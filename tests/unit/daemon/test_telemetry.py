@@ -20,12 +20,14 @@ from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision, UsageChange
 from sendlimit.rules.precedence import Rules
+from sendlimit.rules.suspicion import Reason, Suspension
 from support.counting_samples import ALICE, UTC, usage_of
 from support.notice_receivers import WebhookReceiver, webhook_receiver
 from support.rig.process import free_port, wait_for
 
 _HIT = usage_of("mailbox.messages_per_day", 10, 10)
 _PASSED_80 = Decision(usage_changes=(UsageChange(_HIT.limit, _HIT.key, 7, 8, _HIT.period),))
+_SUSPENSION = Suspension(ALICE, Reason.REFUSALS, 20, ("192.0.2.7",), 0, None, 3600, observe=False)
 
 
 @pytest.fixture
@@ -44,6 +46,7 @@ _EVENTS: dict[str, Callable[[Telemetry], None]] = {
     "undecided": lambda t: t.undecided(accepted=True, seconds=2),
     "uncounted": lambda t: t.uncounted(exempt=False),
     "refused": lambda t: t.refused(ALICE, _HIT),
+    "suspended": lambda t: t.suspended(_SUSPENSION),
     "opened": lambda t: t.opened(),
     "ended": lambda t: t.ended(),
     "fault": lambda t: t.fault("eom"),

@@ -3,16 +3,18 @@
 import email
 import email.policy
 from collections.abc import Sequence
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
 
-from sendlimit.config.notify import NotifyTexts
+from sendlimit.config.notify_texts import NotifyTexts
 from sendlimit.notify.host import host_name
 from sendlimit.notify.mail import AdminRoute, MailServer, OwnerRoute
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.outbox import DeliveryError
 from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.suspicion import Reason, Suspension
 from support.counting_samples import ALICE, NOON, UTC, usage_of
 from support.notice_receivers import smtp_server
 from support.rig.process import free_port
@@ -175,3 +177,29 @@ def test_address_that_the_server_can_not_take() -> None:
 def test_what_concerns_the_owner(notice: Notice, expected: bool) -> None:  # noqa: FBT001 - a table
     """An owner gets notices about enforced limits of the mailbox, if the login is an address."""
     assert _owner(25).takes(notice) is expected
+
+
+def test_suspension() -> None:
+    """R17: admins read why and from where; the owner, whose mail a thief may read, no number."""
+    suspension = Suspension(
+        ALICE, Reason.REFUSALS, 20, ("192.0.2.7",), NOON, NOON + 60, 3600, observe=False
+    )
+    notice = Notice("1f", Event.SUSPENDED, NOON, sender=ALICE, suspension=suspension)
+    with smtp_server([*_SESSION[:4], *_SESSION[3:]]) as (port, lines):
+        _admins(port).deliver(notice)
+    admins = _message(lines)
+    with smtp_server(_SESSION) as (port, lines):
+        assert _owner(port).takes(notice)
+        assert not _owner(port).takes(replace(notice, observe=True))
+        _owner(port).deliver(notice)
+    owner = _message(lines)
+
+    assert admins["Subject"] == (
+        "sendlimit: alice@example.org is suspended: 20 refusals within 1 hour"
+    )
+    text = admins.get_content()
+    assert "suspended until 2026-11-22 12:01 UTC: 20 refusals within 1 hour." in text
+    assert "Clients, the last first: 192.0.2.7." in text
+    assert "sendlimit release alice@example.org" in text
+    assert owner["Subject"] == "Sending is suspended for alice@example.org"
+    assert not set(owner.get_content()) & set("0123456789")

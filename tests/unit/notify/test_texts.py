@@ -2,7 +2,7 @@
 
 import pytest
 
-from sendlimit.config.notify import NotifyTexts
+from sendlimit.config.notify_texts import NotifyTexts
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.texts import admin_mail, owner_mail, sentence
 from sendlimit.rules.decision import LimitUsage

@@ -14,7 +14,8 @@ from sendlimit import __version__
 from sendlimit.config.webhook_body import BODY_PLACEHOLDERS, read_webhook_body
 from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.outbox import DeliveryError
-from sendlimit.notify.webhook import WebhookRoute, document, signature, system_cas
+from sendlimit.notify.webhook import WebhookRoute, document, flat_values, signature, system_cas
+from sendlimit.rules.suspicion import Reason, Suspension
 from support.counting_samples import ALICE, NOON, UTC, moment, usage_of
 from support.notice_receivers import WebhookReceiver, webhook_receiver
 from support.rig.certificates import PrivateCA
@@ -23,6 +24,11 @@ from support.rig.process import free_port
 _KEY = b"a key of the admin"
 _HIT = usage_of("mailbox.messages_per_day", 100, 80)
 _WARNING = Notice("1f", Event.WARNING, NOON, sender=ALICE, exceeded=_HIT)
+
+
+_SUSPENSION = Suspension(
+    ALICE, Reason.REFUSALS, 20, ("192.0.2.7", "192.0.2.8"), NOON, None, 3600, observe=False
+)
 
 
 @pytest.fixture
@@ -72,6 +78,26 @@ def test_document_about_the_database(notice: Notice, facts: dict[str, object]) -
     found = document(notice, UTC, "mx1")
 
     assert {key: found[key] for key in found.keys() - common} == facts
+
+
+def test_document_about_a_suspension() -> None:
+    """A notice about a suspension has whose login, why, the clients, and when it ends."""
+    notice = Notice("1f", Event.SUSPENDED, NOON, sender=ALICE, suspension=_SUSPENSION)
+    found = document(notice, UTC, "mx1")
+
+    assert found["text"] == (
+        "alice@example.org is suspended until released: 20 refusals within 1 hour,"
+        " from 192.0.2.7 192.0.2.8"
+    )
+    assert {key: found[key] for key in ("mailbox", "reason", "number", "clients", "until")} == {
+        "mailbox": "alice@example.org",
+        "reason": "refusals",
+        "number": 20,
+        "clients": ["192.0.2.7", "192.0.2.8"],
+        "until": None,
+    }
+    assert flat_values(found)["clients"] == "192.0.2.7 192.0.2.8"
+    assert flat_values(found)["until"] == ""
 
 
 def test_signature(receiver: WebhookReceiver) -> None:
@@ -197,11 +223,14 @@ def test_documentation() -> None:
     """docs/notifications.md shows a document as it is made, and explains each of its keys."""
     text = (Path(__file__).parents[3] / "docs" / "notifications.md").read_text()
     example = json.loads(text.partition("```json\n")[2].partition("```")[0])
-    rows = re.findall(r"^\| (`.*?) \| (?:all|limits|`store-\w+`) \|", text, re.MULTILINE)
+    rows = re.findall(
+        r"^\| (`.*?) \| (?:all|limits|`store-\w+`|`suspended`) \|", text, re.MULTILINE
+    )
     notices = [
         Notice(example["id"], Event.STORE_DOWN, NOON, error="gone"),
         Notice(example["id"], Event.STORE_BACK, NOON),
         Notice(example["id"], Event.TEST, NOON),
+        Notice(example["id"], Event.SUSPENDED, NOON, sender=ALICE, suspension=_SUSPENSION),
     ]
     reached = Notice(
         example["id"],

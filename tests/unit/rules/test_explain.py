@@ -4,6 +4,7 @@ from sendlimit.rules.episode import Episode
 from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import (
     RECIPIENTS_PER_MESSAGE,
+    SUSPENSION,
     CounterKey,
     LimitName,
     Origin,
@@ -171,4 +172,29 @@ def test_what_was_counted_or_refused_is_shown() -> None:
     found = explained(episodes={name: episode}, used={"mailbox.recipients_per_month": 3})
     assert status_of(found, "mailbox.messages_per_hour").episode == episode
     assert status_of(found, "mailbox.recipients_per_month").used == 3
+    assert found.exceeded is None
+
+
+def test_a_suspension() -> None:
+    """R17: a suspension is shown while it holds, with its row, and goes before each other limit."""
+    row = Setting("example.org", SUSPENSION, 0, NOW + 60)
+    found = explained(setting("*", "global.messages_per_day", 0), rows=(row,))
+    status = status_of(found, "mailbox.suspended")
+
+    assert found.exceeded is not None
+    assert found.exceeded.limit.name == SUSPENSION
+    assert status.source is not None
+    assert status.source.override == override(row)
+    assert (status.max, status.used, status.remaining) == (0, None, None)
+    ended = explained(rows=(row._replace(valid_until=NOW),))
+    assert "mailbox.suspended" not in {str(one.name) for one in ended.statuses}
+
+
+def test_a_suspension_of_a_domain() -> None:
+    """R17: of a domain it is shown as what holds for each of its mailboxes."""
+    sender = Sender("", "example.org")
+    row = Setting("example.org", SUSPENSION, 0)
+    found = explained(scope=Scope.DOMAIN, sender=sender, rows=(row,))
+
+    assert "mailbox.suspended" in {str(one.name) for one in found.defaults}
     assert found.exceeded is None

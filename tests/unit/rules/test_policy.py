@@ -6,10 +6,12 @@ import pytest
 
 from sendlimit.rules.decision import Decision, Request
 from sendlimit.rules.limit import (
+    SUSPENSION,
     Charge,
     CounterKey,
     Limit,
     Origin,
+    Setting,
     counted_names,
 )
 from sendlimit.rules.mailbox import Sender
@@ -19,6 +21,7 @@ from sendlimit.rules.precedence import Rules
 from support.counting_samples import (
     ALICE,
     BERLIN,
+    BOB,
     NOON,
     UTC,
     file_rules,
@@ -305,3 +308,36 @@ def test_usage_changes_from_a_percentage(percent: int | None, used: int, *, is_t
     )  # fmt: skip
 
     assert is_told == bool(decide(Request(ALICE, NOON), facts).usage_changes)
+
+
+def test_a_suspension_refuses_each_mail() -> None:
+    """R17: a suspended mailbox is refused at MAIL, before any other limit is named; others send."""
+    rules = file_rules(setting("*", "global.messages_per_day", 0)).with_rows(
+        [Setting("alice@example.org", SUSPENSION, 0)]
+    )
+    refused = _decide(rules)
+    other = _decide(rules, sender=BOB)
+
+    assert refused.exceeded is not None
+    assert other.exceeded is not None
+    assert refused.exceeded.limit.name == SUSPENSION
+    assert refused.exceeded.resets_at is None
+    assert str(other.exceeded.limit.name) == "global.messages_per_day"
+
+
+def test_a_mail_that_has_begun_is_sent() -> None:
+    """R17: a mail that passed MAIL is not refused at its end by a suspension."""
+    rules = file_rules(setting("*", "mailbox.recipients_per_day", 9)).with_rows(
+        [Setting("example.org", SUSPENSION, 0)]
+    )
+
+    assert _decide(rules, recipients=2).exceeded is None
+    assert _decide(rules).refused
+
+
+def test_a_suspension_in_observe_mode() -> None:
+    """R12, R17: in observe mode a suspended mailbox is told of, counted, and sends."""
+    decision = _decide(Rules().with_rows([Setting("*", SUSPENSION, 0)]), observe=True)
+
+    assert decision.exceeded is not None
+    assert (decision.refused, bool(decision.charges)) == (False, True)

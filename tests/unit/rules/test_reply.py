@@ -4,12 +4,15 @@ import re
 
 import pytest
 
+from sendlimit.rules.decision import LimitUsage
+from sendlimit.rules.limit import SUSPENSION, CounterKey, Limit, Origin, Scope
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.reply import (
     DEFAULT_TEXTS,
     FIXED_TEXT,
     LINE_MAX,
     PLACEHOLDERS,
+    SUSPENDED_PLACEHOLDERS,
     UNAVAILABLE_TEXT,
     Reply,
     Wording,
@@ -251,3 +254,23 @@ def test_texts_that_name_a_moment_by_another_name() -> None:
         filled = values(usage_of(name, limit, limit), ALICE, UTC, NOON)
 
         assert (filled["resets_at"], filled["resets_in"]) == ("never", "never")
+
+
+def test_suspended() -> None:
+    """R17: the answer to a suspended mailbox has no number, and its text can have none."""
+    limit = Limit(SUSPENSION, 0, "*", Origin.OVERRIDE)
+    key = CounterKey(Scope.MAILBOX, ALICE.mailbox, SUSPENSION.unit, SUSPENSION.window, 0)
+    exceeded = LimitUsage(limit, key, 0, UTC.period(SUSPENSION.window, NOON))
+    own = Wording(texts={"suspended": "{mailbox} of {domain}: call us"})
+
+    assert Wording().refusal(exceeded, ALICE, UTC, NOON) == (
+        "450",
+        "4.7.1",
+        "Sending is suspended for alice@example.org, please ask your administrator",
+    )
+    assert own.refusal(exceeded, ALICE, UTC, NOON).text == (
+        "alice@example.org of example.org: call us"
+    )
+    assert problem_with("{used} sent", SUSPENDED_PLACEHOLDERS) == (
+        "has an unknown placeholder {used}; allowed: {mailbox} {domain}"
+    )

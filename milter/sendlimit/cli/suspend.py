@@ -1,0 +1,70 @@
+"""`sendlimit suspend`: a mailbox may send nothing until it is released or a moment has come."""
+
+from __future__ import annotations
+
+import click
+
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, value_of
+from sendlimit.cli.printing import local_time_with_zone, print_data, print_json, print_note
+from sendlimit.cli.subject import note_never_counted
+from sendlimit.reports.timestamps import timestamp
+from sendlimit.rules.limit import Scope
+from sendlimit.rules.override import REASON_MAX
+from sendlimit.rules.subject import is_exempt
+from sendlimit.store import suspensions
+
+
+@click.command()
+@click.argument("subject")
+@click.option(
+    "--until",
+    metavar="TIME",
+    help='When it ends by itself: "2026-11-27 18:00", "18:00", "+24h"; default: when it is released.',
+)
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why; shown by 'suspensions' and 'show'."
+)
+@as_json
+@pass_invocation
+def suspend(
+    invocation: Invocation, *, subject: str, until: str | None, reason: str, as_json: bool
+) -> None:
+    """Let a mailbox, or all mailboxes of a domain, send nothing.
+
+    From the next mail on each is refused with the text reply.suspended, which says no number.
+    An earlier suspension of the same SUBJECT is replaced. 'sendlimit release' ends it.
+
+    Example: sendlimit suspend alice@example.org --until +24h --reason "stolen password"
+    """
+    at = invocation.now()
+    valid_until = None
+    if until is not None:
+        with value_of("--until"):
+            valid_until = timestamp(until, invocation.calendar, at)
+            if valid_until <= at:
+                when = local_time_with_zone(invocation.calendar, valid_until)
+                raise ValueError(f"{when} is in the past")
+    with value_of("--reason"):
+        if len(reason) > REASON_MAX:
+            raise ValueError(f"has {len(reason)} characters; allowed: {REASON_MAX}")
+    with invocation.database() as connection:
+        who = invocation.subject(subject, connection)
+        author = invocation.author()
+        made = suspensions.suspend(connection, who.key, valid_until, reason, author)
+        if not as_json:
+            note_never_counted(who, connection)
+        invocation.wait_for_daemon(connection, made)
+    if as_json:
+        print_json(suspensions.suspension_record(made.result))
+        return
+    whose = "everyone" if who.scope is Scope.GLOBAL else who.title
+    end = "released"
+    if valid_until is not None:
+        end = local_time_with_zone(invocation.calendar, valid_until)
+    print_data(f"{whose}: suspended until {end}")
+    print_data(f"undo:   sendlimit release {who.word}")
+    if is_exempt(who.sender, invocation.config.identity.exempt_keys()):
+        print_note("it is exempt (identity.exempt): its mail passes all the same")
+    if invocation.config.mode == "observe":
+        print_note("mode = observe: its mail passes, and the log says would-refuse")
