@@ -55,6 +55,8 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
         printed[f"suggest, each of {part}"] = printed["suggest"][part]
     assert commands("check", "--json") == 1  # no daemon
     printed["check, a list of"] = commands.printed_json()
+    assert commands("status", "--json") == 1
+    printed["status"] = commands.printed_json()
     assert commands("doctor", "--json") == 1
     printed["doctor, a list of"] = commands.printed_json()
     assert {what: keys_of(found) for what, found in printed.items()} == {

@@ -31,6 +31,7 @@ _NO_WORDS: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArg
 # Every command, in the order of the help: its name, its module in this package, its function.
 COMMANDS = {
     "serve": "serve:serve",
+    "status": "status:status",
     "check": "check:check",
     "config": "config:config",
     "db": "db:db",

@@ -24,14 +24,15 @@ from sendlimit.cli.types import LimitNameType, LimitValueType
 from sendlimit.errors import SendlimitError
 from sendlimit.reports.timestamps import timestamp
 from sendlimit.rules.limit import LimitName, Scope, Setting
+from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.override import REASON_MAX, Override
-from sendlimit.rules.subject import check_scope
+from sendlimit.rules.subject import Subject, check_scope
 from sendlimit.store.overrides import override_record, overrides, set_override, unset_override
 from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
-    from sendlimit.rules.subject import Subject
     from sendlimit.rules.window import Calendar
+    from sendlimit.store.connection import Connection
 
 
 class _SetCommand(click.Command):
@@ -149,7 +150,7 @@ def unset_limit(
     Example: sendlimit limit unset alice@example.org mailbox.messages_per_day
     """
     with invocation.database() as connection:
-        who = invocation.subject(subject, connection)
+        who = _stored_or_read(subject, invocation, connection)
         is_boost = {"boost": True, "lasting": False}.get(kind or "")
         if is_boost is None:
             kinds = {
@@ -227,6 +228,20 @@ def _ends(until: str | None, calendar: Calendar, at: int) -> int | None:
         if valid_until <= at:
             raise ValueError(f"{local_time_with_zone(calendar, valid_until)} is in the past")
     return valid_until
+
+
+def _stored_or_read(text: str, invocation: Invocation, connection: Connection) -> Subject:
+    """Read a SUBJECT; one that SQL has written into er_limit in its own spelling is that row's."""
+    is_stored = bool(overrides(connection, [text]))
+    try:
+        subject = invocation.subject(text, connection)
+    except click.UsageError:
+        if not is_stored:
+            raise
+    else:
+        if not is_stored or subject.key == text:
+            return subject
+    return Subject(Scope.MAILBOX, text, Sender(text, None))
 
 
 def _titled(who: Subject) -> str:

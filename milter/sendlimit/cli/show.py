@@ -18,8 +18,10 @@ from sendlimit.cli.printing import (
     local_time_with_zone,
     print_data,
     print_json,
+    print_note,
 )
 from sendlimit.cli.subject import note_never_counted
+from sendlimit.doctor import reach
 from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import EVERYONE, SUSPENSION, Origin, Scope
 from sendlimit.rules.reply import duration
@@ -53,8 +55,9 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
         report = usage_report(invocation.context, connection, who, invocation.now())
         if not as_json:
             note_never_counted(who, connection)
+    daemon = reach.daemon(invocation.config.milter.socket)
     if as_json:
-        print_json(report.record())
+        print_json({**report.record(), "daemon_answers": not daemon.findings})
         return
     explanation = report.explanation
     verdict = _verdict(report, calendar)
@@ -70,6 +73,8 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
         for status in explanation.defaults:
             print_data(f"{status.name!s:<32}{'':>9}{limit_value(status.max):>11}")
             print_data(*_source_lines(status.source, calendar))
+    for finding in daemon.findings:
+        print_note(f"no mail is limited now: {finding.problem} ({finding.remedy})")
 
 
 def _verdict(report: UsageReport, calendar: Calendar) -> str:

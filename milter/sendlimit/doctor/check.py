@@ -22,7 +22,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "clock": ("clock",),
     "tables": ("schema",),
     "rights": ("rights",),
-    "limits": ("nothing-limited",),
+    "limits": ("nothing-limited", "limit-of-no-one"),
     "reload": ("old-limits",),
     "mail": ("no-mail",),
     "canary": ("canary-lost", "canary-uncounted", "canary-refused", "canary-kept"),

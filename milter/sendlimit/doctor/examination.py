@@ -18,12 +18,15 @@ from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitEr
 from sendlimit.notify.notifier import routes_of
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
-from sendlimit.rules.limit import Settings
+from sendlimit.rules.limit import Scope, Settings
+from sendlimit.rules.never_in_force import never_in_force
+from sendlimit.rules.precedence import Rules
 from sendlimit.store import health
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.migrations import schema_version
-from sendlimit.store.overrides import rules_in_force
+from sendlimit.store.overrides import overrides, rules_in_force
 from sendlimit.store.setup import missing_rights
+from sendlimit.store.usage import scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sendlimit.config import Config
-    from sendlimit.rules.precedence import Rules
+    from sendlimit.rules.never_in_force import NeverInForce
     from sendlimit.store.connection import Connection
     from sendlimit.store.location import Location
 
@@ -65,7 +68,7 @@ class Examination:
 
     def in_short(self) -> Iterator[Check]:
         """Check the file, the database and the socket without Postfix, for `check`."""
-        limited = self._file_settings.names()
+        rules, never = Rules(self._file_settings), []
         yield settings.file(self.path, ())
         try:
             with self.connect() as connection:
@@ -73,14 +76,14 @@ class Examination:
                 yield (version := tables.tables(self._location, schema_version(connection)))
                 if not version.findings:
                     yield tables.rights(self._location, missing_rights(connection))
-                    limited = self._rules(connection).names()
+                    rules, never = self._rules(connection), self._never(connection)
         except SendlimitError as failure:
             check = self._failed(failure)
             is_file_missing = isinstance(failure, SchemaError) and not isinstance(
                 failure, NoSuchTable
             )
             yield replace(check, name="database") if is_file_missing else check
-        yield settings.limits(limited)
+        yield settings.limits(rules, never, observe=self.config.mode == "observe")
         yield self._socket()
 
     def installation(self, *, seen_within_s: int, with_canary: bool) -> Iterator[Check]:
@@ -145,7 +148,8 @@ class Examination:
         yield (rights := tables.rights(self._location, missing_rights(connection)))
         if rights.findings:
             return
-        yield settings.limits(self._rules(connection).names())
+        rules, never = self._rules(connection), self._never(connection)
+        yield settings.limits(rules, never, observe=self.config.mode == "observe")
         if not self._daemon.findings:
             yield tables.reload(self.config, health.published_limits(connection))
         seen = health.last_activity(connection)
@@ -167,6 +171,18 @@ class Examination:
             return self._daemon
         access = reach.by_modes(self.config.milter)
         return access if access.findings else self._daemon
+
+    def _never(self, connection: Connection) -> list[NeverInForce]:
+        """Return the overrides and boosts that count for no mail."""
+        found = []
+        for row in overrides(connection):
+            name = row.setting.subject
+            is_plain = "@" not in name and "." not in name
+            is_domain = is_plain and Scope.DOMAIN in scopes_of(connection, name)
+            domain = self.config.identity.default_domain
+            if (one := never_in_force(row.setting, domain, is_domain=is_domain)) is not None:
+                found.append(one)
+        return found
 
     def _rules(self, connection: Connection) -> Rules:
         return rules_in_force(connection, self._file_settings, int(self.clock()))

@@ -12,13 +12,15 @@ from sendlimit.config.login_map import read_login_map
 from sendlimit.doctor.check import Check, found, passed
 from sendlimit.errors import ConfigError, LoginMapError
 from sendlimit.postfix.findings import error, warning
+from sendlimit.rules.in_force import in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sendlimit.config import Config
     from sendlimit.postfix.findings import Finding
-    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.never_in_force import NeverInForce
+    from sendlimit.rules.precedence import Rules
 
 
 def file(path: Path, problems: Sequence[str]) -> Check:
@@ -130,10 +132,18 @@ def logins(config: Config, path: Path) -> Check:
     return passed("logins", f"other spellings: {len(found_map)}")
 
 
-def limits(names: Collection[LimitName]) -> Check:
-    """Check whether any limit is set, in the file or the database."""
-    if names:
-        return passed("limits", ", ".join(sorted(str(name) for name in names)))
+def limits(rules: Rules, never: Sequence[NeverInForce] = (), *, observe: bool) -> Check:
+    """Check which limits are in force, and whether one is set for anybody at all.
+
+    Args:
+        rules: the settings of file and database that hold now.
+        never: rows of er_limit that count for no mail.
+        observe: whether the mode is "observe".
+    """
+    if never:
+        return found("limits", *(_never(one) for one in never))
+    if rules.names():
+        return passed("limits", in_force(rules, observe=observe))
     return found(
         "limits",
         warning(
@@ -143,4 +153,19 @@ def limits(names: Collection[LimitName]) -> Check:
             "mail is counted and nothing is ever refused",
             "sendlimit limit set '*' mailbox.messages_per_day 100",
         ),
+    )
+
+
+def _never(one: NeverInForce) -> Finding:
+    setting = one.setting
+    remedy = f"sendlimit limit unset {shlex.quote(setting.subject)} {setting.name}"
+    if one.instead is not None:
+        value = "unlimited" if setting.max is None else setting.max
+        remedy += f"; sendlimit limit set {shlex.quote(one.instead)} {setting.name} {value}"
+    return error(
+        "limit-of-no-one",
+        f"er_limit: {setting.subject}",
+        f"{setting.name} is set for {setting.subject!r} and counts for no mail: {one.reason}",
+        "whoever it was meant for is not limited by it",
+        remedy,
     )

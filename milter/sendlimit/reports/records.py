@@ -77,6 +77,17 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "why": "why it matters, or null",
         "remedy": "the command or the change that mends it, or null",
     },
+    "status": {
+        "daemon_answers": "false: no mail is limited",
+        "daemon": "where it answers, or why it does not",
+        "attached": "a list of the services of Postfix that ask it; null: can't be told",
+        "mode": "'enforce' or 'observe'",
+        "in_force": "the mode and the limits for everyone, in a sentence",
+        "server": "used, max (null: unlimited), period_start and period_end of its messages a day; or null",
+        "near": "a list of: subject, limit, used, max; who has used most of a limit; or null",
+        "last_refusal": "as of 'refusals', or null",
+        "problems": "a list of sentences; empty: all is well",
+    },
     "config, a list of": {
         "key": "dotted, as in the file",
         "value": "in force; null: not set",
@@ -100,6 +111,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "resets_at": "when sending works again, or null",
         "limits": "a list of the limits below",
         "defaults": "of a domain or the server: what holds for each below it, in the same form",
+        "daemon_answers": "false: no mail is limited now",
     },
     "show, each of limits and defaults": LIMIT_STATUS,
     "top": {

@@ -44,6 +44,7 @@ _PAGE_OF = (
     + _ORDER
     + " LIMIT %s OFFSET %s"
 )
+_LATEST = _COLUMNS + " ORDER BY last_at DESC, first_at DESC LIMIT 1"
 _OLD = _COLUMNS + " WHERE last_at < %s ORDER BY last_at LIMIT %s"
 _REMOVE = """
 DELETE FROM er_refusal
@@ -115,6 +116,11 @@ def episodes_page(
     else:
         rows = connection.execute(_PAGE_OF, (*span, subject, subject, page.size, page.skip))
     return [_episode(row) for row in rows]
+
+
+def latest_episode(connection: Connection) -> Episode | None:
+    """Return the episode with the last attempt of all; None: there is none."""
+    return next((_episode(row) for row in connection.execute(_LATEST)), None)
 
 
 def last_episodes(

@@ -28,6 +28,9 @@ _TOP = """
 SELECT subject, used FROM er_counter
  WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s AND used > 0
  ORDER BY used DESC, subject LIMIT %s"""
+_AT_LEAST = """
+SELECT subject, used FROM er_counter
+ WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s AND used >= %s"""
 _SCOPES = (
     "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
 )
@@ -114,6 +117,14 @@ def top(
     """Return the subjects that used most in a period, as (subject, used)."""
     params = (str(name.scope), str(name.unit), str(name.window), to_sql(period_start), count)
     return [(row[0], row[1]) for row in connection.execute(_TOP, params)]
+
+
+def used_at_least(
+    connection: Connection, name: LimitName, period_start: int, least: int
+) -> list[tuple[str, int]]:
+    """Return the subjects that used as much or more in a period, as (subject, used)."""
+    params = (str(name.scope), str(name.unit), str(name.window), to_sql(period_start), least)
+    return [(row[0], row[1]) for row in connection.execute(_AT_LEAST, params)]
 
 
 def scopes_of(connection: Connection, subject: str) -> set[Scope]:

@@ -67,3 +67,20 @@ def test_unset_nothing(commands: Commands) -> None:
     assert commands("limit", "unset", ALICE, A_DAY) == 1
     assert "say --boost or --lasting" in commands.stderr
     assert commands("limit", "unset", ALICE, A_DAY, "--boost") == 0
+
+
+@pytest.mark.parametrize("subject", ["@example.org", "*@example.org", "everyone"])
+def test_unset_what_sql_has_written(commands: Commands, subject: str) -> None:
+    """A row in a spelling that no command writes is named by `check`, and `limit unset` takes it away."""
+    assert commands.tables is not None
+    commands("limit", "set", ALICE, A_DAY, "7")
+    commands.tables.execute("UPDATE er_limit SET subject = %s", [subject])
+    commands("check", "--json")
+    (found,) = [line for line in commands.printed_json() if line["layer"] == "limits"]
+    assert found["state"] == "error"
+    assert f"is set for {subject!r} and counts for no mail" in found["message"]
+    assert commands("limit", "unset", subject, A_DAY) == 0
+    assert commands.rows("er_limit") == 0
+    commands("check", "--json")
+    (found,) = [line for line in commands.printed_json() if line["layer"] == "limits"]
+    assert found["state"] == "ok"

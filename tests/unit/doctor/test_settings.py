@@ -7,7 +7,9 @@ import pytest
 from sendlimit.config import Config
 from sendlimit.doctor import settings
 from sendlimit.doctor.check import Check
-from sendlimit.rules.limit import MESSAGES_PER_DAY
+from sendlimit.rules.never_in_force import NeverInForce
+from sendlimit.rules.precedence import Rules
+from support.counting_samples import file_rules, setting
 
 
 def codes(check: Check) -> list[str]:
@@ -76,12 +78,28 @@ def test_mode_and_limits() -> None:
     """Observing and limiting nothing are warnings: that may be meant."""
     path = Path("/etc/sendlimit.toml")
     observing = settings.mode(Config(mode="observe"), path)
-    unlimited = settings.limits([])
+    unlimited = settings.limits(Rules(), observe=False)
 
     assert (codes(observing), observing.has_errors) == (["observe"], False)
     assert (codes(unlimited), unlimited.has_errors) == (["nothing-limited"], False)
     assert settings.mode(Config(), path).message == "enforce"
-    assert settings.limits(MESSAGES_PER_DAY[:1]).message == "global.messages_per_day"
+    limited = settings.limits(file_rules(setting("*", "global.messages_per_day", 9)), observe=False)
+    assert (
+        limited.message == "enforce: mail is refused beyond 9 messages per day of the whole server"
+    )
+
+
+def test_limit_of_no_one() -> None:
+    """A row of er_limit that counts for no mail is an error, with the commands that set it right."""
+    row = setting("*.example.org", "mailbox.messages_per_day", None)
+    wrong = NeverInForce(row, "it is odd", "@example.org")
+    (finding,) = settings.limits(Rules(), [wrong], observe=False).findings
+
+    assert (finding.code, finding.severity) == ("limit-of-no-one", "error")
+    assert finding.remedy == (
+        "sendlimit limit unset '*.example.org' mailbox.messages_per_day;"
+        " sendlimit limit set @example.org mailbox.messages_per_day unlimited"
+    )
 
 
 def test_logins(tmp_path: Path) -> None:

@@ -1,0 +1,148 @@
+"""`sendlimit status`: how the daemon, Postfix and the counters are, in six lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sendlimit.cli.invocation import Invocation, pass_invocation
+from sendlimit.cli.options import as_json, postfix_options
+from sendlimit.cli.printing import (
+    limit_value,
+    local_time,
+    print_data,
+    print_error,
+    print_json,
+)
+from sendlimit.doctor.status import SERVER_A_DAY, read_status
+from sendlimit.reports.records import episode_record
+from sendlimit.rules.limit import EVERYONE, LimitName
+from sendlimit.store.sqltime import to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sendlimit.doctor.status import Counted, Status
+    from sendlimit.rules.episode import Episode
+    from sendlimit.rules.in_force import NearLimit
+    from sendlimit.rules.window import Calendar
+
+_SHOWN = 5
+_NAME = 10
+_UNKNOWN = "not known, see below"
+
+
+@click.command()
+@postfix_options
+@as_json
+@pass_invocation
+def status(
+    invocation: Invocation,
+    *,
+    config_directory: Path | None,
+    ispconfig_directory: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the daemon, Postfix, the mode, the server's count, who is near a limit, the last refusal.
+
+    Exit code 1 when the daemon does not answer, Postfix does not ask it, or something can't be
+    read: stderr says what mends it. 'sendlimit doctor' looks closer.
+
+    Example: sendlimit status
+    """
+    found = read_status(
+        invocation.config,
+        invocation.database,
+        invocation.now(),
+        config_directory=config_directory,
+        ispconfig_directory=ispconfig_directory,
+    )
+    if as_json:
+        print_json(_record(found, invocation.config.mode))
+    else:
+        for name, text in _lines(found, invocation.calendar):
+            print_data(f"{name + ':':<{_NAME}}{text}")
+        print_error(*found.problems)
+    if found.problems:
+        raise SystemExit(1)
+
+
+def _lines(found: Status, calendar: Calendar) -> Iterator[tuple[str, str]]:
+    yield "daemon", found.daemon
+    yield (
+        "attached",
+        _UNKNOWN if found.attached is None else ", ".join(found.attached) or "to no service",
+    )
+    yield "mode", found.in_force
+    counted = found.counted
+    if counted is None:
+        yield from ((name, _UNKNOWN) for name in ("server", "near", "refused"))
+        return
+    yield "server", _server(counted, local_time(calendar, found.day.end))
+    yield "near", _near(counted.near, found.percent)
+    yield "refused", _last(counted.last_refusal, calendar)
+
+
+def _server(counted: Counted, end: str) -> str:
+    name = SERVER_A_DAY
+    return (
+        f"{counted.server_used} of {limit_value(counted.server_max)} {name.unit} this {name.window},"
+        f" until {end}"
+    )
+
+
+def _near(near: list[NearLimit], percent: int) -> str:
+    if not near:
+        return f"nothing has used {percent} % of a limit"
+    words = [
+        f"{'the server' if one.subject == EVERYONE else one.subject} {one.used} of {one.limit.max}"
+        f" ({one.limit.name})"
+        for one in near[:_SHOWN]
+    ]
+    more = f", and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
+    return f"{', '.join(words)}{more}"
+
+
+def _last(episode: Episode | None, calendar: Calendar) -> str:
+    if episode is None:
+        return "nothing on record"
+    key = episode.key
+    name = LimitName(key.scope, key.unit, key.window)
+    whose = "" if key.subject in {EVERYONE, episode.last_mailbox} else f" of {key.subject}"
+    return f"{local_time(calendar, episode.last_at)} {episode.last_mailbox}: {name} {episode.limit}{whose}"
+
+
+def _record(found: Status, mode: str) -> dict[str, object]:
+    counted = found.counted
+    return {
+        "daemon_answers": found.daemon_answers,
+        "daemon": found.daemon,
+        "attached": found.attached,
+        "mode": mode,
+        "in_force": found.in_force,
+        "server": None
+        if counted is None
+        else {
+            "used": counted.server_used,
+            "max": counted.server_max,
+            "period_start": to_iso(found.day.start),
+            "period_end": to_iso(found.day.end),
+        },
+        "near": None
+        if counted is None
+        else [
+            {
+                "subject": one.subject,
+                "limit": str(one.limit.name),
+                "used": one.used,
+                "max": one.limit.max,
+            }
+            for one in counted.near
+        ],
+        "last_refusal": None
+        if counted is None or counted.last_refusal is None
+        else episode_record(counted.last_refusal),
+        "problems": found.problems,
+    }

@@ -1,0 +1,101 @@
+"""What is in force now, in a sentence, and who is near a limit. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, Scope, counted_sender
+from sendlimit.rules.subject import SERVER_SUBJECT
+from sendlimit.rules.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sendlimit.rules.limit import Limit, LimitName
+    from sendlimit.rules.precedence import Rules
+
+_OWNERS = {
+    Scope.GLOBAL: "of the whole server",
+    Scope.DOMAIN: "of each domain",
+    Scope.MAILBOX: "of each mailbox",
+}
+_PERCENT = 100
+
+
+def in_force(rules: Rules, *, observe: bool) -> str:
+    """Say which limits hold for everyone, how many subjects have their own, and what happens beyond.
+
+    Args:
+        rules: the settings of file and database that hold now.
+        observe: whether the mode is "observe".
+    """
+    limits = [
+        limit
+        for name in LIMIT_NAMES
+        if (limit := rules.limit(name, SERVER_SUBJECT.sender)) is not None
+    ]
+    words = [
+        f"{limit.max} {limit.name.unit} per {limit.name.window} {_OWNERS[limit.name.scope]}"
+        for limit in limits
+    ]
+    own = _with_their_own(rules)
+    if not words and not own:
+        return f"{'observe' if observe else 'enforce'}: no limit is set, nothing is refused"
+    everyone = ", ".join(words)
+    theirs = f"; set for single mailboxes or domains: {own}" if own else ""
+    if observe:
+        beyond = f"limits: {everyone}" if words else "no limit is set for everyone"
+        return f"observe: nothing is refused, what would be is recorded; {beyond}{theirs}"
+    beyond = f"mail is refused beyond {everyone}" if words else "no limit is set for everyone"
+    return f"enforce: {beyond}{theirs}"
+
+
+def _with_their_own(rules: Rules) -> int:
+    origins = (rules.file, rules.overrides, rules.boosts)
+    subjects = {subject for origin in origins for subject, _ in origin.by_subject}
+    return len(subjects - {EVERYONE})
+
+
+class NearLimit(NamedTuple):
+    """A counter that is close to its limit, or has reached it.
+
+    Attributes:
+        subject: what is counted: "*", a domain or a mailbox.
+        limit: the limit in force; never 0.
+        used: the count of the running period.
+    """
+
+    subject: str
+    limit: Limit
+    used: int
+
+
+def least_to_look_at(name: LimitName, rules: Rules, percent: int) -> int | None:
+    """Return the smallest count that can be near any subject's limit of this name; None: none can."""
+    origins = (rules.file, rules.overrides, rules.boosts)
+    limits = [
+        setting.max
+        for origin in origins
+        for (_, its_name), setting in origin.by_subject.items()
+        if its_name == name and setting.max
+    ]
+    if not limits or name.window is Window.MESSAGE:
+        return None
+    return max(1, -(-min(limits) * percent // _PERCENT))
+
+
+def near_limits(
+    name: LimitName, counts: Iterable[tuple[str, int]], rules: Rules, percent: int
+) -> list[NearLimit]:
+    """Return the counters that have used this share of their limit, the fullest first."""
+    found = []
+    for subject, used in counts:
+        limit = rules.limit(name, counted_sender(name.scope, subject))
+        if limit is not None and limit.max and used * _PERCENT >= limit.max * percent:
+            found.append(NearLimit(subject, limit, used))
+    return sorted(found, key=fullest_first)
+
+
+def fullest_first(near: NearLimit) -> tuple[float, str]:
+    """Return what to sort by."""
+    return -near.used / near.limit.max, near.subject
