@@ -189,6 +189,16 @@ def batch_retried(error: SendlimitError) -> None:
     _line(logging.INFO, "batch-retried", error=error)
 
 
+def row_unreadable(table: str, key: str, problem: str) -> None:
+    """A row of the tables can't be read and does not count; all others do."""
+    _line(logging.ERROR, "row-unreadable", table=table, row=key, problem=problem)
+
+
+def views_outdated(error: SendlimitError) -> None:
+    """The SQL views could not be told the file's limits; counting goes on."""
+    _line(logging.WARNING, "views-outdated", error=error)
+
+
 def journal_unreadable(error: ValueError) -> None:
     """The counts of an earlier stop can't be read; their file was put aside."""
     _line(logging.ERROR, "journal-unreadable", error=error)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendlimit import maillog
-from sendlimit.errors import LoginMapError, StoreUnavailable
+from sendlimit.errors import LoginMapError, StoreError, StoreUnavailable
 from sendlimit.rules.suspicion import Reason, Suspension
 from support.counting_samples import ALICE, NOON, usage_of
 
@@ -119,6 +119,14 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
         ),
         pytest.param(
             lambda: maillog.restart_needed("milter"), "WARNING", "restart-needed key=milter", id="restart-needed"
+        ),
+        pytest.param(
+            lambda: maillog.row_unreadable("er_limit", "a@b mailbox", "odd"), "ERROR",
+            'row-unreadable table=er_limit row="a@b mailbox" problem=odd', id="row-unreadable",
+        ),
+        pytest.param(
+            lambda: maillog.views_outdated(StoreError("disk full")), "WARNING",
+            'views-outdated error="disk full"', id="views-outdated",
         ),
         pytest.param(
             lambda: maillog.descriptors_low(91, 100), "ERROR", "descriptors-low used=91 limit=100", id="descriptors-low"

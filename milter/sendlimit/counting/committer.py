@@ -331,14 +331,24 @@ class Committer:
                 self._ledger.learn(known)
             publication = self._ledger.settings.publication(at)
             if publication != self._published:
-                self._store.publish(publication)
-                self._published = publication
+                self._publish(publication)
             if self._lease.holds:
                 self._write_behind.refresh_limits()
             self._refresh_at = self._uptime() + REFRESH_S
         except StoreConflict as error:
             self._store.rollback()
             self._events.batch_retried(error)
+
+    def _publish(self, publication: Publication) -> None:
+        """Tell the views the file's limits; only a lost connection may stop the counting."""
+        try:
+            self._store.publish(publication)
+        except (StoreUnavailable, StoreConflict):
+            raise
+        except StoreError as error:
+            self._store.rollback()
+            self._events.publishing_failed(error)
+        self._published = publication
 
     def _refresh_or_reconnect(self, now: float) -> None:
         """Refresh when it is time; a connection that was closed while idle is opened again."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.suspicion import Suspension
+    from sendlimit.store.unreadable import UnreadableRow
 
 
 class Events:
@@ -56,6 +57,12 @@ class Events:
 
     def journal_unreadable(self, error: ValueError, /) -> None:
         """The file of an earlier stop is damaged and was put aside."""
+
+    def row_unreadable(self, row: UnreadableRow, /) -> None:
+        """A row of the tables can't be read and is left out; reported each time it is met."""
+
+    def publishing_failed(self, error: StoreError, /) -> None:
+        """The views could not be told the file's limits or the days; counting goes on."""
 
     def notice_done(self, route: str, outcome: str, /) -> None:
         """A notice was sent, given up or dropped; outcome is a value of notify.outbox.Outcome."""

@@ -13,10 +13,17 @@ from sendlimit.counting.events import Events
 if TYPE_CHECKING:
     from sendlimit.errors import StoreError
     from sendlimit.rules.suspicion import Suspension
+    from sendlimit.store.unreadable import UnreadableRow
+
+UNREADABLE_MAX = 1000
+"""Rows that are remembered as reported."""
 
 
 class EventLog(Events):
     """Writes faults and what happens to the database to the log."""
+
+    def __init__(self) -> None:
+        self._unreadable: set[UnreadableRow] = set()
 
     def fault(self, where: str, /) -> None:
         """Log the exception that is being handled."""
@@ -42,3 +49,13 @@ class EventLog(Events):
     def journal_unreadable(self, error: ValueError, /) -> None:
         """Log the damage."""
         maillog.journal_unreadable(error)
+
+    def row_unreadable(self, row: UnreadableRow, /) -> None:
+        """Log each row once; it is met with every batch."""
+        if row not in self._unreadable and len(self._unreadable) < UNREADABLE_MAX:
+            self._unreadable.add(row)
+            maillog.row_unreadable(row.table, row.key, row.problem)
+
+    def publishing_failed(self, error: StoreError, /) -> None:
+        """Log that the views are outdated."""
+        maillog.views_outdated(error)

@@ -68,10 +68,10 @@ class Service:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._config = config = load(path)
-        store = make_store(config, path)
         self._listener = Listener(config.milter, path)
         self._log = LogWriter()
         self._telemetry = Telemetry(config, path)
+        store = make_store(config, path, self._telemetry.row_unreadable)
         self._ledger = Ledger(counting_settings(config), config.store.decision_timeout_s)
         self._state_dir = make_state_dir(config, path)
         unbooked = UnbookedFile(self._state_dir)

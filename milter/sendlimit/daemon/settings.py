@@ -19,6 +19,7 @@ from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.sqlite import SQLiteStore
 from sendlimit.store.tls import tls_context
+from sendlimit.store.unreadable import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.suspicion import SuspendRule
     from sendlimit.store import Store
     from sendlimit.store.connection import Connection
+    from sendlimit.store.unreadable import Report
 
 
 def counting_settings(config: Config) -> CountingSettings:
@@ -97,21 +99,26 @@ class StorePassword:
         return self._known
 
 
-def make_store(config: Config, path: Path) -> Store:
+def make_store(config: Config, path: Path, report: Report = ignored) -> Store:
     """Return the store of store.url, not yet connected.
+
+    Args:
+        config: the settings.
+        path: of their file, to name in errors.
+        report: called with each row that can't be read.
 
     Raises:
         UnusableFile: the password, or a file for TLS, can't be read.
     """
     location = parse_url(config.store.url)
     if isinstance(location, SQLiteLocation):
-        return SQLiteStore(location)
+        return SQLiteStore(location, report)
     if location.tls is not None:
         try:
             tls_context(location.tls)
         except StoreUnavailable as error:
             raise UnusableFile([f"{path}: store.url: {error}"]) from error
-    return MariaDBStore(location, StorePassword(config, path))
+    return MariaDBStore(location, StorePassword(config, path), report=report)
 
 
 def make_state_dir(config: Config, path: Path) -> Path:

@@ -22,6 +22,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "clock": ("clock",),
     "tables": ("schema",),
     "rights": ("rights",),
+    "rows": ("unreadable",),
     "limits": ("nothing-limited", "limit-of-no-one"),
     "reload": ("old-limits",),
     "mail": ("no-mail",),

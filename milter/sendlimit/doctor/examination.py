@@ -24,7 +24,7 @@ from sendlimit.rules.precedence import Rules
 from sendlimit.store import health
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.migrations import schema_version
-from sendlimit.store.overrides import overrides, rules_in_force
+from sendlimit.store.overrides import overrides, rules_in_force, unreadable_overrides
 from sendlimit.store.setup import missing_rights
 from sendlimit.store.usage import scopes_of
 
@@ -148,6 +148,7 @@ class Examination:
         yield (rights := tables.rights(self._location, missing_rights(connection)))
         if rights.findings:
             return
+        yield tables.rows(unreadable_overrides(connection))
         rules, never = self._rules(connection), self._never(connection)
         yield settings.limits(rules, never, observe=self.config.mode == "observe")
         if not self._daemon.findings:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.window import Calendar
     from sendlimit.store.health import LastActivity
     from sendlimit.store.location import Location
+    from sendlimit.store.unreadable import UnreadableRow
 
 SLOW_S = 0.05
 """A round trip that takes longer is worth a word: each batch of decisions takes two."""
@@ -98,6 +99,25 @@ def _init_as_admin(location: MariaDBLocation) -> str:
         else str(location.hosts[0])
     )
     return f"sendlimit db init --admin-url {shlex.quote(f'mariadb://root@{where}')}"
+
+
+def rows(unreadable: Sequence[UnreadableRow]) -> Check:
+    """Check the rows of er_limit."""
+    if not unreadable:
+        return passed("rows", "all of er_limit can be read")
+    return found(
+        "rows",
+        *(
+            warning(
+                "unreadable",
+                row.key,
+                str(row),
+                "the limit is not in force; all others are",
+                "remove it with 'sendlimit limit unset', set it again with 'sendlimit limit set'",
+            )
+            for row in unreadable
+        ),
+    )
 
 
 def encryption(location: MariaDBLocation, cipher: str) -> Check:

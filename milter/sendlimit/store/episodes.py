@@ -10,6 +10,7 @@ from sendlimit.rules.window import Window
 from sendlimit.store.rows import episode_params
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import execute_when_free
+from sendlimit.store.unreadable import readable, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -85,10 +86,10 @@ def episodes_since(connection: Connection, since: int, mailbox: str | None = Non
         mailbox: only those of its own counters, or with this mailbox refused last.
     """
     if mailbox is None:
-        return [_episode(row) for row in connection.execute(_SINCE, [to_sql(since)])]
-    return [
-        _episode(row) for row in connection.execute(_SINCE_OF, (to_sql(since), mailbox, mailbox))
-    ]
+        rows = connection.execute(_SINCE, [to_sql(since)])
+    else:
+        rows = connection.execute(_SINCE_OF, (to_sql(since), mailbox, mailbox))
+    return readable("er_refusal", rows, _episode)
 
 
 class EpisodePage(NamedTuple):
@@ -115,7 +116,7 @@ def episodes_page(
         rows = connection.execute(_PAGE, (*span, page.size, page.skip))
     else:
         rows = connection.execute(_PAGE_OF, (*span, subject, subject, page.size, page.skip))
-    return [_episode(row) for row in rows]
+    return readable("er_refusal", rows, _episode)
 
 
 def latest_episode(connection: Connection) -> Episode | None:
@@ -130,8 +131,8 @@ def last_episodes(
     found = {}
     for name, subject in counters:
         params = (str(name.scope), subject, str(name.unit), str(name.window))
-        for row in connection.execute(_LAST, params):
-            found[name] = _episode(row)
+        for episode in readable("er_refusal", connection.execute(_LAST, params), _episode):
+            found[name] = episode
     return found
 
 
@@ -180,4 +181,5 @@ def remove_old(connection: Connection, before: int, progress: Callable[[int], No
 
 def _episode(row: Row) -> Episode:
     key = CounterKey(Scope(row[0]), row[1], Unit(row[2]), Window(row[3]), from_sql(row[4]))
-    return Episode(key, row[5], from_sql(row[6]), from_sql(row[7]), *row[8:12])
+    attempts = whole(row[8])
+    return Episode(key, whole(row[5]), from_sql(row[6]), from_sql(row[7]), attempts, *row[9:12])

@@ -13,6 +13,7 @@ from sendlimit.rules.limit import LATCH
 from sendlimit.store import Change, Flush, Flushed, rows
 from sendlimit.store import statements as sql
 from sendlimit.store.sqltime import to_sql
+from sendlimit.store.unreadable import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.limit import CounterKey, Scope, Unit
     from sendlimit.rules.window import Window
     from sendlimit.store.rows import Row
+    from sendlimit.store.unreadable import Report
 
 
 def add_statement(additions: Mapping[CounterKey, int]) -> str:
@@ -104,19 +106,19 @@ class FlushPacket:
         self._append(sql.CHANGES, flush.seen_change)
         self._append(sql.BEATS)
 
-    def read(self, results: Sequence[Sequence[Row]]) -> Flushed:
+    def read(self, results: Sequence[Sequence[Row]], report: Report = ignored) -> Flushed:
         """Read what the statement returned."""
         left = iter(results)
         usage: dict[CounterKey, int] = {}
         if self._more:
             usage |= {key: row[0] for key, row in zip(self._more, next(left), strict=True)}
         if self._read:
-            usage |= rows.usage_of(self._read, next(left))
+            usage |= rows.usage_of(self._read, next(left), report)
         settings = next(left) if self._flush.subjects else ()
         changes, beats = next(left), next(left)
         return Flushed(
             usage,
-            [rows.setting(row) for row in settings],
+            rows.settings(settings, report),
             [Change(*row) for row in changes],
             {row[0]: row[1] for row in beats},
         )

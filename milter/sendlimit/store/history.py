@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.store.sqltime import from_sql, to_sql
+from sendlimit.store.unreadable import readable, whole
 
 if TYPE_CHECKING:
     from sendlimit.rules.limit import LimitName
@@ -58,7 +59,7 @@ def counts(connection: Connection, span: Span, subject: str) -> list[tuple[int, 
     """Return what one subject has used, as (start of the period, count)."""
     scope, *rest = span.params
     rows = connection.execute(_OF_SUBJECT, (scope, subject, *rest))
-    return [(from_sql(row[0]), max(0, row[1])) for row in rows]
+    return readable("er_counter", rows, lambda row: (from_sql(row[0]), max(0, whole(row[1]))))
 
 
 def amounts(connection: Connection, span: Span) -> dict[int, int]:

@@ -16,6 +16,7 @@ from sendlimit.store.drivers import IDLE_TRANSACTION_S, mariadb_errors
 from sendlimit.store.flush_packet import FlushPacket, add_statement
 from sendlimit.store.servers import open_server
 from sendlimit.store.sqltime import to_sql
+from sendlimit.store.unreadable import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sendlimit.store.location import MariaDBLocation
     from sendlimit.store.packets import PacketConnection
     from sendlimit.store.rows import Row
+    from sendlimit.store.unreadable import Report
 
 EARLY_S = IDLE_TRANSACTION_S / 2
 """How long before packet 2 packet 1 may have been sent, for answers before the commit is done."""
@@ -50,10 +52,12 @@ class MariaDBStore:
         location: MariaDBLocation,
         password: Callable[[], str] = str,
         clock: Callable[[], float] = _boot_time,
+        report: Report = ignored,
     ) -> None:
         self._location = location
         self._password = password
         self._clock = clock
+        self._report = report
         self._begun_at = 0.0
         self._connection: PacketConnection | None = None
         self._where = str(location)
@@ -112,7 +116,8 @@ class MariaDBStore:
             self._begun_at = self._clock()
             found = self._run(";".join(statements), params)
         settings = found.pop(0) if subjects else ()
-        return rows.loaded(additions, found[1], settings, None if self._is_node else found[2])
+        lease = None if self._is_node else found[2]
+        return rows.loaded(additions, found[1], settings, lease, self._report)
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:
         """Write and commit: one packet, and one statement for the reason that begin() gives.
@@ -192,7 +197,7 @@ class MariaDBStore:
         """One compound statement, so that a stopped process never holds the latch."""
         packet = FlushPacket(flush)
         with mariadb_errors(self._where):
-            return packet.read(self._run(packet.statement, packet.params))
+            return packet.read(self._run(packet.statement, packet.params), self._report)
 
     def census(self) -> Census:
         """Read er_daemon and the last change, behind the latch."""
@@ -222,7 +227,7 @@ class MariaDBStore:
     def limits(self) -> list[Setting]:
         """Return all rows of er_limit."""
         with mariadb_errors(self._where):
-            return [rows.setting(row) for row in self._rows(sql.LIMITS)]
+            return rows.settings(self._rows(sql.LIMITS), self._report)
 
     def limits_mark(self) -> object:
         """Return their number and a checksum."""
@@ -234,7 +239,8 @@ class MariaDBStore:
         if not keys:
             return {}
         with mariadb_errors(self._where):
-            return rows.usage_of(keys, self._rows(rows.usage_query(keys), rows.keys_params(keys)))
+            found = self._rows(rows.usage_query(keys), rows.keys_params(keys))
+        return rows.usage_of(keys, found, self._report)
 
     def counters(
         self, name: LimitName, period_start: int, after: str | None, count: int
@@ -242,7 +248,7 @@ class MariaDBStore:
         """Read a chunk of a period."""
         params = rows.chunk_params(name, period_start, after, count)
         with mariadb_errors(self._where):
-            return [(row[0], row[1]) for row in self._rows(sql.MariaDB.COUNTERS, params)]
+            return rows.amounts(self._rows(sql.MariaDB.COUNTERS, params), self._report)
 
     def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which of these have a row in er_committer."""
@@ -254,7 +260,7 @@ class MariaDBStore:
         """Return the names that any row limits at the moment."""
         with mariadb_errors(self._where):
             found = self._rows(sql.NAMES_IN_FORCE, (to_sql(now),))
-        return frozenset(rows.limit_name(row) for row in found)
+        return rows.names(found, self._report)
 
     def publish(self, publication: Publication) -> None:
         """Write what has changed of the file's limits and the days."""

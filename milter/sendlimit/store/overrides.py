@@ -12,6 +12,7 @@ from sendlimit.store.changes import Change, Made, make_change
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
+from sendlimit.store.unreadable import ignored, readable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sendlimit.store.changes import Author
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
+    from sendlimit.store.unreadable import Report, UnreadableRow
 
 _COLUMNS = """
 SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at
@@ -49,14 +51,33 @@ _REMOVE_ALL = "DELETE FROM er_limit WHERE subject = %s"
 _ENDED = "DELETE FROM er_limit WHERE valid_until < %s"
 
 
-def overrides(connection: Connection, subjects: Collection[str] | None = None) -> list[Override]:
-    """Return the rows of these subjects, ended boosts too; None: of all."""
+def overrides(
+    connection: Connection,
+    subjects: Collection[str] | None = None,
+    report: Report = ignored,
+) -> list[Override]:
+    """Return the rows of these subjects, ended boosts too; None: of all.
+
+    Args:
+        connection: to the tables.
+        subjects: whose rows.
+        report: called with each row that can't be read and is left out.
+    """
     if subjects is None:
-        return [_override(row) for row in connection.execute(_ALL)]
-    if not subjects:
+        rows = connection.execute(_ALL)
+    elif not subjects:
         return []
-    statement = _OF_SUBJECTS.format(subjects=placeholders([*subjects]))
-    return [_override(row) for row in connection.execute(statement, [*subjects])]
+    else:
+        statement = _OF_SUBJECTS.format(subjects=placeholders([*subjects]))
+        rows = connection.execute(statement, [*subjects])
+    return readable("er_limit", rows, _override, report)
+
+
+def unreadable_overrides(connection: Connection) -> list[UnreadableRow]:
+    """Return the rows that can't be read: they limit no one, and 'limit unset' removes them."""
+    found: list[UnreadableRow] = []
+    overrides(connection, report=found.append)
+    return found
 
 
 def overrides_page(connection: Connection, subject: str, skip: int, count: int) -> list[Override]:
@@ -68,7 +89,8 @@ def overrides_page(connection: Connection, subject: str, skip: int, count: int) 
         skip: how many of them to leave out.
         count: how many at most.
     """
-    return [_override(row) for row in connection.execute(_PAGE, (subject, count, skip))]
+    rows = connection.execute(_PAGE, (subject, count, skip))
+    return readable("er_limit", rows, _override)
 
 
 class OverrideChange(NamedTuple):
@@ -107,19 +129,20 @@ def change_overrides(
         for each in wanted:
             key = _key(each.subject, each.name, is_boost=each.is_boost)
             rows = connection.execute(_ONE, key)
-            before = _override(rows[0]) if rows else None
+            before = next(iter(readable("er_limit", rows, _override)), None)
             found.append(before)
             if each.expects not in ("any", before.set_at if before else None):
                 raise ChangedMeanwhile(f"{each.subject}: {each.name} was changed meanwhile")
             if each.row is not None:
-                if before is None:
+                if not rows:
                     _add(connection, [each.row])
                 else:
                     connection.execute(_CHANGE, (*_values(each.row), *key))
                 changes.append(_change("limit set", before, each.row))
-            elif before is not None:
+            elif rows:
                 connection.execute(_REMOVE, key)
-                changes.append(_change("limit unset", before, None))
+                removed = override_record(before) if before else [*rows[0]]
+                changes.append(Change("limit unset", each.subject, removed))
         return found, changes
 
     return make_change(connection, author, work)

@@ -9,12 +9,14 @@ from sendlimit.rules.limit import KNOWN_NAMES, CounterKey, LimitName, Setting
 from sendlimit.store import SCHEMA_VERSION, LeaseRow, Loaded
 from sendlimit.store import statements as sql
 from sendlimit.store.sqltime import to_sql, until_from_sql
+from sendlimit.store.unreadable import ignored, readable, whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from sendlimit.rules.counting_settings import Publication
     from sendlimit.rules.episode import Episode
+    from sendlimit.store.unreadable import Report
 
 Row = tuple[Any, ...]
 
@@ -30,8 +32,9 @@ def key_params(key: CounterKey) -> tuple[str, str, str, str, str]:
 def loaded(
     additions: Mapping[CounterKey, int],
     after: Iterable[Row],
-    settings: Iterable[Row],
+    found: Iterable[Row],
     lease: Sequence[Row] | None,
+    report: Report = ignored,
 ) -> Loaded:
     """Read what packet 1 returned: the counters after the additions, in their order."""
     usage = {
@@ -39,7 +42,7 @@ def loaded(
     }
     return Loaded(
         usage,
-        [setting(row) for row in settings],
+        settings(found, report),
         None if lease is None else LeaseRow(*lease[0]),
     )
 
@@ -60,15 +63,46 @@ def chunk_params(name: LimitName, period_start: int, after: str | None, count: i
     return str(window), to_sql(period_start), str(scope), str(unit), after or "", count
 
 
-def usage_of(keys: Iterable[CounterKey], found: Iterable[Row]) -> dict[CounterKey, int]:
+def usage_of(
+    keys: Iterable[CounterKey], found: Iterable[Row], report: Report
+) -> dict[CounterKey, int]:
     """Read the counters of keys from rows with their key and what is used; 0 without a row."""
-    used = {tuple(row[:5]): row[5] for row in found}
+    used = dict(readable("er_counter", found, lambda row: (tuple(row[:5]), whole(row[5])), report))
     return {key: used.get(key_params(key), 0) for key in keys}
 
 
 def setting(row: Row) -> Setting:
-    """Read (subject, scope, unit, window, max, valid_until, ...)."""
-    return Setting(row[0], _NAMES[row[1], row[2], row[3]], row[4], until_from_sql(row[5]))
+    """Read (subject, scope, unit, window, max, valid_until, ...).
+
+    Raises:
+        ValueError, LookupError, TypeError: a column has what no limit has.
+    """
+    if not isinstance(row[0], str):
+        raise ValueError(f"{row[0]!r} is not a subject")  # noqa: TRY004 - a fault of the row
+    most = None if row[4] is None else whole(row[4])
+    if most is not None and most < 0:
+        raise ValueError(f"{most} is not a limit")
+    return Setting(row[0], _NAMES[row[1], row[2], row[3]], most, until_from_sql(row[5]))
+
+
+def settings(found: Iterable[Row], report: Report) -> list[Setting]:
+    """Read rows of er_limit; those that can't be read are left out and reported."""
+    return readable("er_limit", found, setting, report)
+
+
+def names(found: Iterable[Row], report: Report) -> frozenset[LimitName]:
+    """Read the names of limits; those that this release does not know are reported."""
+    return frozenset(readable("er_limit", found, limit_name, report))
+
+
+def amounts(found: Iterable[Row], report: Report) -> list[tuple[str, int]]:
+    """Read (subject, used); what is no number counts as 0 and is reported."""
+
+    def amount(row: Row) -> tuple[str, int]:
+        (used,) = readable("er_counter", [row], lambda one: whole(one[1]), report) or [0]
+        return str(row[0]), used
+
+    return [amount(row) for row in found]
 
 
 def limit_name(row: Row) -> LimitName:

@@ -16,6 +16,7 @@ from sendlimit.store import statements as sql
 from sendlimit.store.connection import SQLiteConnection
 from sendlimit.store.migrations import upgrade
 from sendlimit.store.sqltime import to_sql
+from sendlimit.store.unreadable import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
     from sendlimit.store.location import SQLiteLocation
     from sendlimit.store.rows import Row
+    from sendlimit.store.unreadable import Report
 
 
 class SQLiteStore:
     """The store of one ledger in one file."""
 
-    def __init__(self, location: SQLiteLocation) -> None:
-        """Take the file's path; opens it later."""
+    def __init__(self, location: SQLiteLocation, report: Report = ignored) -> None:
         self._location = location
+        self._report = report
         self._connection: SQLiteConnection | None = None
         self._file: tuple[int, int] | None = None
 
@@ -81,7 +83,7 @@ class SQLiteStore:
         if subjects:
             statement = sql.SETTINGS.format(subjects=rows.placeholders([*subjects]))
             settings = connection.execute(statement, [*subjects])
-        return rows.loaded(additions, after, settings, connection.execute(sql.LEASE))
+        return rows.loaded(additions, after, settings, connection.execute(sql.LEASE), self._report)
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
         """Write and commit; never calls on_sent: the commit is this process's own work."""
@@ -177,7 +179,7 @@ class SQLiteStore:
             settings = connection.execute(statement, [*flush.subjects])
         return Flushed(
             usage | self.usage([key for key in read if key != LATCH]),
-            [rows.setting(row) for row in settings],
+            rows.settings(settings, self._report),
             [Change(*row) for row in connection.execute(sql.CHANGES, (flush.seen_change,))],
             self._beats(connection),
         )
@@ -208,7 +210,7 @@ class SQLiteStore:
 
     def limits(self) -> list[Setting]:
         """Return all rows of er_limit."""
-        return [rows.setting(row) for row in self._open().execute(sql.LIMITS)]
+        return rows.settings(self._open().execute(sql.LIMITS), self._report)
 
     def limits_mark(self) -> object:
         """Return the rows themselves: reading them takes no packet."""
@@ -222,7 +224,7 @@ class SQLiteStore:
             for key in keys
             for row in connection.execute(rows.usage_query([key]), rows.keys_params([key]))
         ]
-        return rows.usage_of(keys, found)
+        return rows.usage_of(keys, found, self._report)
 
     def counters(
         self, name: LimitName, period_start: int, after: str | None, count: int
@@ -230,7 +232,7 @@ class SQLiteStore:
         """Read a chunk of a period."""
         params = rows.chunk_params(name, period_start, after, count)
         found = self._open().execute(sql.SQLite.COUNTERS, params)
-        return [(row[0], row[1]) for row in found]
+        return rows.amounts(found, self._report)
 
     def booked_entries(self, entries: Collection[str]) -> set[str]:
         """Return which of these have a row in er_committer."""
@@ -240,7 +242,7 @@ class SQLiteStore:
     def names_in_force(self, now: int) -> frozenset[LimitName]:
         """Return the names that any row limits at the moment."""
         found = self._open().execute(sql.NAMES_IN_FORCE, (to_sql(now),))
-        return frozenset(rows.limit_name(row) for row in found)
+        return rows.names(found, self._report)
 
     def publish(self, publication: Publication) -> None:
         """Write what has changed of the file's limits and the days."""

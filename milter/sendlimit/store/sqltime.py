@@ -16,7 +16,11 @@ def to_sql(at: int) -> str:
 
 @lru_cache(maxsize=4096)
 def from_sql(text: str) -> int:
-    """Read a moment of the tables; fractions of a second are dropped."""
+    """Read a moment of the tables; fractions of a second are dropped.
+
+    Raises:
+        ValueError: it is not one.
+    """
     return int(datetime.strptime(text[:19], _FORMAT).replace(tzinfo=UTC).timestamp())
 
 

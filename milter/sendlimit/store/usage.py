@@ -10,6 +10,7 @@ from sendlimit.store.changes import Change, make_change
 from sendlimit.store.rows import key_params, placeholders
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
+from sendlimit.store.unreadable import readable, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -65,8 +66,8 @@ def usage(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey
     """Return the counters that have a row; never below 0."""
     found: dict[CounterKey, int] = {}
     for chunk in _chunks(keys):
-        for row in connection.execute(_USED + _any_of(chunk), _params(chunk)):
-            found[_key(row)] = max(0, row[5])
+        rows = connection.execute(_USED + _any_of(chunk), _params(chunk))
+        found |= readable("er_counter", rows, lambda row: (_key(row), max(0, whole(row[5]))))
     return found
 
 
@@ -116,7 +117,8 @@ def top(
 ) -> list[tuple[str, int]]:
     """Return the subjects that used most in a period, as (subject, used)."""
     params = (str(name.scope), str(name.unit), str(name.window), to_sql(period_start), count)
-    return [(row[0], row[1]) for row in connection.execute(_TOP, params)]
+    rows = connection.execute(_TOP, params)
+    return readable("er_counter", rows, lambda row: (str(row[0]), whole(row[1])))
 
 
 def used_at_least(
@@ -161,9 +163,10 @@ def remove_finished(
     for window in _WINDOWS:
         start = to_sql(calendar.period(window, before).start)
         while old := connection.execute(_OLD, (str(window), start, _CHUNK)):
-            keys = [_key(row) for row in old]
-            execute_when_free(connection, _REMOVE + _any_of(keys), _params(keys))
-            removed += len(keys)
+            # By the columns as they are, so that a row that can't be read goes, too.
+            columns = [value for row in old for value in row]
+            execute_when_free(connection, _REMOVE + _any_of(old), columns)
+            removed += len(old)
             progress(removed)
     return removed
 
@@ -197,7 +200,7 @@ def _chunks(keys: Sequence[CounterKey]) -> Iterator[Sequence[CounterKey]]:
         yield keys[start : start + _CHUNK]
 
 
-def _any_of(keys: Sequence[CounterKey]) -> str:
+def _any_of(keys: Sequence[object]) -> str:
     return " OR ".join([_ONE_COUNTER] * len(keys))
 
 

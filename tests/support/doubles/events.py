@@ -74,6 +74,10 @@ class RecordingEvents(Events):
         """Record what is damaged."""
         self.recorded.append(("journal", str(error)))
 
+    def publishing_failed(self, _error: StoreError, /) -> None:
+        """Record that it happened."""
+        self.recorded.append("publishing failed")
+
     def notice_done(self, route: str, outcome: str, /) -> None:
         """Record route and outcome."""
         self.recorded.append((route, outcome))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sendlimit.errors import LeaseLost, StoreConflict, StoreError, StoreUnavailable
+from sendlimit.errors import LeaseLost, StoreError, StoreUnavailable
 from sendlimit.store import Census, Fenced, Flushed, LeaseRow, Loaded
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class ScriptedStore:
             return None
         error, applied = self._faults[verb].pop(0)
         if isinstance(error, StoreError):
-            self._open = isinstance(error, StoreConflict)
+            self._open = not isinstance(error, StoreUnavailable)
         if applied:
             return error
         if isinstance(error, StoreError):

@@ -70,7 +70,7 @@ def test_reservation_of_before_the_outage(daemon: SteppedDaemon) -> None:
     assert daemon.tables.used() == {}
 
 
-@pytest.mark.parametrize("verb", ["begin", "write", "names_in_force", "publish"])
+@pytest.mark.parametrize("verb", ["begin", "write", "names_in_force"])
 def test_statement_that_fails(daemon: SteppedDaemon, verb: str) -> None:
     """Any other error of the database: mail passes at once, is booked, and counts once."""
     daemon.ledger.use(CountingSettings(file_rules(setting("*", DAILY, 4)), UTC))
@@ -82,6 +82,18 @@ def test_statement_that_fails(daemon: SteppedDaemon, verb: str) -> None:
     assert daemon.ledger.up
     assert daemon.tables.used() == ALICES_MAIL
     assert ("down", "StoreError") in daemon.events.recorded
+
+
+def test_views_that_cannot_be_told(daemon: SteppedDaemon) -> None:
+    """What only the views need stops no counting; it is tried again with the next change."""
+    daemon.ledger.use(CountingSettings(file_rules(setting("*", DAILY, 4)), UTC))
+    daemon.store.fail("publish", StoreError("disk full"), applied=False)
+
+    assert daemon.send(ALICE)
+
+    assert daemon.ledger.up
+    assert daemon.tables.used() == ALICES_MAIL
+    assert daemon.events.recorded == ["publishing failed"]
 
 
 def test_wrong_schema_at_the_start(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_installation(examine: Examine) -> None:
     made = states(examine().installation(seen_within_s=1, with_canary=True))
     assert made | {"clock": "", "latency": ""} == {
         "file": "ok", "modes": "ok", "mode": "ok", "logins": "ok", "daemon": "daemon", "database": "ok",
-        "encryption": "ok", "latency": "", "clock": "", "tables": "ok", "rights": "ok", "limits": "ok",
+        "encryption": "ok", "latency": "", "clock": "", "tables": "ok", "rights": "ok", "rows": "ok", "limits": "ok",
         "mail": "no-mail",
     }  # fmt: skip
 

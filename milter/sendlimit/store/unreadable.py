@@ -1,0 +1,79 @@
+"""Rows that can't be read: each is left out and reported, and touches no other row.
+
+The tables refuse what they can; the rest comes from plain SQL, from another program, or from a
+file that was damaged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sendlimit.store.rows import Row
+
+T = TypeVar("T")
+
+_KEY_COLUMNS = 4
+
+
+class UnreadableRow(NamedTuple):
+    """A row that can't be read.
+
+    Attributes:
+        table: its table.
+        key: its first columns, as text.
+        problem: what can't be read in it.
+    """
+
+    table: str
+    key: str
+    problem: str
+
+    def __str__(self) -> str:
+        """Write it as people read it."""
+        return f"a row of {self.table} can't be read: {self.key}: {self.problem}"
+
+
+if TYPE_CHECKING:
+    Report = Callable[[UnreadableRow], None]
+
+
+def ignored(_row: UnreadableRow, /) -> None:
+    """Report nothing: another command does."""
+
+
+def readable(
+    table: str, found: Iterable[Row], read: Callable[[Row], T], report: Report = ignored
+) -> list[T]:
+    """Read rows one by one.
+
+    Args:
+        table: to name in a report.
+        found: the rows; the first columns are their key.
+        read: reads one row; raises ValueError, TypeError, LookupError or OverflowError.
+        report: called with each row that can't be read.
+
+    Returns:
+        What could be read, in order.
+    """
+    result: list[T] = []
+    for row in found:
+        try:
+            result.append(read(row))
+        except (ValueError, TypeError, LookupError, OverflowError, AttributeError) as error:
+            key = " ".join(str(value) for value in row[:_KEY_COLUMNS])
+            report(UnreadableRow(table, key, str(error)))
+    return result
+
+
+def whole(value: object) -> int:
+    """Return a whole number.
+
+    Raises:
+        ValueError: it is none, as SQLite's columns may hold.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{value!r} is not a whole number")  # noqa: TRY004 - a fault of the row
+    return value
