@@ -11,6 +11,8 @@ SendlimitError
   StoreError           anything the database answers that is not a result
     StoreUnavailable   no connection, or it was lost: the outcome is unknown
       StoreDenied      the database knows no such user or password, or forbids a statement
+    StoreStuck         a transaction does not end, so nothing is decided
+    BatchFault         an error of sendlimit ended a batch, so nothing was decided
     StoreConflict      rolled back by the database: read again and redo
     LeaseLost          another daemon decides, or the database is not the one that was left
     ChangedMeanwhile   somebody else has changed the row that was to be replaced
@@ -92,6 +94,14 @@ class StoreUnavailable(StoreError):  # noqa: N818 - reads as the fact it reports
 
 class StoreDenied(StoreUnavailable):
     """The database knows no such user or password, or forbids the statement."""
+
+
+class StoreStuck(StoreError):  # noqa: N818 - reads as the fact it reports
+    """A transaction does not end: the database waits for a lock, or does not answer."""
+
+
+class BatchFault(StoreError):  # noqa: N818 - reads as the fact it reports
+    """An error of sendlimit ended a batch."""
 
 
 class StoreConflict(StoreError):  # noqa: N818 - reads as the fact it reports

@@ -175,12 +175,12 @@ def refused_on_failure(mailbox: str, reason: str) -> None:
 
 
 def store_down(error: SendlimitError) -> None:
-    """The database can't be reached, or its tables are not as they should be."""
+    """Nothing is decided: the database is away or stuck, or an error of sendlimit ended a batch."""
     _line(logging.ERROR, "store-down", error=error)
 
 
 def store_back(bookings: int) -> None:
-    """The database is back, and that many mails accepted meanwhile are booked."""
+    """Mail is decided again, and that many mails accepted meanwhile are booked."""
     _line(logging.WARNING, "store-back", bookings=bookings)
 
 

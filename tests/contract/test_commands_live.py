@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,7 @@ def daemon(commands: Commands, folder: Path) -> Iterator[Sendlimit]:
     daemon = Sendlimit(folder, settings)
     daemon.config_file.chmod(0o600)
     commands.config = daemon.config_file
+    commands.now = int(time.time())  # the daemon's: it says how it is, and since when
     with running(daemon):
         yield daemon
 

@@ -45,15 +45,27 @@ def held_for_ten_seconds() -> Iterator[None]:
     wait_for(lambda: time.monotonic() > end, HELD_S + 1, "ten seconds")
 
 
+def _checked(scene: Scene) -> str:
+    """Return what `check` prints; its exit code says whether the daemon decides."""
+    done = scene.daemon.command("check")
+    assert done.exit_code == int("nothing is decided" in done.stdout)
+    return done.stdout
+
+
 def test_latch(scene: Scene, other: Cursor) -> None:
-    """Another session holds the latch row for ten seconds."""
+    """Another session holds the latch row for ten seconds: one outage, which `check` tells."""
     with scene.unnoticed() as traffic:
         with held_for_ten_seconds():
             other.execute("START TRANSACTION")
             other.execute(LATCH)
             scene.daemon.wait_for_lines("accepted-on-failure")
             traffic.wait_for_more()
+            (down,) = scene.daemon.wait_for_lines("store-down")
+            assert "A transaction does not end" in down
+            wait_for(lambda: "nothing is decided" in _checked(scene), HELD_S, "check tells it")
         other.execute("ROLLBACK")
+        assert len(scene.daemon.wait_for_lines("store-(?:down|back)", count=2)) == 2
+        wait_for(lambda: "the daemon decides" in _checked(scene), HELD_S, "check tells the end")
 
 
 def test_one_mailbox(scene: Scene, other: Cursor) -> None:

@@ -21,9 +21,10 @@ from sendlimit.counting.committer_row import CommitterRow
 from sendlimit.counting.lease import BEAT_S, LOOK_S, State
 from sendlimit.counting.ledger import boottime
 from sendlimit.counting.membership import Membership
+from sendlimit.counting.outage import AWAY, DECIDES, FAULT, LOADING
 from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.counting.write_behind import FLUSH_S, WriteBehind
-from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
+from sendlimit.errors import BatchFault, StoreConflict, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,6 +73,8 @@ class Committer:
         uptime: Callable[[], float] = boottime,
     ) -> None:
         self._ledger = ledger
+        self._outage = ledger.outage
+        self._outage.events = events
         self._lease = ledger.lease
         self._store = store
         self._events = events
@@ -93,7 +96,6 @@ class Committer:
         )  # fmt: skip
         self._kept: list[Waiter] = []
         self._is_connected = False
-        self._is_reported_down = False
         self._is_loading = False
         self._is_held = False
         self._connect_at = 0.0
@@ -130,8 +132,9 @@ class Committer:
         """Work off what was taken; whatever raises, mail goes on."""
         try:
             self._serve(waiters)
-        except Exception:  # noqa: BLE001 - the thread's boundary
+        except Exception as fault:  # noqa: BLE001 - the thread's boundary
             self._events.fault("committer")
+            self._outage.began(FAULT, BatchFault(f"{BatchFault.__doc__} {fault!r}"), self._uptime())
             self._abandon(waiters)
             self._store.close()
             if self._backlog.in_doubt is not None or self._write_behind.in_doubt:
@@ -216,13 +219,12 @@ class Committer:
             self._membership.enter()
         self._kept = waiters
         if self._lease.holds:
-            self._flush()
+            self._flush(waiters)
         if self._lease.state is State.SHARED:
-            self._share()
-        answered = sum(waiter.state is WaiterState.ANSWERED for waiter in waiters)
-        self._events.batch_done(answered, self._uptime() - started)
+            self._share(waiters)
+        self._events.batch_done(_answered(waiters), self._uptime() - started)
 
-    def _share(self) -> None:
+    def _share(self, waiters: Sequence[Waiter]) -> None:
         """Write a batch; take the lease when no other daemon is left."""
         self._is_held = True
         self._membership.beat()
@@ -235,7 +237,7 @@ class Committer:
                 self._is_held = False
             if self._is_held:
                 return
-        self._report_back()
+        self._report_back(waiters)
         self._is_held = False
         if self._may_take:
             self._membership.take()
@@ -252,7 +254,7 @@ class Committer:
             and journal.room()
         )
 
-    def _flush(self) -> None:
+    def _flush(self, waiters: Sequence[Waiter]) -> None:
         """Write behind, on a new connection if the old one is lost."""
         write_behind = self._write_behind
         self._flushed_at = self._uptime()
@@ -271,7 +273,7 @@ class Committer:
                 write_behind.resolve()
                 if not self._lease.holds:
                     return
-        self._report_back()
+        self._report_back(waiters)
         self._is_loading = self._lease.holds and write_behind.load_chunk()
 
     def _abandon(self, waiters: Sequence[Waiter]) -> None:
@@ -285,18 +287,16 @@ class Committer:
     def _report_outage(self, error: StoreError) -> None:
         """Have callbacks answered at once from now on, and report it once an outage."""
         self._disconnect()
-        if not self._is_reported_down:
-            self._is_reported_down = True
-            self._events.store_down(error)
+        self._outage.began(AWAY, error, self._uptime())
 
-    def _report_back(self) -> None:
+    def _report_back(self, waiters: Sequence[Waiter]) -> None:
         """Report the end of an outage, once what was accepted meanwhile is booked."""
         with self._ledger.mutex:
             is_left = self._ledger.stretches.more_than_one
-        if self._is_reported_down and not is_left:
-            self._is_reported_down = False
-            self._events.store_back(self._backlog.bookings)
-        if not self._is_reported_down:
+        if not is_left or self._outage.state is LOADING:
+            is_answered = _answered(waiters) > 0
+            self._outage.ended(self._backlog.bookings, self._uptime(), answered=is_answered)
+        if self._outage.state is DECIDES:
             self._backlog.bookings = 0
 
     def _disconnect(self) -> None:
@@ -360,6 +360,10 @@ class Committer:
             self._store.close()
             self._store.connect()
             self._refresh()
+
+
+def _answered(waiters: Sequence[Waiter]) -> int:
+    return sum(waiter.state is WaiterState.ANSWERED for waiter in waiters)
 
 
 class CommitterThread:

@@ -44,7 +44,7 @@ class Events:
         """An exception was caught that is an error of sendlimit; called in the except clause."""
 
     def store_down(self, error: StoreError, /) -> None:
-        """The database can't be used; reported once for each outage."""
+        """Nothing is decided: the database is away or stuck, or a batch failed; once for each outage."""
 
     def store_back(self, bookings: int, /) -> None:
         """The outage is over, and that many mails accepted meanwhile are booked."""

@@ -21,10 +21,12 @@ from sendlimit.counting.counters import Counters
 from sendlimit.counting.journal import NoJournal
 from sendlimit.counting.lease import Lease
 from sendlimit.counting.memory import Memory
+from sendlimit.counting.outage import DECIDES, STUCK, Outage
 from sendlimit.counting.sender_plan import Reservation
 from sendlimit.counting.stretches import Stretches
 from sendlimit.counting.unbooked_file import new_id
 from sendlimit.counting.waiter import Waiter
+from sendlimit.errors import StoreStuck
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import Unit
 
@@ -38,6 +40,10 @@ if TYPE_CHECKING:
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.limit import Charge, LimitName
     from sendlimit.rules.mailbox import Sender
+
+
+WAITING = "waiting"
+"""Another daemon on the same database decides; this one waits until it may."""
 
 
 def boottime() -> float:
@@ -63,6 +69,7 @@ class Ledger:
         queue: from the callbacks to the committer; None only wakes it.
         up: the database answers; written by the committer, read by callbacks, no lock.
         stuck: a callback has waited in vain; set by callbacks, cleared by the committer, no lock.
+        outage: whether it decides, and why not; what is told to log, notices and `doctor`.
         working_since: start of the running batch, as clock; written by the committer, no lock.
         mutex: of all that follows. Nothing that waits, logs or may raise is done under it.
         lease, journal, counters, stretches, memory: what decides from memory, and what is pending.
@@ -81,6 +88,7 @@ class Ledger:
         self.queue: SimpleQueue[Waiter | Episode | None] = SimpleQueue()
         self.up = False
         self.stuck = False
+        self.outage = Outage()
         self.working_since: float | None = None
         self.mutex = threading.Lock()
         self.lease = lease or Lease(new_id())
@@ -186,7 +194,15 @@ class Ledger:
         self.queue.put(waiter)
         if not waiter.wait(self._patience_s()) and waiter.abandon():
             self.stuck = True
+            self.outage.began(STUCK, StoreStuck(), self._clock())
         return waiter.result
+
+    def state(self) -> tuple[str, str]:
+        """Return what the daemon says of itself: "decides" or why not, and "memory" or "batches"."""
+        state: str = self.outage.state
+        if state == DECIDES and not self.up:
+            state = WAITING
+        return state, "memory" if self.lease.holds else "batches"
 
     def _wake(self) -> None:
         """Have the committer write what was counted."""

@@ -34,6 +34,7 @@ from sendlimit.daemon.settings import (
     store_connection,
     suspend_rule,
 )
+from sendlimit.daemon.status_writer import StatusWriter
 from sendlimit.daemon.suspender import Suspender
 from sendlimit.daemon.telemetry import Telemetry
 from sendlimit.errors import ConfigError, ListenError
@@ -79,6 +80,7 @@ class Service:
         self._committer = CommitterThread(committer, self._ledger)
         self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
         self._descriptors = DescriptorWatch()
+        self._status = StatusWriter(self._state_dir, self._ledger, int(self._state.clock()))
         self._login_map = LoginMapReader(self._state, path)
         self._suspender = Suspender(store_connection(config, path), self._telemetry)
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
@@ -111,6 +113,7 @@ class Service:
         self._login_map.use(self._config)
         self._watch_logins(self._config)
         self._listener.start(partial(run_libmilter, self._state))
+        self._look_at_itself()
         maillog.started(__version__, self._config.milter.socket, parse_url(self._config.store.url))
         notify("READY=1")
 
@@ -127,7 +130,7 @@ class Service:
             except Empty:
                 self._check_libmilter()
                 self._state.refusals.tick()
-                self._check_descriptors()
+                self._look_at_itself()
                 notify("WATCHDOG=1")
             else:
                 if number == signal.SIGHUP:
@@ -140,8 +143,10 @@ class Service:
         if not self._listener.alive():
             raise ListenError("libmilter has ended by itself; see the system's mail log")
 
-    def _check_descriptors(self) -> None:
+    def _look_at_itself(self) -> None:
+        """Report descriptors that run short, and write how the daemon is."""
         used, limit = open_descriptors(), soft_limit()
+        self._status.tick(int(self._state.clock()), used, limit)
         if self._descriptors.runs_short(used, limit):
             maillog.descriptors_low(used, limit)
 
@@ -184,6 +189,7 @@ class Service:
         booked = self._committer.stop(STOP_S)
         self._telemetry.stop()
         self._listener.remove()
+        self._status.stop()
         self._login_map.stop()
         self._suspender.stop()
         self._state.refusals.close()
@@ -201,6 +207,7 @@ class Service:
             time.sleep(POLL_S)
 
     def _log_settings(self) -> None:
+        self._status.loaded(self._config.mode, int(self._state.clock()))
         limits = sum(setting.max is not None for setting in self._config.settings())
         maillog.config_loaded(self._path, limits)
         if not limits:

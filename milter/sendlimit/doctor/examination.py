@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.config.reading import read_password
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import canary
 from sendlimit.doctor.check import Check, passed
+from sendlimit.doctor.deciding import deciding
 from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitError
 from sendlimit.notify.notifier import routes_of
 from sendlimit.postfix.findings import find_faults, service_statuses
@@ -31,7 +33,6 @@ from sendlimit.store.usage import scopes_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from sendlimit.config import Config
     from sendlimit.rules.never_in_force import NeverInForce
@@ -85,6 +86,8 @@ class Examination:
             yield replace(check, name="database") if is_file_missing else check
         yield settings.limits(rules, never, observe=self.config.mode == "observe")
         yield self._socket()
+        if not self._daemon.findings:
+            yield self._deciding()
 
     def installation(self, *, seen_within_s: int, with_canary: bool) -> Iterator[Check]:
         """Check the files, the daemon and the database.
@@ -98,6 +101,8 @@ class Examination:
         yield settings.mode(self.config, self.path)
         yield settings.logins(self.config, self.path)
         yield self._daemon
+        if not self._daemon.findings:
+            yield self._deciding()
         if modes.has_errors:
             return  # the daemon would refuse to use such a password
         try:
@@ -184,6 +189,9 @@ class Examination:
             if (one := never_in_force(row.setting, domain, is_domain=is_domain)) is not None:
                 found.append(one)
         return found
+
+    def _deciding(self) -> Check:
+        return deciding(Path(self.config.state_dir), self.clock())
 
     def _rules(self, connection: Connection) -> Rules:
         return rules_in_force(connection, self._file_settings, int(self.clock()))

@@ -46,9 +46,9 @@ def sentence(notice: Notice, calendar: Calendar) -> str:
     """Return a notice in one line, as chat programs show it."""
     match notice.event:
         case Event.STORE_DOWN:
-            return "The database is away: sending limits do not hold"
+            return "Nothing is decided: sending limits do not hold"
         case Event.STORE_BACK:
-            return f"The database is back, mails accepted without it and counted now: {notice.bookings}"
+            return f"Sending limits hold again, mails accepted meanwhile and counted now: {notice.bookings}"
         case Event.TEST:
             return "This is a test: notices of sendlimit arrive here"
         case Event.SUSPENDED:

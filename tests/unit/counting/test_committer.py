@@ -277,8 +277,23 @@ def test_fault_of_our_own(daemon: SteppedDaemon) -> None:
     daemon.store.fail("begin", RuntimeError("broken"))
 
     assert daemon.ledger.reserve(ALICE, daemon.now).decision is None
-    assert daemon.events.recorded == [("fault", "committer")]
+    assert daemon.events.recorded == [("fault", "committer"), ("down", "BatchFault")]
+    assert daemon.ledger.state() == ("fault", "batches")
     assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
+    assert daemon.events.recorded[2:] == [("back", 0)]
+    assert daemon.ledger.state() == ("decides", "batches")
+
+
+def test_fault_that_stays(daemon: SteppedDaemon) -> None:
+    """An error that ends each batch is one outage, also while steps without a question succeed."""
+    for _ in range(3):
+        daemon.store.fail("begin", RuntimeError("broken"))
+        assert daemon.ledger.reserve(ALICE, daemon.now).decision is None
+        daemon.step()
+        assert daemon.ledger.state()[0] == "fault"
+
+    assert daemon.events.recorded.count(("down", "BatchFault")) == 1
+    assert "RuntimeError('broken')" in daemon.ledger.outage.error
 
 
 def test_two_daemons_share_the_counters(daemon: SteppedDaemon, tmp_path: Path) -> None:

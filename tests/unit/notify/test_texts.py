@@ -30,10 +30,10 @@ def _notice(
             _notice(Event.LIMIT_REACHED, usage_of("global.messages_per_day", 9, 9), observe=True),
             "alice@example.org has reached the server limit: 9 of 9 messages per day (observe mode)",
         ),
-        (_notice(Event.STORE_DOWN, error="gone"), "The database is away: sending limits do not hold"),
+        (_notice(Event.STORE_DOWN, error="gone"), "Nothing is decided: sending limits do not hold"),
         (
             _notice(Event.STORE_BACK, bookings=7),
-            "The database is back, mails accepted without it and counted now: 7",
+            "Sending limits hold again, mails accepted meanwhile and counted now: 7",
         ),
     ],
 )  # fmt: skip
@@ -78,7 +78,7 @@ def test_store() -> None:
     down = admin_mail(_notice(Event.STORE_DOWN, error="no route"), texts, BERLIN, "mx1")
     back = admin_mail(_notice(Event.STORE_BACK, bookings=7), texts, BERLIN, "mx1")
 
-    assert down.subject == "sendlimit: The database is away: sending limits do not hold"
+    assert down.subject == "sendlimit: Nothing is decided: sending limits do not hold"
     assert down.body.startswith("no route\n")
     assert "Mails accepted meanwhile: 7" in back.body
 

@@ -1,0 +1,107 @@
+"""Whether the daemon decides, and if not, why: one state, one event at each end of an outage.
+
+| state    | next                            | what it means                                         |
+|----------|---------------------------------|-------------------------------------------------------|
+| loading  | decides, away, stuck, fault     | the database was not tried yet                        |
+| decides  | away, stuck, fault              | questions are answered                                |
+| away     | decides, stuck, fault           | the database can't be reached, or not used            |
+| stuck    | decides, away, fault            | a transaction does not end; a callback waited in vain |
+| fault    | decides, away, stuck            | an error of sendlimit ended a batch                   |
+
+Leaving `decides` or `loading` for trouble reports store_down, the way back reports store_back; a
+cause that follows another one reports nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sendlimit.counting.events import Events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sendlimit.errors import StoreError
+
+FAULT_S = 60.0
+"""How long after a fault nothing else may have failed, if no question was answered meanwhile."""
+
+
+class Deciding(StrEnum):
+    """As in the table at the top of the file; the words stand in the status file."""
+
+    LOADING = "loading"
+    DECIDES = "decides"
+    AWAY = "away"
+    STUCK = "stuck"
+    FAULT = "fault"
+
+
+LOADING, DECIDES, AWAY, STUCK, FAULT = Deciding
+
+STEPS: Mapping[Deciding, frozenset[Deciding]] = {
+    LOADING: frozenset({DECIDES, AWAY, STUCK, FAULT}),
+    DECIDES: frozenset({AWAY, STUCK, FAULT}),
+    AWAY: frozenset({DECIDES, STUCK, FAULT}),
+    STUCK: frozenset({DECIDES, AWAY, FAULT}),
+    FAULT: frozenset({DECIDES, AWAY, STUCK}),
+}
+
+
+class Outage:
+    """The state; callbacks and the committer change it, any thread may read it.
+
+    Attributes:
+        state: changed under the lock only.
+        error: what the last outage is or was about, "" before the first.
+        events: is told; set once, before the threads start.
+    """
+
+    def __init__(self) -> None:
+        self.state = LOADING
+        self.error = ""
+        self.events = Events()
+        self._lock = threading.Lock()
+        self._failed_at = 0.0
+
+    def began(self, cause: Deciding, error: StoreError, now: float) -> None:
+        """Note that nothing is decided, or that it goes on for this cause.
+
+        Args:
+            cause: AWAY, STUCK or FAULT.
+            error: what happened.
+            now: CLOCK_BOOTTIME in s.
+        """
+        with self._lock:
+            before = self.state
+            if cause is not before:
+                self._step(cause)
+            self.error = str(error)
+            self._failed_at = now
+            if before in {LOADING, DECIDES}:
+                self.events.store_down(error)
+
+    def ended(self, bookings: int, now: float, *, answered: bool) -> None:
+        """Note that what was pending is in the database, so questions can be answered.
+
+        Args:
+            bookings: mails that were accepted during the outage and are booked.
+            now: CLOCK_BOOTTIME in s.
+            answered: a question was answered; what ends a fault, which may need a question to show.
+        """
+        with self._lock:
+            before = self.state
+            if before is DECIDES:
+                return
+            if before is FAULT and not answered and now < self._failed_at + FAULT_S:
+                return
+            self._step(DECIDES)
+            if before is not LOADING:
+                self.events.store_back(bookings)
+
+    def _step(self, state: Deciding) -> None:
+        if state not in STEPS[self.state]:
+            raise ValueError(f"what is {self.state} can't be {state}")
+        self.state = state
