@@ -21,7 +21,7 @@ CACHE = Path("/var/cache/sendlimit-test-on")
 """Bare systems of earlier runs; it may be removed at any time."""
 
 _AS_A_COMMAND = ("--pipe", "--as-pid2")
-_LOCKS = ("requirements-build.lock", "requirements-run.lock", "requirements.lock")
+_LOCKS = "requirements*.lock"
 _OPTIONS = ("-qq", "--yes", "-o", "APT::Keep-Downloaded-Packages=true")
 
 
@@ -54,7 +54,7 @@ def bare_base(
     year, week, _ = dt.datetime.now(dt.UTC).isocalendar()
     sources = mirrors.sources(report.suite)
     root = CACHE / f"{report.suite}-{_digest(sources, *packages, f'{year}-{week}')}"
-    locked = [(release / name).read_text() for name in _LOCKS]
+    locked = [file.read_text() for file in sorted(release.glob(_LOCKS))]
     distributions = root.with_name(f"{root.name}-python-{_digest(*locked)}")
     CACHE.mkdir(parents=True, exist_ok=True)
     lock = CACHE / f"{report.suite}.lock"
@@ -128,8 +128,8 @@ def _download(report: Report, base: Base, release: Path, pip: PipSettings) -> No
         "python3 -m venv /srv/venv",
         *(
             "/srv/venv/bin/pip --quiet download --require-hashes --no-deps"
-            f" --requirement /srv/release/{name} --dest /srv/distributions"
-            for name in _LOCKS
+            f" --requirement /srv/release/{file.name} --dest /srv/distributions"
+            for file in sorted(release.glob(_LOCKS))
         ),
     ]
     report.run(*within, *_AS_A_COMMAND, "sh", "-ec", "\n".join(lines))
