@@ -47,7 +47,8 @@ def test_attach_and_detach(instance: Instance) -> None:
 
     instance.attach()
 
-    assert instance.faults() == ()
+    left_to_the_admin = {"re-entry"}  # amavis' ports of ISPConfig offer AUTH, as all others do
+    assert {fault.code for fault in instance.faults()} <= left_to_the_admin
     for service, chain in instance.chains().items():
         is_limited = not service.startswith("127.0.0.1:")
         assert chain == (f"{chains[service]} {_ENTRY}".strip() if is_limited else chains[service])
