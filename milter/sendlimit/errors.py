@@ -7,6 +7,7 @@ SendlimitError
   SocketInUse          another daemon answers on the milter socket
   ListenError          libmilter can't listen, or has ended by itself
   StateDirInUse        another daemon has locked state_dir
+  DatabaseInUse        another daemon has locked the SQLite file
   JournalError         the crash journal can't be made or looked for
   StoreError           anything the database answers that is not a result
     StoreUnavailable   no connection, or it was lost: the outcome is unknown
@@ -78,6 +79,10 @@ class ListenError(SendlimitError):
 
 class StateDirInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports
     """Another daemon uses the same state_dir: stop it first, or set another state_dir."""
+
+
+class DatabaseInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports
+    """Another daemon uses the same SQLite file: stop it first, or set another store.url."""
 
 
 class JournalError(SendlimitError):

@@ -184,6 +184,16 @@ def store_back(bookings: int) -> None:
     _line(logging.WARNING, "store-back", bookings=bookings)
 
 
+def counting(mode: str) -> None:
+    """How mail is decided has changed."""
+    _line(logging.INFO, "counting", mode=mode)
+
+
+def journal_unavailable(error: SendlimitError) -> None:
+    """There is no crash journal: decisions are not made from memory."""
+    _line(logging.WARNING, "journal-unavailable", error=error)
+
+
 def batch_retried(error: SendlimitError) -> None:
     """A transaction is done again: a conflict with another writer, or a lost connection."""
     _line(logging.INFO, "batch-retried", error=error)

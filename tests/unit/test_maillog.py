@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendlimit import maillog
-from sendlimit.errors import LoginMapError, StoreError, StoreUnavailable
+from sendlimit.errors import JournalError, LoginMapError, StoreError, StoreUnavailable
 from sendlimit.rules.suspicion import Reason, Suspension
 from support.counting_samples import ALICE, NOON, usage_of
 
@@ -99,6 +99,11 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
             "ERROR", r'store-down error="mariadb u@h:3306/d: can\'t connect"', id="store-down",
         ),
         pytest.param(lambda: maillog.store_back(17), "WARNING", "store-back bookings=17", id="store-back"),
+        pytest.param(lambda: maillog.counting("memory"), "INFO", "counting mode=memory", id="counting"),
+        pytest.param(
+            lambda: maillog.journal_unavailable(JournalError("/var: 8 MiB can't be had")),
+            "WARNING", r'journal-unavailable error="/var: 8 MiB can\'t be had"', id="journal-unavailable",
+        ),
         pytest.param(
             lambda: maillog.batch_retried(StoreUnavailable("gone")), "INFO", "batch-retried error=gone", id="batch-retried"
         ),

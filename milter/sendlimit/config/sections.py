@@ -86,9 +86,12 @@ class StoreSection(Section):
         strict=False,
         description="seconds; a mail that waits longer for its decision is treated as on_failure says",
     )
-    on_failure: Literal["accept", "tempfail"] = Field(
+    on_failure: Literal["accept", "meter", "tempfail"] = Field(
         "accept",
-        description='the answer to mail that can\'t be counted in time: "accept" or "tempfail"',
+        description=(
+            'the answer to mail that can\'t be counted in time: "accept", "meter" (one server: the'
+            ' limits hold on by what is known) or "tempfail"'
+        ),
     )
 
     @field_validator("url")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from enum import StrEnum
 from queue import Empty
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,15 @@ REFRESH_S = 1.0
 IDLE_REFRESH_S = 5.0
 STOP_S = 10.0
 """How long a stop tries to book what is pending."""
+
+
+class Mode(StrEnum):
+    """How mail is decided: what log and metrics say."""
+
+    MEMORY = "memory"
+    SHARED = "shared"
+    METERED = "metered"
+    UNDECIDED = "undecided"
 
 
 class Committer:
@@ -102,6 +112,7 @@ class Committer:
         self._refresh_at = 0.0
         self._flushed_at = 0.0
         self._published: Publication | None = None
+        self._mode: Mode | None = None
         self._stop_by: float | None = None
 
     def load(self) -> None:
@@ -200,6 +211,7 @@ class Committer:
             self._lease.lapse(started)
         if not self._is_connected and (started < self._connect_at or not self._connect()):
             self._abandon(waiters)
+            self._report_mode()
             return
         self._ledger.working_since = started
         try:
@@ -212,6 +224,7 @@ class Committer:
         finally:
             self._ledger.working_since = None
             self._ledger.up = self._is_connected and self._lease.state is not State.AWAY
+            self._report_mode()
 
     def _work(self, waiters: list[Waiter], started: float) -> None:
         """Do what the state of the lease asks for."""
@@ -288,6 +301,18 @@ class Committer:
         """Have callbacks answered at once from now on, and report it once an outage."""
         self._disconnect()
         self._outage.began(AWAY, error, self._uptime())
+
+    def _report_mode(self) -> None:
+        """Report how mail is decided, when that has changed."""
+        if self._lease.holds:
+            mode = Mode.MEMORY
+        elif self._ledger.up:
+            mode = Mode.SHARED
+        else:
+            mode = Mode.METERED if self._ledger.is_metering else Mode.UNDECIDED
+        if mode is not self._mode and self._stop_by is None:
+            self._mode = mode
+            self._events.mode_changed(mode)
 
     def _report_back(self, waiters: Sequence[Waiter]) -> None:
         """Report the end of an outage, once what was accepted meanwhile is booked."""

@@ -49,6 +49,9 @@ class Events:
     def store_back(self, bookings: int, /) -> None:
         """The outage is over, and that many mails accepted meanwhile are booked."""
 
+    def mode_changed(self, mode: str, /) -> None:
+        """Decisions are made in another way now; mode is a value of counting.committer.Mode."""
+
     def batch_done(self, decisions: int, seconds: float, /) -> None:
         """A transaction was committed that many seconds after its batch was begun."""
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from sendlimit.counting.batch import counted_now
 from sendlimit.counting.counters import Counters
 from sendlimit.counting.journal import NoJournal
-from sendlimit.counting.lease import Lease
+from sendlimit.counting.lease import Lease, State
 from sendlimit.counting.memory import Memory
 from sendlimit.counting.outage import DECIDES, STUCK, Outage
 from sendlimit.counting.sender_plan import Reservation
@@ -60,6 +60,7 @@ class Ledger:
         lease: this daemon's part in it.
         journal: outlives the process.
         clock: CLOCK_BOOTTIME in s.
+        meters: while the database is away, decide by what is known, if this daemon was alone.
 
     Attributes:
         settings: of the config file; written by the main thread at a reload.
@@ -77,13 +78,15 @@ class Ledger:
         unbooked: mails accepted without the database and not yet in it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts, each by its own name
         self,
         settings: CountingSettings,
         decision_timeout_s: float,
         lease: Lease | None = None,
         journal: Records | None = None,
         clock: Callable[[], float] = boottime,
+        *,
+        meters: bool = False,
     ) -> None:
         self.queue: SimpleQueue[Waiter | Episode | None] = SimpleQueue()
         self.up = False
@@ -100,6 +103,7 @@ class Ledger:
         self.unbooked = 0
         self._clock = clock
         self._timeout_s = decision_timeout_s
+        self._meters = meters
         self.known_names: frozenset[LimitName] = frozenset()
         self.use(settings)
 
@@ -132,10 +136,11 @@ class Ledger:
                 self._wake()
         if reservation is not None:
             return reservation
-        answer = self.ask(Request(sender, at))
-        if answer is None:
-            return Reservation(sender, at, None)
-        return Reservation(sender, at, answer.decision, answer.effects)
+        request = Request(sender, at)
+        answer = self.ask(request)
+        if answer is not None:
+            return Reservation(sender, at, answer.decision, answer.effects)
+        return self._meter(request) or Reservation(sender, at, None)
 
     def settle(self, reservation: Reservation, recipients: int, at: int) -> Decision | None:
         """Charge the recipients at end-of-message, all or none (R9).
@@ -156,8 +161,29 @@ class Ledger:
                 self._wake()
         if decision is not None:
             return decision
-        answer = self.ask(Request(sender, at, recipients, reservation.charges))
-        return None if answer is None else answer.decision
+        request = Request(sender, at, recipients, reservation.charges)
+        answer = self.ask(request)
+        if answer is not None:
+            return answer.decision
+        metered = self._meter(request)
+        return None if metered is None else metered.decision
+
+    @property
+    def is_metering(self) -> bool:
+        """Whether mail that can't be decided is metered: nobody else decides, as far as is known."""
+        return self._meters and self.lease.state in {State.AWAY, State.SOLE}
+
+    def _meter(self, request: Request) -> Reservation | None:
+        """Decide what the database could not, where that is wanted."""
+        if not self.is_metering:
+            return None
+        with self.mutex:
+            reservation = self.memory.meter(request)
+            if reservation.decision is not None and not reservation.decision.refused:
+                self.unbooked += 1
+                self.stretches.bookings += 1
+            self._wake()
+        return reservation
 
     def book(self, reservation: Reservation, recipients: int, at: int) -> None:
         """Count a mail that was accepted undecided: what is not reserved, and its recipients."""

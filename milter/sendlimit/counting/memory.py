@@ -9,6 +9,7 @@ FAILURE: every method is called under the ledger's mutex; none waits, logs or do
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from sendlimit.counting.batch import Answer, reverse
@@ -219,6 +220,23 @@ class Memory:
             return None
         self._charge(plan.recipients, plan.recipient_keys, recipients, at)
         return decision
+
+    def meter(self, request: Request) -> Reservation:
+        """Decide by what is known, and what this daemon has counted since: the database is away.
+
+        A counter that is not known begins with what this daemon has seen of it.
+        """
+        sender, at = request.sender, request.at
+        plan = self._plan(sender, at)
+        decision = replace(self._decide(plan, request), metered=True)
+        if decision.refused:
+            self.add(reverse(request.reserved), at)
+            return Reservation(sender, at, decision)
+        if request.recipients:
+            self._charge(plan.recipients, plan.recipient_keys, request.recipients, at)
+            return Reservation(sender, at, decision)
+        self._charge(plan.messages, plan.message_keys, 1, at)
+        return Reservation(sender, at, decision, plan.charges, plan)
 
     def release(self, reservation: Reservation, at: int) -> None:
         """Give a reservation back to the periods that it was taken from (R8)."""

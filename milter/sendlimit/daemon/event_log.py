@@ -42,6 +42,10 @@ class EventLog(Events):
         """Log the end of an outage."""
         maillog.store_back(bookings)
 
+    def mode_changed(self, mode: str, /) -> None:
+        """Log how mail is decided from now on."""
+        maillog.counting(mode)
+
     def batch_retried(self, error: StoreError, /) -> None:
         """Log a retry."""
         maillog.batch_retried(error)

@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 
 from sendlimit import __version__
+from sendlimit.counting.committer import Mode
 from sendlimit.counting.events import Events
 from sendlimit.errors import SchemaError, StoreConflict, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
@@ -131,6 +132,13 @@ class Metrics(Events):
             registry=registry,
         )
         self._up = Gauge("sendlimit_store_up", "1 while decisions are made.", registry=registry)
+        self._mode = Gauge(
+            "sendlimit_counting_mode",
+            "1 for the way in which mail is decided now, 0 for the others.",
+            ["mode"],
+            registry=registry,
+        )
+        self.mode_changed(Mode.UNDECIDED)
         self._queue = Gauge(
             "sendlimit_queue_length",
             "Requests, releases, bookings and episodes that wait for the committer.",
@@ -192,6 +200,11 @@ class Metrics(Events):
     def fault(self, where: str, /) -> None:
         """Count an error of sendlimit."""
         self._faults.labels(where).inc()
+
+    def mode_changed(self, mode: str, /) -> None:
+        """Show how mail is decided now."""
+        for each in Mode:
+            self._mode.labels(each).set(each == mode)
 
     def store_down(self, error: StoreError, /) -> None:
         """Count an outage."""

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 
 from sendlimit import __version__, maillog
 from sendlimit.config.reading import load, read_password
-from sendlimit.counting.committer import Committer, CommitterThread
-from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.state_dir_lock import lock_state_dir
-from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.daemon.callbacks import run_libmilter
+from sendlimit.daemon.counting_parts import counting_parts
 from sendlimit.daemon.descriptors import DescriptorWatch, open_descriptors, raise_limit, soft_limit
 from sendlimit.daemon.listener import Listener
 from sendlimit.daemon.login_map_reader import LoginMapReader
@@ -28,6 +26,7 @@ from sendlimit.daemon.sdnotify import notify, watchdog_s
 from sendlimit.daemon.server_state import ServerState
 from sendlimit.daemon.settings import (
     counting_settings,
+    lock_database,
     make_state_dir,
     make_store,
     session_settings,
@@ -72,16 +71,9 @@ class Service:
         self._listener = Listener(config.milter, path)
         self._log = LogWriter()
         self._telemetry = Telemetry(config, path)
-        store = make_store(config, path, self._telemetry.row_unreadable)
-        self._ledger = Ledger(counting_settings(config), config.store.decision_timeout_s)
+        self._store = make_store(config, path, self._telemetry.row_unreadable)
         self._state_dir = make_state_dir(config, path)
-        unbooked = UnbookedFile(self._state_dir)
-        committer = Committer(self._ledger, store, unbooked, self._telemetry)
-        self._committer = CommitterThread(committer, self._ledger)
-        self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
         self._descriptors = DescriptorWatch()
-        self._status = StatusWriter(self._state_dir, self._ledger, int(self._state.clock()))
-        self._login_map = LoginMapReader(self._state, path)
         self._suspender = Suspender(store_connection(config, path), self._telemetry)
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
 
@@ -92,17 +84,29 @@ class Service:
             SendlimitError: the daemon could not start, or libmilter has ended.
         """
         self._listener.claim()
-        lock = lock_state_dir(self._state_dir)
+        locks = [lock_state_dir(self._state_dir), *lock_database(self._config)]
+        self._log.start(self._config.log.level, syslog=self._config.log.syslog)
+        self._build()
         try:
             self._start()
             self._main_loop()
         finally:
             self._shutdown()
-            os.close(lock)
+            for lock in locks:
+                os.close(lock)
+
+    def _build(self) -> None:
+        """Put together what counts: it reads what an earlier start has left in state_dir."""
+        config = self._config
+        self._ledger, self._committer = counting_parts(
+            config, self._store, self._state_dir, self._telemetry
+        )
+        self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
+        self._status = StatusWriter(self._state_dir, self._ledger, int(self._state.clock()))
+        self._login_map = LoginMapReader(self._state, self._path)
 
     def _start(self) -> None:
         """Start each part before those that use it; libmilter, which brings mail, is the last."""
-        self._log.start(self._config.log.level, syslog=self._config.log.syslog)
         self._state.refusals.merged = self._config.log.refusals == "merged"
         self._log_settings()
         raise_limit()

@@ -235,7 +235,11 @@ class MailTransaction:
 
     def _decided(self, decision: Decision, seconds: float, macro: MacroLookup) -> Reply | None:
         """Report a decision that took so long. Return the reply that refuses the mail."""
-        self._server.events.decided(self._sender, decision, seconds)
+        if decision.metered and not decision.refused:
+            self._server.events.undecided(accepted=True, seconds=seconds)
+            maillog.accepted_on_failure(self._sender.mailbox, "metered")
+        else:
+            self._server.events.decided(self._sender, decision, seconds)
         if decision.exceeded is None:
             return None
         return self._exceeded(decision.exceeded, macro, refused=decision.refused)

@@ -85,6 +85,7 @@ class Decision:
         recipient_usage: after a reservation, the limits on recipients and what is used of them.
         counts_recipients: whether the end of the mail has recipients to charge.
         usage_changes: counters with a limit that were charged.
+        metered: made from what was known last, as the database is away (store.on_failure).
     """
 
     charges: tuple[Charge, ...] = ()
@@ -93,3 +94,4 @@ class Decision:
     recipient_usage: tuple[LimitUsage, ...] = ()
     counts_recipients: bool = False
     usage_changes: tuple[UsageChange, ...] = ()
+    metered: bool = False

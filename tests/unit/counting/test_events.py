@@ -24,6 +24,7 @@ def test_a_receiver_overrides_what_it_needs() -> None:
     faults.ended()
     faults.store_down(StoreUnavailable())
     faults.store_back(1)
+    faults.mode_changed("memory")
     faults.batch_done(1, 0.1)
     faults.batch_retried(StoreUnavailable())
     faults.journal_unreadable(ValueError())

@@ -15,6 +15,7 @@ from support.counting_samples import ALICE, usage_of
     ("event", "line"),
     [
         (lambda log: log.store_down(StoreUnavailable("gone")), "store-down error=gone"),
+        (lambda log: log.mode_changed("memory"), "counting mode=memory"),
         (lambda log: log.store_back(3), "store-back bookings=3"),
         (lambda log: log.batch_retried(StoreConflict("deadlock")), "batch-retried error=deadlock"),
         (lambda log: log.journal_unreadable(ValueError("line 3")), 'journal-unreadable error="line 3"'),

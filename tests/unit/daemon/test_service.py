@@ -92,7 +92,7 @@ def test_states_are_reported_in_order(folder: Path, systemd: socket.socket) -> N
 
     assert state == b"STOPPING=1"
     assert [line.split()[1] for line in daemon.lines()] == [
-        "config-loaded", "nothing-limited", "started", "accepted", "stopping", "stopped",
+        "config-loaded", "nothing-limited", "counting", "started", "accepted", "stopping", "stopped",
     ]  # fmt: skip
 
 
@@ -141,6 +141,7 @@ def test_reload_that_fails(
 ) -> None:
     """Whatever a reload raises, the daemon goes on with the settings before, and says so."""
     service = Service(_daemon(folder).config_file)
+    service._build()
     before = (service._config, service._ledger.settings, service._state.settings)
 
     def fail(path: Path) -> Config:

@@ -53,6 +53,7 @@ _EVENTS: dict[str, Callable[[Telemetry], None]] = {
     "fault": lambda t: t.fault("eom"),
     "store_down": lambda t: t.store_down(StoreUnavailable("gone")),
     "store_back": lambda t: t.store_back(3),
+    "mode_changed": lambda t: t.mode_changed("memory"),
     "batch_done": lambda t: t.batch_done(7, 0.1),
     "batch_retried": lambda t: t.batch_retried(StoreConflict("again")),
     "journal_unreadable": lambda t: t.journal_unreadable(ValueError("bad")),
