@@ -148,7 +148,7 @@ def test_given_back_after_midnight(folder: Path, store: Counters, clock: Settabl
         session.abort()
         assert passes(session)
 
-        assert by_period(store, ALICE) == {"2026-05-04 22:00:00": 1, "2026-05-05 22:00:00": 1}
+    assert by_period(store, ALICE) == {"2026-05-04 22:00:00": 1, "2026-05-05 22:00:00": 1}
 
 
 def test_set_back_an_hour(folder: Path, sqlite: Counters, clock: SettableClock) -> None:

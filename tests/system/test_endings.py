@@ -230,7 +230,7 @@ class TestEnding:
         settled(odd_postfix, domain, shared_store)
         shared_store.wait_until_used(domain.alice, 2 + ending.messages)
         shared_store.wait_until_used(domain.alice, 2 + recipients, unit="recipients")
-        assert shared_store.used(domain.name) == 2 + ending.messages + 1
+        shared_store.wait_until_used(domain.name, 2 + ending.messages + 1)
 
     def test_killed_smtpd(
         self, odd_postfix: OddPostfix, domain: FreshDomain, shared_store: Counters
@@ -239,7 +239,7 @@ class TestEnding:
         send_two(odd_postfix, domain.alice)
         with SmtpClient(odd_postfix.submission_port, domain.alice) as client:
             client.mail(domain.alice)
-            assert shared_store.used(domain.alice) == 3
+            shared_store.wait_until_used(domain.alice, 3)
             odd_postfix.kill_smtp_servers()
             with pytest.raises(ConnectionLostError):
                 client.rcpt(ELSEWHERE)
@@ -278,4 +278,4 @@ def settled(postfix: PrivatePostfix, domain: FreshDomain, store: Counters) -> No
     with SmtpClient(postfix.submission_port, domain.bob) as client:
         assert client.send_mail(domain.bob, ELSEWHERE).code == 250
         client.quit()
-    assert store.used(domain.bob) == 1
+    store.wait_until_used(domain.bob, 1)

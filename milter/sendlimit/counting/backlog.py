@@ -175,12 +175,10 @@ class Backlog:
             taken |= self.in_doubt.pending.unbooked
             unless = (committer, self.in_doubt.number)
             pending = self.in_doubt.pending
-            if not is_durable:
-                pending.merge(_of(self.in_doubt.stretch))
+            pending.merge(_left_of(self.in_doubt.stretch, is_durable=is_durable))
             entries.append(Entry(new_id(), pending, unless, self.in_doubt.undo()))
-        if not is_durable:
-            for stretch in left:
-                self.pending.merge(_of(stretch))
+        for stretch in left:
+            self.pending.merge(_left_of(stretch, is_durable=is_durable))
         if self.pending:
             entries.append(Entry(new_id(), self.pending))
         entries += [entry for entry in self._entries if entry.id not in taken]
@@ -200,5 +198,6 @@ class Backlog:
             self._events.fault("journal")
 
 
-def _of(stretch: Stretch) -> PendingWrites:
-    return PendingWrites(dict(stretch.sums), bookings=stretch.bookings)
+def _left_of(stretch: Stretch, *, is_durable: bool) -> PendingWrites:
+    """Return what the unbooked file has to keep of a stretch: the journal keeps the amounts."""
+    return PendingWrites({} if is_durable else dict(stretch.sums), bookings=stretch.bookings)

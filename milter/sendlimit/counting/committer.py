@@ -107,6 +107,7 @@ class Committer:
         self._kept: list[Waiter] = []
         self._is_connected = False
         self._is_loading = False
+        self._granted = 0
         self._is_held = False
         self._connect_at = 0.0
         self._refresh_at = 0.0
@@ -235,7 +236,10 @@ class Committer:
             self._flush(waiters)
         if self._lease.state is State.SHARED:
             self._share(waiters)
-        self._events.batch_done(_answered(waiters), self._uptime() - started)
+        granted = self._ledger.memory.granted
+        decided = _answered(waiters) + granted - self._granted
+        self._granted = granted
+        self._events.batch_done(decided, self._uptime() - started)
 
     def _share(self, waiters: Sequence[Waiter]) -> None:
         """Write a batch; take the lease when no other daemon is left."""

@@ -113,6 +113,7 @@ class Counters:
         self.limit = limit
         self._groups: dict[tuple[LimitName, int], Group] = {}
         self._running: dict[LimitName, Group] = {}
+        self._latest: dict[LimitName, int] = {}
         self._lease = 0
         self._since = _NEVER
         self._tidy_at = OBJECTS_MAX
@@ -148,7 +149,7 @@ class Counters:
         """Note the running periods of the names that are counted; forget all others.
 
         A new period is complete if the one before was, and it began long enough after the
-        lease was taken. One that comes again, as a clock was put back, has to be read.
+        lease was taken. One that comes again, as a clock was put back and forth, has to be read.
 
         Args:
             running: by name.
@@ -168,9 +169,10 @@ class Counters:
             group.complete = (
                 before is not None
                 and before.complete
-                and period.start > before.start
+                and period.start > self._latest.get(name, -1)
                 and period.start - CLOCK_ALLOWANCE_S > self._since
             )
+            self._latest[name] = max(period.start, self._latest.get(name, -1))
             if group.complete:
                 _know_all(group)
         for name in self._running.keys() - running.keys():

@@ -77,6 +77,7 @@ class Memory:
 
     Attributes:
         rows: of er_limit, ended boosts too, as last read.
+        granted: how many requests were granted in callbacks.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Memory:
         stretches: Stretches,
     ) -> None:
         self.rows: Sequence[Setting] = ()
+        self.granted = 0
         self._lease = lease
         self._journal = journal
         self._counters = counters
@@ -204,6 +206,7 @@ class Memory:
                 touched.append(counter)
             counter.pending += 1
         journal.add(plan.message_keys, 1, at)
+        self.granted += 1
         if len(touched) >= CLOSE_AT:
             self._stretches.close(journal.number)
         return plan.reservation
@@ -219,6 +222,7 @@ class Memory:
         if decision.exceeded is not None:
             return None
         self._charge(plan.recipients, plan.recipient_keys, recipients, at)
+        self.granted += 1
         return decision
 
     def meter(self, request: Request) -> Reservation:
@@ -336,6 +340,7 @@ class Memory:
         if decision.exceeded is not None:
             return None
         self._charge(plan.messages, plan.message_keys, 1, at)
+        self.granted += 1
         return Reservation(sender, at, decision, plan.charges, plan)
 
     def _charge(

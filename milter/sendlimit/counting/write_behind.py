@@ -208,8 +208,8 @@ class WriteBehind:
                 lease.handed_over()
                 return waiting
             lease.flushed(flight.sent, flush.beat + 1)
-            if flush.subjects:
-                memory.learn_some(flush.subjects, flushed.settings)
+            if flush.subjects and memory.learn_some(flush.subjects, flushed.settings):
+                self._limits_mark = None
             left = [waiter for waiter in waiting if not self._answer(waiter)]
             lease.look_at_others(flushed.beats, now)
         if flushed.changes:

@@ -26,7 +26,6 @@ from sendlimit.daemon.sdnotify import notify, watchdog_s
 from sendlimit.daemon.server_state import ServerState
 from sendlimit.daemon.settings import (
     counting_settings,
-    lock_database,
     make_state_dir,
     make_store,
     session_settings,
@@ -38,6 +37,7 @@ from sendlimit.daemon.suspender import Suspender
 from sendlimit.daemon.telemetry import Telemetry
 from sendlimit.errors import ConfigError, ListenError
 from sendlimit.store.location import parse_url
+from sendlimit.store.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,9 @@ class Service:
             SendlimitError: the daemon could not start, or libmilter has ended.
         """
         self._listener.claim()
-        locks = [lock_state_dir(self._state_dir), *lock_database(self._config)]
+        lock = lock_state_dir(self._state_dir)
+        if isinstance(self._store, SQLiteStore):
+            self._store.claim()
         self._log.start(self._config.log.level, syslog=self._config.log.syslog)
         self._build()
         try:
@@ -92,8 +94,7 @@ class Service:
             self._main_loop()
         finally:
             self._shutdown()
-            for lock in locks:
-                os.close(lock)
+            os.close(lock)
 
     def _build(self) -> None:
         """Put together what counts: it reads what an earlier start has left in state_dir."""

@@ -18,7 +18,6 @@ from sendlimit.store.connection import open_connection
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.mariadb import MariaDBStore
 from sendlimit.store.sqlite import SQLiteStore
-from sendlimit.store.sqlite_lock import lock_for_daemon
 from sendlimit.store.tls import tls_context
 from sendlimit.store.unreadable import ignored
 
@@ -120,17 +119,6 @@ def make_store(config: Config, path: Path, report: Report = ignored) -> Store:
         except StoreUnavailable as error:
             raise UnusableFile([f"{path}: store.url: {error}"]) from error
     return MariaDBStore(location, StorePassword(config, path), report=report)
-
-
-def lock_database(config: Config) -> list[int]:
-    """Lock an SQLite file for this process; return the descriptors that hold the locks.
-
-    Raises:
-        DatabaseInUse: another daemon has locked it.
-        SendlimitError: it can't be locked.
-    """
-    location = parse_url(config.store.url)
-    return [lock_for_daemon(location)] if isinstance(location, SQLiteLocation) else []
 
 
 def make_state_dir(config: Config, path: Path) -> Path:

@@ -7,14 +7,16 @@ is gone, is a store that is down. LIMITS: for one thread.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sendlimit.errors import LeaseLost, StoreConflict, StoreError, StoreUnavailable
+from sendlimit.errors import DatabaseInUse, LeaseLost, StoreConflict, StoreError, StoreUnavailable
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import Census, Change, Fenced, Flush, Flushed, Loaded, Writing, rows
 from sendlimit.store import statements as sql
 from sendlimit.store.connection import SQLiteConnection
 from sendlimit.store.migrations import upgrade
+from sendlimit.store.sqlite_lock import lock_for_daemon
 from sendlimit.store.sqltime import to_sql
 from sendlimit.store.unreadable import ignored
 
@@ -35,12 +37,38 @@ class SQLiteStore:
     def __init__(self, location: SQLiteLocation, report: Report = ignored) -> None:
         self._location = location
         self._report = report
+        self._is_claimed = False
+        self._lock: int | None = None
         self._connection: SQLiteConnection | None = None
         self._file: tuple[int, int] | None = None
+
+    def claim(self) -> None:
+        """Have the file for this process alone from now on; a folder that is missing may come later.
+
+        Raises:
+            DatabaseInUse: another daemon has it.
+        """
+        self._is_claimed = True
+        with suppress(StoreUnavailable):
+            self._take_lock()
+
+    def release(self) -> None:
+        """Let others have the file."""
+        if self._lock is not None:
+            os.close(self._lock)
+        self._lock = None
+
+    def _take_lock(self) -> None:
+        if self._is_claimed and self._lock is None:
+            self._lock = lock_for_daemon(self._location)
 
     def connect(self) -> None:
         """Open the file, make or upgrade its tables."""
         self.close()
+        try:
+            self._take_lock()
+        except DatabaseInUse as error:
+            raise StoreUnavailable(str(error)) from error
         connection = SQLiteConnection(self._location)
         try:
             rows.check_version(upgrade(connection, self._location), self._location)

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sendlimit.errors import DatabaseInUse, SendlimitError
+from sendlimit.errors import DatabaseInUse, StoreUnavailable
 
 if TYPE_CHECKING:
     from sendlimit.store.location import SQLiteLocation
@@ -27,13 +27,13 @@ def lock_for_daemon(location: SQLiteLocation) -> int:
 
     Raises:
         DatabaseInUse: another process has locked it.
-        SendlimitError: the file for the lock can't be made or opened.
+        StoreUnavailable: the file for the lock can't be made or opened.
     """
     path = Path(f"{location.path}.lock")
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
     except OSError as error:
-        raise SendlimitError(f"store.url: {path}: {error.strerror}") from error
+        raise StoreUnavailable(f"{location}: {path}: {error.strerror}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -41,5 +41,5 @@ def lock_for_daemon(location: SQLiteLocation) -> int:
         raise DatabaseInUse(f"store.url: {location}: {DatabaseInUse.__doc__}") from error
     except OSError as error:
         os.close(descriptor)
-        raise SendlimitError(f"store.url: {path}: can't be locked: {error.strerror}") from error
+        raise StoreUnavailable(f"{location}: {path}: can't be locked: {error.strerror}") from error
     return descriptor

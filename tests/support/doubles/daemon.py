@@ -70,6 +70,7 @@ class SteppedDaemon:
         alone: bool = False,
         name: str = "",
         left: Sequence[LeftJournal] = (),
+        meters: bool = False,
     ) -> None:
         """Begin as after a start, before the database was tried; alone: with a journal, it takes the lease."""
         self.now = NOON
@@ -86,6 +87,7 @@ class SteppedDaemon:
             lease=Lease(name or new_id(), [journal.lease_id for journal in left]),
             journal=self.journal if alone else None,
             clock=lambda: self.uptime,
+            meters=meters,
         )
         self.ledger.daemon = self
         self.file = UnbookedFile(state_dir)

@@ -12,12 +12,14 @@ class RecordingEvents(Events):
 
     Attributes:
         recorded: one word or tuple for each event, in order.
+        modes: how mail was decided, each change.
         open: reservations that were made and have not ended.
     """
 
     def __init__(self) -> None:
         self.recorded: list[object] = []
         self.open = 0
+        self.modes: list[str] = []
 
     def decided(self, _sender: Sender, decision: Decision, _seconds: float, /) -> None:
         """Record whether the mail passed."""
@@ -60,6 +62,10 @@ class RecordingEvents(Events):
     def store_back(self, bookings: int, /) -> None:
         """Record the number of bookings."""
         self.recorded.append(("back", bookings))
+
+    def mode_changed(self, mode: str, /) -> None:
+        """Record the mode."""
+        self.modes.append(mode)
 
     def batch_done(self, decisions: int, seconds: float, /) -> None:
         """Record nothing: tests would depend on how work falls into batches."""

@@ -151,6 +151,19 @@ def test_a_period_that_comes_again_has_to_be_read() -> None:
     assert not held.counters.get(ALICES_DAY).known
 
 
+def test_a_period_that_was_ahead_has_to_be_read() -> None:
+    """The clock was a day ahead for a while: what was counted tomorrow is forgotten, not 0."""
+    held = _Held(since=_MORNING)
+    for at in (NOON, NOON + 86_400, NOON):
+        held.run(at)
+        held.load(alice=5)
+    held.run(NOON + 86_400)
+    assert held.counters.next_chunk() is not None
+    held.load(alice=5)
+    held.run(NOON + 2 * 86_400)
+    assert held.counters.next_chunk() is None
+
+
 def test_a_finished_period_is_forgotten() -> None:
     """A mail whose moment was read before its end is asked about."""
     held = _Held(since=_MORNING, names=(_HOURLY,))

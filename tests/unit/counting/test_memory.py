@@ -50,6 +50,12 @@ class _Sole:
         self.lease.joined()
         self.take()
 
+    def take_again(self, **used: int) -> None:
+        """Lose the lease, take it again."""
+        self.lease.lost()
+        self.lease.joined()
+        self.take(**used)
+
     def take(self, **used: int) -> None:
         """Take the lease, load the counters of mailboxes."""
         self.lease.taken(0.0, 1, 0)
@@ -381,3 +387,56 @@ def test_a_suspended_mailbox() -> None:
     assert not sole.send()
     assert sole.memory.reserve(BOB, NOON, _VALID) is not None
     assert sole.memory.reserve(ALICE, NOON + 60, _VALID) is not None
+
+
+class TestMetered:
+    """The database is away: the limits hold by what is known."""
+
+    @staticmethod
+    def _away(known: bool = True) -> _Sole:  # noqa: FBT001, FBT002 - one switch
+        sole = _Sole(LIMIT_OF_3, setting("*", _PER_DAY, 5))
+        if known:
+            sole.take_again(alice=2)
+        else:
+            sole.lease.lost()
+        sole.lease.lapse(100.0)
+        return sole
+
+    def test_what_is_known_counts(self) -> None:
+        """Two of three were used before the outage: one passes, and is given back when it ends otherwise."""
+        sole = self._away()
+        first = sole.memory.meter(Request(ALICE, NOON))
+        assert first.decision is not None
+        assert first.decision.metered
+        assert not first.decision.refused
+        refused = sole.memory.meter(Request(ALICE, NOON)).decision
+        assert refused is not None
+        assert refused.refused
+        assert refused.metered
+        sole.memory.release(first, NOON)
+
+        assert sole.pending() == {}
+
+    def test_nobody_is_refused_for_what_is_not_known(self) -> None:
+        """A counter begins with what this daemon has seen of it."""
+        sole = self._away(known=False)
+        refused = []
+        for _ in range(4):
+            decision = sole.memory.meter(Request(ALICE, NOON)).decision
+            assert decision is not None
+            refused.append(decision.refused)
+
+        assert refused == [False, False, False, True]
+        assert sole.pending() == dict.fromkeys(ALICES_MAIL, 3)
+
+    def test_recipients(self) -> None:
+        """Charged at the end, all or none; a refusal gives back the message."""
+        sole = self._away()
+        reservation = sole.memory.meter(Request(ALICE, NOON))
+        refused = sole.memory.meter(Request(ALICE, NOON, 6, reservation.charges)).decision
+        assert refused is not None
+        assert refused.refused
+        assert sole.pending() == {}
+        sole.memory.meter(Request(ALICE, NOON, 5))
+
+        assert sole.pending() == {_ALICES_RECIPIENTS: 5}

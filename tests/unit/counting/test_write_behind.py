@@ -76,6 +76,20 @@ def test_a_raised_limit_is_seen_by_the_next_refusal(daemon: SteppedDaemon) -> No
     assert [daemon.send(ALICE) for _ in range(3)] == [True, True, False]
 
 
+def test_a_row_that_was_there_for_a_moment_is_forgotten(daemon: SteppedDaemon) -> None:
+    """A question had read it; that er_limit is as a second ago says nothing then."""
+    for _ in range(3):
+        daemon.send(ALICE)
+    daemon.refreshes = False
+    daemon.tables.limits = [setting(ALICE.mailbox, DAILY, 100)]
+    assert daemon.send(ALICE)
+    daemon.tables.limits = []
+    daemon.refreshes = True
+    daemon.step()
+
+    assert not daemon.send(ALICE)
+
+
 def test_limits_are_read_once_a_second(daemon: SteppedDaemon) -> None:
     """A limit that was lowered by SQL holds a second later, for mail that memory grants."""
     daemon.send(ALICE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.errors import DatabaseInUse, SendlimitError
+from sendlimit.errors import DatabaseInUse, StoreUnavailable
 from sendlimit.store.location import SQLiteLocation
 from sendlimit.store.sqlite_lock import lock_for_daemon
 
@@ -31,8 +31,8 @@ def test_two_files_in_one_folder(tmp_path: Path) -> None:
 
 def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
     """A folder that is missing, and a link in the place of the file, end the start with a sentence."""
-    with pytest.raises(SendlimitError, match=r"no/s\.db\.lock: No such file or directory"):
+    with pytest.raises(StoreUnavailable, match=r"no/s\.db\.lock: No such file or directory"):
         lock_for_daemon(SQLiteLocation(str(tmp_path / "no" / "s.db")))
     (tmp_path / "s.db.lock").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SendlimitError, match=r"s\.db\.lock: Too many levels of symbolic links"):
+    with pytest.raises(StoreUnavailable, match=r"s\.db\.lock: Too many levels of symbolic links"):
         lock_for_daemon(SQLiteLocation(str(tmp_path / "s.db")))
