@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import bare, comparison, endtoend, growth, machine, own, peers, sessions
+from bench import bare, chart, comparison, endtoend, growth, machine, outage, own, peers, sessions
 from bench.plan import QUICK, WHOLE, Plan
 from bench.report import render
 from bench.results import Results
@@ -26,32 +26,31 @@ def measure(plan: Plan) -> Results:
         folder = stack.enter_context(private_folder("bench"))
         progress("starting the servers")
         default = stack.enter_context(own.mariadb(folder / "mariadb"))
-        binlog = stack.enter_context(own.mariadb(folder / "mariadb-binlog", *own.BINLOG))
         empty = stack.enter_context(own.empty(folder / "empty"))
         on_mariadb = stack.enter_context(
-            own.sendlimit(
+            own.sendlimit_on_mariadb(
                 folder / "sendlimit",
+                default,
+                own.database(default, "sendlimit"),
                 name=own.ON_MARIADB,
-                store=own.database(default, "sendlimit").store_settings,
-                server=default,
             )
-        )
-        on_binlog = stack.enter_context(
-            own.sendlimit(
-                folder / "sendlimit-binlog",
-                name=own.ON_BINLOG,
-                store=own.database(binlog, "sendlimit").store_settings,
-                server=binlog,
-            )
-        )
-        on_sqlite = stack.enter_context(
-            own.sendlimit_on_sqlite(folder / "sendlimit-sqlite", name=own.ON_SQLITE)
         )
         contenders = [
             empty,
+            stack.enter_context(own.empty(folder / "empty-direct", direct=True)),
             on_mariadb,
-            on_binlog,
-            on_sqlite,
+            stack.enter_context(
+                own.sendlimit_on_mariadb(
+                    folder / "sendlimit-shared",
+                    default,
+                    own.database(default, "shared"),
+                    name=own.SHARED,
+                    shared=True,
+                )
+            ),
+            stack.enter_context(
+                own.sendlimit_on_sqlite(folder / "sendlimit-sqlite", name=own.ON_SQLITE)
+            ),
             stack.enter_context(peers.rspamd(folder)),
             stack.enter_context(peers.policyd_rate_limit(folder)),
             stack.enter_context(peers.postfwd(folder)),
@@ -67,6 +66,7 @@ def measure(plan: Plan) -> Results:
             end_to_end=endtoend.through_postfix(folder, [empty, on_mariadb], plan),
             growth=growth.grow(folder, default, plan),
             sessions=sessions.open_sessions([empty, on_mariadb], plan),
+            outage=outage.measure(folder, plan),
             minutes=(time.monotonic() - begin_s) / 60,
         )
 
@@ -95,10 +95,13 @@ def main() -> None:
 
 def _report(*, quick: bool) -> None:
     """Measure, print and write the report."""
-    text = render(measure(QUICK if quick else WHOLE))
+    results = measure(QUICK if quick else WHOLE)
+    text = render(results)
     report = _QUICK_REPORT if quick else _WHOLE_REPORT
     report.parent.mkdir(exist_ok=True)
     report.write_text(text)
+    for is_dark, name in ((False, "benchmarks-light.svg"), (True, "benchmarks-dark.svg")):
+        (report.parent / name).write_text(chart.draw(results, is_dark=is_dark))
     print(text)
     progress(f"written to {report.relative_to(_ROOT)}")
 

@@ -15,6 +15,7 @@ _FIRST_UNUSED = 900000
 _REQUESTS = 3 * LIMIT_PER_DAY
 _EXACTNESS_CONNECTIONS = 50
 _EXACTNESS_S = 20
+_ALL_MAILS = 1_000_000
 SEVERAL_MAILS = 10
 """Mails of one connection in the second comparison."""
 SEVERAL_MAILS_CONNECTIONS = 50
@@ -28,6 +29,7 @@ class Comparison:
     Attributes:
         per_message: a new connection for each mail (milters).
         several_mails: several mails for each connection, 2 ms apart; milters only.
+        kept: connections kept over all mails, 2 ms apart; milters only.
         passed: by contender, how many of 3 limits' worth of requests passed, each round.
         bare_us: median time of `UPDATE; COMMIT`, each round.
     """
@@ -36,6 +38,7 @@ class Comparison:
         default_factory=lambda: defaultdict(list)
     )
     several_mails: dict[str, list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    kept: dict[tuple[str, int], list[Sample]] = field(default_factory=lambda: defaultdict(list))
     passed: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     bare_us: list[float] = field(default_factory=list)
 
@@ -80,6 +83,17 @@ def compare(
                 )
                 found.several_mails[contender.name].append(sample)
                 _report(plan, round_, f"{SEVERAL_MAILS} mails each", contender, sample)
+                for connections in plan.kept:
+                    sample = take(
+                        contender,
+                        seconds=plan.seconds,
+                        connections=connections,
+                        mails_per_connection=_ALL_MAILS,
+                        mailboxes=_MAILBOXES,
+                        seed=round_ + 1,
+                    )
+                    found.kept[contender.name, connections].append(sample)
+                    _report(plan, round_, f"{connections} connections kept", contender, sample)
         for contender in contenders:
             load = contender.run(
                 seconds=_EXACTNESS_S,

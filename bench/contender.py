@@ -1,5 +1,6 @@
 """What is measured: a running server that answers mails, however it is built."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench import footprint, load
@@ -18,6 +19,9 @@ class Contender:
         daemon: process id; its descendants belong to it.
         store: process id of the database server behind it; None: it has none.
         load_options: options that the load generator always needs for it.
+        begun_s: when its daemon was started, of the monotonic clock.
+        counted: returns how many mails its store has counted so far; None: it keeps no such number.
+        lines: returns the lines of its log that match a pattern.
     """
 
     name: str
@@ -25,6 +29,9 @@ class Contender:
     daemon: int
     store: int | None = None
     load_options: dict[str, float | str | bool] = field(default_factory=dict)
+    begun_s: float = 0
+    counted: Callable[[], int] | None = None
+    lines: Callable[[str], list[str]] = lambda _pattern: []
 
     def run(self, *, seconds: float, **values: float | str | bool) -> load.LoadResult:
         """Put load on it; values are options of the load generator."""

@@ -3,12 +3,25 @@
 It asks for the same events as sendlimit (MAIL, end of message, abort, close) and
 answers CONTINUE to all of them. Ended by SIGTERM.
 
-Usage: python empty_daemon.py SOCKET, in libmilter's notation (unix:PATH, inet:PORT@HOST)
+Usage: python empty_daemon.py SOCKET [--direct], in libmilter's notation (unix:PATH, inet:PORT@HOST)
+--direct: callbacks registered with pymilter's C module, without Milter.Base.
 """
 
 import sys
 
 import Milter
+
+_NOT_WANTED = (
+    Milter.P_NOCONNECT
+    | Milter.P_NOHELO
+    | Milter.P_NORCPT
+    | Milter.P_NODATA
+    | Milter.P_NOBODY
+    | Milter.P_NOHDRS
+    | Milter.P_NOEOH
+    | Milter.P_NOUNKNOWN
+    | Milter.P_SKIP
+)
 
 
 class EmptySession(Milter.Base):
@@ -31,6 +44,30 @@ class EmptySession(Milter.Base):
         return Milter.CONTINUE
 
 
+def _continue(_context: object, *_parameters: object) -> int:
+    return Milter.CONTINUE
+
+
+def _negotiate(_context: object, options: list[int]) -> int:
+    options[1:] = [options[1] & _NOT_WANTED, 0, 0]
+    return Milter.CONTINUE
+
+
+def _run_direct(socket: str) -> None:
+    libmilter = Milter.milter
+    libmilter.set_envfrom_callback(_continue)
+    libmilter.set_eom_callback(_continue)
+    libmilter.set_abort_callback(_continue)
+    libmilter.set_close_callback(_continue)
+    libmilter.register("empty", negotiate=_negotiate)
+    libmilter.setconn(socket)
+    libmilter.opensocket(True)  # noqa: FBT003 - pymilter's order
+    libmilter.main()
+
+
 if __name__ == "__main__":
-    Milter.factory = EmptySession
-    Milter.runmilter("empty", sys.argv[1], timeout=600, rmsock=True)
+    if "--direct" in sys.argv:
+        _run_direct(sys.argv[1])
+    else:
+        Milter.factory = EmptySession
+        Milter.runmilter("empty", sys.argv[1], timeout=600, rmsock=True)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _KIB = 1024
 
 
@@ -59,7 +59,7 @@ def cpu_s(pid: int) -> float:
     for member in family(pid):
         if fields := _stat_fields(member):
             ticks += sum(int(field) for field in fields[11:15])
-    return ticks / _TICKS_PER_S
+    return ticks / TICKS_PER_S
 
 
 def footprint(pid: int) -> Footprint:

@@ -1,38 +1,45 @@
 """The empty pymilter daemon and sendlimit itself, each with the store it is measured on."""
 
 import contextlib
+import re
+import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bench.contender import LIMIT_PER_DAY, Contender
 from bench.peers import running
+from bench.sampling import WrongCountError
 from support.rig.daemon import Sendlimit
 from support.rig.mariadb import Database, PrivateMariaDB
 from support.rig.process import Process
 
 # What MariaDB has without any configuration; the rig's servers are smaller.
 _MARIADB_DEFAULTS = ("--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M")
-BINLOG = ("--log-bin", "--server-id=1", "--sync-binlog=1")
-"""Options of a server that logs every commit safely for its replicas."""
 EMPTY = "empty pymilter"
+DIRECT = "empty pymilter, direct callbacks"
 ON_MARIADB = "sendlimit, MariaDB"
-ON_BINLOG = "sendlimit, MariaDB + synced binlog"
+SHARED = "sendlimit, MariaDB, shared"
+"""As with a second daemon on the database."""
 ON_SQLITE = "sendlimit, SQLite"
+_COUNTED = "SELECT used FROM er_counter WHERE `window` = 'ever'"
 END_TO_END_MAILBOX = "bench@dom000.test"
 """The one mailbox that sends all mail through Postfix, without a limit."""
 
 
 @contextlib.contextmanager
-def empty(folder: Path) -> Iterator[Contender]:
-    """Run the empty pymilter daemon."""
+def empty(folder: Path, *, direct: bool = False) -> Iterator[Contender]:
+    """Run the empty pymilter daemon; direct: without pymilter's Python classes."""
     folder.mkdir()
     socket = folder / "milter.sock"
     program = Path(__file__).with_name("empty_daemon.py")
-    process = Process("empty", [sys.executable, program, f"unix:{socket}"], folder / "empty.log")
+    words: list[str | Path] = [sys.executable, program, f"unix:{socket}", *["--direct"] * direct]
+    process = Process("empty", words, folder / "empty.log")
     with running(process, socket):
         socket.chmod(0o666)  # for Postfix
-        yield Contender(name=EMPTY, address=f"unix:{socket}", daemon=process.pid)
+        name = DIRECT if direct else EMPTY
+        yield Contender(name=name, address=f"unix:{socket}", daemon=process.pid)
 
 
 @contextlib.contextmanager
@@ -52,20 +59,27 @@ def database(server: PrivateMariaDB, name: str) -> Database:
 
 
 @contextlib.contextmanager
-def sendlimit(
+def sendlimit(  # noqa: PLR0913 - each by its name
     folder: Path,
     *,
     name: str,
     store: Mapping[str, str],
+    counted: Callable[[], int],
     server: PrivateMariaDB | None = None,
+    allowed: str = "$^",
 ) -> Iterator[Contender]:
-    """Run sendlimit on an empty database, with a daily limit for each mailbox.
+    """Run sendlimit with a daily limit for each mailbox; its tables are made if need be.
 
     Args:
         folder: for its files; is made.
         name: for tables.
         store: the `[store]` table of its configuration.
+        counted: returns how many mails the store has counted.
         server: the database server behind the store, if there is one.
+        allowed: a pattern of warnings and errors in the log that belong to what is measured.
+
+    Raises:
+        WrongCountError: the log has a warning, an error or a trace that is not allowed.
     """
     folder.mkdir()
     socket = folder / "milter.sock"
@@ -88,22 +102,85 @@ def sendlimit(
     if made.exit_code != 0:
         msg = f"sendlimit db init failed:\n{made.stdout}{made.stderr}"
         raise ChildProcessError(msg)
+    begun_s = time.monotonic()
     daemon.start()
     try:
         yield Contender(
             name=name,
+            begun_s=begun_s,
             address=f"unix:{socket}",
             daemon=daemon.process.pid,
             store=server.process.pid if server else None,
+            counted=counted,
+            lines=daemon.lines,
         )
         daemon.stop()
+        if found := _faults(daemon, allowed):
+            raise WrongCountError(f"the log of {name} has: {found[0]}")
     finally:
         daemon.kill()
+
+
+def _faults(daemon: Sendlimit, allowed: str) -> list[str]:
+    return [
+        line for line in daemon.lines("WARNING|ERROR|Traceback") if not re.search(allowed, line)
+    ]
+
+
+@contextlib.contextmanager
+def sendlimit_on_mariadb(  # noqa: PLR0913 - each by its name
+    folder: Path,
+    server: PrivateMariaDB,
+    where: Database,
+    *,
+    name: str,
+    shared: bool = False,
+    port: int | None = None,
+    on_failure: str = "accept",
+    allowed: str = "$^",
+) -> Iterator[Contender]:
+    """Run sendlimit on a database.
+
+    Args:
+        folder: for its files; is made.
+        server: with the database.
+        where: the database.
+        name: for tables.
+        shared: as with a second daemon: a url with two hosts never takes the lease.
+        port: of a proxy on 127.0.0.1 that stands for the server; None: its unix socket.
+        on_failure: store.on_failure.
+        allowed: a pattern of warnings and errors in the log that belong to what is measured.
+    """
+    store = where.store_settings | {"on_failure": on_failure}
+    if shared or port is not None:
+        host = f"127.0.0.1:{port or where.port}"
+        hosts = f"{host},{host}" if shared else host
+        store["url"] = f"mariadb://{where.user}@{hosts}/{where.name}"
+    with sendlimit(
+        folder,
+        name=name,
+        store=store,
+        counted=lambda: counted_in(server, where.name),
+        server=server,
+        allowed=allowed,
+    ) as contender:
+        yield contender
+
+
+def counted_in(server: PrivateMariaDB, name: str) -> int:
+    """Return how many mails a database has counted."""
+    return int(server.query(_COUNTED, database=name)[0][0])
 
 
 @contextlib.contextmanager
 def sendlimit_on_sqlite(folder: Path, *, name: str) -> Iterator[Contender]:
     """Run sendlimit on its embedded store."""
-    store = {"url": f"sqlite:///{folder}/sendlimit.db"}
-    with sendlimit(folder, name=name, store=store) as contender:
+    file = folder / "sendlimit.db"
+
+    def counted() -> int:
+        with contextlib.closing(sqlite3.connect(file, timeout=10)) as connection:
+            return int(connection.execute(_COUNTED).fetchone()[0])
+
+    store = {"url": f"sqlite:///{file}"}
+    with sendlimit(folder, name=name, store=store, counted=counted) as contender:
         yield contender

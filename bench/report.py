@@ -3,13 +3,29 @@
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 
-from bench import comparison, endtoend, growth
+from bench import comparison, endtoend, growth, outage
 from bench.contender import LIMIT_PER_DAY
 from bench.results import EMPTY, SENDLIMIT, Results, goals
-from bench.sampling import Sample, cpu_us, lost, median, p50_us, p99_us, rate, ratio, spread
+from bench.sampling import (
+    DISTURBED_SHARE,
+    Sample,
+    cpu_us,
+    lost,
+    median,
+    p50_us,
+    p99_us,
+    rate,
+    ratio,
+    spread,
+)
 
 _HEAD = """\
 # Benchmarks
+
+<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="benchmarks-dark.svg">
+  <img src="benchmarks-light.svg" alt="Decisions a second, and processor time a decision, by connections">
+</picture>
 
 Written by `script/bench`; run it to get the numbers of your machine. Every figure is the median
 of {rounds} interleaved rounds of {seconds:g} s each; servers and load generator share the same processors, so
@@ -20,11 +36,13 @@ connection for each mail, the next mail as soon as the last one is answered. One
 mail: the answer to MAIL for pymilter daemons, the answer to the end of the message for rspamd
 (it decides there), one request at RCPT for the policy services, which keep their connections
 over 100 mails as Postfix does. All have a daily limit of {limit} for each user. rspamd runs nothing
-but its ratelimit module; everything else has the defaults of its Debian package.
+but its ratelimit module; everything else has the defaults of its Debian package. After each run of sendlimit
+the mails that its database has counted are compared with those that were accepted and sent; a difference, a
+warning or a trace in its log ends the benchmark.
 """
 
 _NOT_MEASURED = """\
-Other machines, more processors, a database on another host, Galera, TLS and milters on TCP
+Other machines, more processors, a database that is really on another host, Galera, TLS and milters on TCP
 sockets; rspamd with anything but its ratelimit module; the clients' own CPU time. rspamd's
 redis does not write to disk before it answers, MariaDB and SQLite do. The latency at few
 connections is that of the disk.
@@ -90,6 +108,16 @@ def _comparison(results: Results) -> Iterable[str]:
             f"{median(samples, lambda s: s.daemon_us):.0f} + {median(samples, lambda s: s.store_us):.0f}"
         )
     )
+    disturbed = [
+        f"{name} at {load} ({sum(sample.is_disturbed for sample in samples)} of {len(samples)})"
+        for load, by_name in results.cells().items()
+        for name, samples in by_name.items()
+        if any(sample.is_disturbed for sample in samples)
+    ]
+    yield (
+        f"Disturbed runs, in which other programs had more than {DISTURBED_SHARE:.0%} of the machine:"
+        f" {', '.join(disturbed) or 'none'}.\n"
+    )
     unanswered = {
         f"{name} at {number}: {count}"
         for name in results.contenders
@@ -117,6 +145,50 @@ def _several_mails(results: Results) -> Iterable[str]:
             for name, samples in results.comparison.several_mails.items()
         ),
     )
+
+
+def _kept(results: Results) -> Iterable[str]:
+    numbers = results.plan.kept
+    yield "## Connections kept over all mails, 2 ms apart: decisions a second / CPU us\n"
+    names = list(dict.fromkeys(name for name, _ in results.comparison.kept))
+    yield _table(
+        ["connections", *map(str, numbers)],
+        (
+            [
+                name,
+                *(
+                    f"{median(results.comparison.kept[name, number], rate):,.0f}"
+                    f" / {median(results.comparison.kept[name, number], cpu_us):.0f}"
+                    for number in numbers
+                ),
+            ]
+            for name in names
+        ),
+    )
+
+
+def _outage(results: Results) -> Iterable[str]:
+    yield f"## A database that is away or far away, {outage.CONNECTIONS} connections\n"
+    found = results.outage
+    cases = [
+        ('frozen, on_failure = "meter": limits hold on from memory', found.metered),
+        ('frozen, on_failure = "accept": everything passes', found.accepted),
+        (f"{outage.AWAY_MS:g} ms away, alone on its database", found.distant[True]),
+        (f"{outage.AWAY_MS:g} ms away, shared", found.distant[False]),
+    ]
+    yield _table(
+        ["", "decisions/s", "p50 ms", "p99 ms"],
+        (
+            [
+                name,
+                f"{median(samples, rate):,.0f}",
+                _milliseconds(median(samples, p50_us)),
+                _milliseconds(median(samples, p99_us)),
+            ]
+            for name, samples in cases
+        ),
+    )
+    yield "All mails of the outages were counted when the database was back.\n"
 
 
 def _exactness(results: Results) -> Iterable[str]:
@@ -176,7 +248,11 @@ def _growth(results: Results) -> Iterable[str]:
             for name, samples in cases
         ),
     )
-    yield f"The history has {results.growth.rows:,} rows.\n"
+    starts = ", ".join(
+        f"{seconds:.2f} s with {mailboxes:,} mailboxes"
+        for mailboxes, seconds in results.growth.start_s.items()
+    )
+    yield f"The history has {results.growth.rows:,} rows. From the start of the daemon to its first decision: {starts}.\n"
 
 
 def _sessions(results: Results) -> Iterable[str]:
@@ -225,6 +301,8 @@ def render(results: Results) -> str:
         *_goals(results),
         *_comparison(results),
         *_several_mails(results),
+        *_kept(results),
+        *_outage(results),
         *_exactness(results),
         *_end_to_end(results),
         *_growth(results),
