@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CLOCK_ALLOWANCE_S = 60
 COUNTERS_MAX = 1_000_000
-OBJECTS_MAX = 20_000
+OBJECTS_MAX = 50_000
 """Counters that are objects, of senders with a plan; the others are numbers by subject."""
 _NEVER = 2**62
 
@@ -208,6 +208,16 @@ class Counters:
             counter = group.counters[subject] = Counter(group, subject, used, known=known)
             self._objects += 1
         return counter
+
+    def rest(self, counter: Counter) -> None:
+        """Make a counter a number again, if it is known and nothing is pending in it."""
+        group, subject = counter.group, counter.subject
+        if counter.known and not counter.pending and group.counters.get(subject) is counter:
+            del group.counters[subject]
+            group.idle[subject] = counter.used
+            if self._groups.get((group.name, group.start)) is group:
+                self._objects -= 1
+                self._idle += 1
 
     def add(self, key: CounterKey, amount: int) -> None:
         """Count for a key, and in memory if it is there."""

@@ -10,16 +10,17 @@ FAILURE: every method is called under the ledger's mutex; none waits, logs or do
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from sendlimit.counting.batch import Answer, reverse
 from sendlimit.counting.counters import CLOCK_ALLOWANCE_S
 from sendlimit.counting.journal import RecordKeys
-from sendlimit.counting.sender_plan import Reservation, SenderPlan
+from sendlimit.counting.sender_plan import PlanMaker, Reservation
 from sendlimit.counting.stretches import CLOSE_AT
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import Charge, counted_names, holding
-from sendlimit.rules.plan import Plans, make_plan
+from sendlimit.rules.plan import Plans
 from sendlimit.rules.policy import decide_by
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.counters import Counter, Counters
     from sendlimit.counting.lease import Lease
+    from sendlimit.counting.sender_plan import SenderPlan
     from sendlimit.counting.stretches import Stretches
     from sendlimit.rules.counting_settings import CountingSettings
     from sendlimit.rules.decision import Decision
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
     from sendlimit.rules.mailbox import Sender
 
-PLANS_MAX = 5_000
-"""Plans that are kept at once."""
+PLANS_MAX = 20_000
+"""Plans that are kept at once; a plan is some 1 KB."""
+RETIRED_AT_ONCE = 500
 _FOR_EVER = 2**62
 
 
@@ -96,6 +99,7 @@ class Memory:
         self._stretches = stretches
         self._touched = stretches.touched
         self._by_sender: dict[Sender, SenderPlan] = {}
+        self._maker: PlanMaker | None = None
         self._run_since = self._run_until = 0
         self._also: frozenset[LimitName] = frozenset()
         lease.forget = self.forget
@@ -129,7 +133,7 @@ class Memory:
 
     def _drop_plans(self) -> None:
         """Let each plan be made anew; the counters stay."""
-        self._by_sender = {}
+        self._forget_plans()
         self._plans: Plans | None = None
         self._plans_until = 0
 
@@ -143,7 +147,7 @@ class Memory:
             names = counted_names(rules.names() | self._also)
             plans = self._plans = Plans(rules, names, self._settings.calendar)
             self._plans_until = min(ends, default=_FOR_EVER)
-            self._by_sender = {}
+            self._forget_plans()
             self._run_until = 0
         if at >= self._run_until or at < self._run_since - CLOCK_ALLOWANCE_S:
             self._run(plans, at)
@@ -164,12 +168,12 @@ class Memory:
 
     def _make_space(self, at: int) -> None:
         if self._counters.crowded:
-            self._by_sender = {}
+            self._forget_plans()
             self._counters.tidy(at, self._journal.number)
 
     def forget(self) -> None:
         """Empty the memory: the lease was taken, given away or lost. What is pending stays."""
-        self._by_sender = {}
+        self._forget_plans()
         self._run_until = 0
         self._counters.forget(self._journal.number)
 
@@ -317,19 +321,26 @@ class Memory:
 
     def _make(self, sender: Sender, at: int) -> SenderPlan:
         if len(self._by_sender) >= PLANS_MAX:
-            self._by_sender = {}
+            self._retire_some()
         self._make_space(at)
         plans = self._plans_at(at)
-        found = make_plan(sender, at, plans.rules, plans.names, plans.calendar)
-        plan = SenderPlan(
-            sender,
-            found,
-            self._plans_until,
-            self._counters,
-            self._settings.warn_at_percent,
-        )
-        self._by_sender[sender] = plan
+        maker = self._maker
+        if maker is None or not maker.since <= at < maker.until:
+            maker = self._maker = PlanMaker(
+                plans, at, self._plans_until, self._counters, self._settings.warn_at_percent
+            )
+        plan = self._by_sender[sender] = maker.make(sender)
         return plan
+
+    def _retire_some(self) -> None:
+        """Forget the plans that are kept longest: few at once, as mail waits for it."""
+        for sender in [*islice(self._by_sender, RETIRED_AT_ONCE)]:
+            self._by_sender.pop(sender).retire(self._counters)
+
+    def _forget_plans(self) -> None:
+        """Let each plan be bound anew."""
+        self._by_sender = {}
+        self._maker = None
 
     def _decide(self, plan: SenderPlan, request: Request) -> Decision:
         facts = self._settings.facts(self._plans_at(request.at), plan.usage())

@@ -1,21 +1,42 @@
-"""A sender's plan with its counters in memory, and the reservation that is made by it. Pure.
+"""What one sender's mails are looked at and charged to in memory, bound to counters once. Pure.
 
-What one decision looks at and charges is bound once for all mails of a period.
+The counters that a domain's senders share are bound once for all of them, so that the first mail
+of a mailbox costs little more than the next.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.counting.journal import RecordKeys
-from sendlimit.rules.limit import LATCH, Charge, CounterKey, Unit
+from sendlimit.rules.decision import Decision
+from sendlimit.rules.limit import (
+    EVERYONE,
+    LATCH,
+    RECIPIENTS_PER_MESSAGE,
+    SUSPENSION,
+    Charge,
+    CounterKey,
+    LimitName,
+    Scope,
+    Unit,
+    subject_of,
+)
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.plan import make_plan
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
-    from sendlimit.counting.counters import Counters
-    from sendlimit.rules.decision import Decision
-    from sendlimit.rules.mailbox import Sender
-    from sendlimit.rules.plan import LimitedCounter, Plan
+    from collections.abc import Iterable
+
+    from sendlimit.counting.counters import Counter, Counters
+    from sendlimit.rules.limit import Limit
+    from sendlimit.rules.plan import Plan, Plans
+
+RETIRED = -1
+"""The generation of a plan that is not kept any more."""
+_NOTHING = RecordKeys(())
 
 
 class Reservation:
@@ -27,11 +48,10 @@ class Reservation:
         sender: whose mail.
         at: the moment of MAIL, or the first that the plan holds for; a booking goes to this period.
         decision: None when nothing could be decided in time.
-        charges: what is reserved.
         plan: what it was charged by in memory; None: by a batch, or not at all.
     """
 
-    __slots__ = ("at", "charges", "decision", "plan", "sender")
+    __slots__ = ("_charges", "at", "decision", "plan", "sender")
 
     def __init__(
         self,
@@ -44,21 +64,24 @@ class Reservation:
         self.sender = sender
         self.at = at
         self.decision = decision
-        self.charges = charges
         self.plan = plan
+        self._charges = charges
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What is reserved."""
+        return self._charges if self.plan is None else self.plan.charges
 
 
 class SenderPlan:
-    """A plan of `rules`, bound to counters in memory; the same for every mail of a period.
+    """One sender's plan; the same for every mail of a period.
 
     Used under the ledger's mutex, until plans or counters are forgotten.
 
     Args:
         sender: whose mail.
-        plan: what it is counted and checked by.
-        until: when a boost ends, or the plan's own end.
-        counters: where the counters are.
-        warn_at_percent: of its limit, from which the use of a counter is told; None: never.
+        maker: made it.
+        bound: the counters.
 
     Attributes:
         since, until: the moments that it holds for, since <= at < until.
@@ -68,18 +91,19 @@ class SenderPlan:
         checked: of messages, those with a limit, and from how much used on each needs a closer look.
         limited: all counters with a limit.
         quick: whether a mail below `checked` may be granted without a closer look.
-        charges: of a mail at MAIL.
         reservation: of a mail that was granted without a closer look.
     """
 
     __slots__ = (
-        "charges",
+        "_maker",
+        "_may_be_quick",
+        "_plan",
+        "_sender",
         "checked",
         "generation",
         "limited",
         "message_keys",
         "messages",
-        "plan",
         "quick",
         "recipient_keys",
         "recipients",
@@ -88,46 +112,55 @@ class SenderPlan:
         "until",
     )
 
-    def __init__(
-        self,
-        sender: Sender,
-        plan: Plan,
-        until: int,
-        counters: Counters,
-        warn_at_percent: int | None,
-    ) -> None:
-        self.plan = plan
-        self.since = plan.since
-        self.until = min(until, plan.until)
-        self.generation = counters.generation
-        message_keys = tuple([key for key in plan.keys if key.unit is Unit.MESSAGES])
-        recipient_keys = plan.keys[len(message_keys) :]
-        self.message_keys = RecordKeys((*message_keys, LATCH))
-        self.recipient_keys = RecordKeys(recipient_keys)
-        bound = {key: counters.get(key) for key in plan.keys}
-        self.messages = (*[bound[key] for key in message_keys], counters.get(LATCH))
-        self.recipients = tuple([bound[key] for key in recipient_keys])
-        self.checked = tuple(
-            [(bound[found.key], _look_from(found, warn_at_percent)) for found in plan.messages]
-        )
-        self.limited = tuple([bound[found.key] for found in (*plan.messages, *plan.recipients)])
+    def __init__(self, sender: Sender, maker: PlanMaker, bound: Bound) -> None:
+        self.since = maker.since
+        self.until = maker.until
+        self.generation = maker.generation
+        self.messages = (*bound.messages, maker.latch)
+        self.recipients = bound.recipients
+        self.checked = bound.checked
+        self.limited = bound.limited
+        self.message_keys = RecordKeys((*bound.message_keys, LATCH))
+        self.recipient_keys = RecordKeys(bound.recipient_keys) if bound.recipient_keys else _NOTHING
         self.quick = False
-        granted = plan.granted
-        if plan.per_message is not None:
-            granted = replace(granted, recipient_usage=(plan.per_message,))
-        self.charges = (*plan.granted.charges, Charge(LATCH, 1))
-        self.reservation = Reservation(sender, plan.since, granted, self.charges, self)
+        self._maker = maker
+        self._plan: Plan | None = None
+        self._sender = sender
+        granted = maker.granted
+        per_message = maker.limit(RECIPIENTS_PER_MESSAGE, sender)
+        if per_message is not None and self.plan.per_message is not None:
+            granted = replace(granted, recipient_usage=(self.plan.per_message,))
+        self._may_be_quick = (
+            not maker.limits_recipients
+            and (per_message is None or per_message.max > 0)
+            and maker.limit(SUSPENSION, sender) is None
+        )
+        self.reservation = Reservation(sender, maker.since, granted, plan=self)
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """What a mail is charged at MAIL."""
+        return tuple([Charge(key, 1) for key in self.message_keys.keys])
+
+    @property
+    def plan(self) -> Plan:
+        """What the rules look at when they decide."""
+        if self._plan is None:
+            self._plan = self._maker.plan_of(self._sender)
+        return self._plan
+
+    def retire(self, counters: Counters) -> None:
+        """Let go of the counters that no other sender has; what is reserved is given back by key."""
+        self.generation = RETIRED
+        for counter in (*self.messages, *self.recipients):
+            if counter.group.name.scope is Scope.MAILBOX:
+                counters.rest(counter)
 
     def is_known(self) -> bool:
         """Say whether all that a decision depends on is in memory; notes whether it may be quick."""
         if not all(counter.known for counter in self.limited):
             return False
-        per_message = self.plan.per_message
-        self.quick = (
-            not self.plan.recipients
-            and (per_message is None or per_message.limit.max > 0)
-            and self.plan.suspended is None
-        )
+        self.quick = self._may_be_quick
         return True
 
     def usage(self) -> dict[CounterKey, int]:
@@ -135,9 +168,144 @@ class SenderPlan:
         return {counter.key: counter.used for counter in self.limited}
 
 
-def _look_from(limited: LimitedCounter, warn_at_percent: int | None) -> int:
+class Bound(NamedTuple):
+    """Counters of several names, by what is done with them; as in SenderPlan."""
+
+    messages: tuple[Counter, ...] = ()
+    recipients: tuple[Counter, ...] = ()
+    checked: tuple[tuple[Counter, int], ...] = ()
+    limited: tuple[Counter, ...] = ()
+    message_keys: tuple[CounterKey, ...] = ()
+    recipient_keys: tuple[CounterKey, ...] = ()
+
+    def joined(self, other: Bound) -> Bound:
+        """Return both."""
+        return Bound(
+            self.messages + other.messages,
+            self.recipients + other.recipients,
+            self.checked + other.checked,
+            self.limited + other.limited,
+            self.message_keys + other.message_keys,
+            self.recipient_keys + other.recipient_keys,
+        )
+
+
+class PlanMaker:
+    """Makes the plans of one set of rules in the periods of one moment.
+
+    Args:
+        plans: of the rules.
+        at: the moment.
+        until: when a boost ends.
+        counters: where the counters are.
+        warn_at_percent: of its limit, from which the use of a counter is told; None: never.
+
+    Attributes:
+        since, until: the moments that its plans hold for.
+        generation: of the counters.
+        latch: the counter of all mail.
+        granted: the decision about a mail without anything to tell.
+        limits_recipients: whether a limit on the recipients of a period is in force for anybody.
+    """
+
+    def __init__(
+        self,
+        plans: Plans,
+        at: int,
+        until: int,
+        counters: Counters,
+        warn_at_percent: int | None,
+    ) -> None:
+        periods = [plans.calendar.period(name.window, at) for name in plans.names]
+        day = plans.calendar.period(Window.DAY, at)
+        self.since = max(period.start for period in (*periods, day))
+        self.until = min(until, *[period.end for period in (*periods, day)])
+        self.generation = counters.generation
+        self.latch = counters.get(LATCH)
+        self._plans = plans
+        self._counters = counters
+        self._warn_at_percent = warn_at_percent
+        self._starts = {
+            name: period.start for name, period in zip(plans.names, periods, strict=True)
+        }
+        self._own = [name for name in plans.names if name.scope is Scope.MAILBOX]
+        self._shared = [name for name in plans.names if name.scope is not Scope.MAILBOX]
+        self._of_domains: dict[str | None, Bound] = {}
+        self._for_everyone = {
+            name: plans.rules.limit(name, Sender("", None))
+            for name in (*self._own, RECIPIENTS_PER_MESSAGE, SUSPENSION)
+        }
+        self._exceptions = self._subjects(plans)
+        recipients = [name for name in plans.names if name.unit is Unit.RECIPIENTS]
+        self.granted = Decision(counts_recipients=bool(recipients))
+        self.limits_recipients = bool(recipients)
+
+    def make(self, sender: Sender) -> SenderPlan:
+        """Return a sender's plan."""
+        shared = self._of_domains.get(sender.domain)
+        if shared is None:
+            shared = self._of_domains[sender.domain] = self._bind(sender, self._shared)
+        return SenderPlan(sender, self, shared.joined(self._bind(sender, self._own)))
+
+    def plan_of(self, sender: Sender) -> Plan:
+        """Return what the rules look at when they decide."""
+        plans = self._plans
+        return make_plan(sender, self.since, plans.rules, plans.names, plans.calendar)
+
+    def _bind(self, sender: Sender, names: Iterable[LimitName]) -> Bound:
+        messages, recipients = [], []
+        checked: list[tuple[Counter, int]] = []
+        limited: list[Counter] = []
+        for name in names:
+            subject = subject_of(name.scope, sender)
+            if subject is None:
+                continue
+            scope, unit, window = name
+            key = CounterKey(scope, subject, unit, window, self._starts[name])
+            counter = self._counters.get(key)
+            limit = self.limit(name, sender)
+            if limit is not None:
+                limited.append(counter)
+            if unit is Unit.MESSAGES:
+                messages.append((counter, key))
+                if limit is not None:
+                    checked.append((counter, _look_from(limit.max, self._warn_at_percent)))
+            else:
+                recipients.append((counter, key))
+        return Bound(
+            tuple([counter for counter, _ in messages]),
+            tuple([counter for counter, _ in recipients]),
+            tuple(checked),
+            tuple(limited),
+            tuple([key for _, key in messages]),
+            tuple([key for _, key in recipients]),
+        )
+
+    def limit(self, name: LimitName, sender: Sender) -> Limit | None:
+        """Return the limit in force: for most senders that of everyone."""
+        exceptions = self._exceptions
+        if (
+            name in self._for_everyone
+            and sender.mailbox not in exceptions
+            and sender.domain not in exceptions
+        ):
+            return self._for_everyone[name]
+        return self._plans.rules.limit(name, sender)
+
+    @staticmethod
+    def _subjects(plans: Plans) -> frozenset[str]:
+        """Return whom any setting names."""
+        rules = plans.rules
+        return frozenset(
+            subject
+            for settings in (rules.file, rules.overrides, rules.boosts)
+            for subject, _ in settings.by_subject
+            if subject != EVERYONE
+        )
+
+
+def _look_from(most: int, warn_at_percent: int | None) -> int:
     """Return from how much used on a mail is refused, or told as a change."""
-    most = limited.limit.max
     if warn_at_percent is None:
         return most
     return min(most, -(-most * warn_at_percent // 100) - 1)

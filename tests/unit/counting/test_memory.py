@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sendlimit.counting import memory
 from sendlimit.counting.counters import Counters
 from sendlimit.counting.lease import Lease
 from sendlimit.counting.memory import Memory
@@ -440,3 +441,19 @@ class TestMetered:
         sole.memory.meter(Request(ALICE, NOON, 5))
 
         assert sole.pending() == {_ALICES_RECIPIENTS: 5}
+
+
+def test_plans_that_are_not_kept_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their counters become numbers; a reservation of such a plan is given back by key."""
+    monkeypatch.setattr(memory, "PLANS_MAX", 3)
+    monkeypatch.setattr(memory, "RETIRED_AT_ONCE", 2)
+    sole = _Sole(LIMIT_OF_3)
+    first = sole.memory.reserve(ALICE, NOON, _VALID)
+    assert first is not None
+    sole.pending()
+    for number in range(6):
+        assert sole.send(Sender(f"u{number}@example.org", "example.org"))
+    sole.memory.release(first, NOON)
+
+    assert [sole.send() for _ in range(4)] == [True, True, True, False]
+    assert sole.pending()[ALICES_DAY] == 2

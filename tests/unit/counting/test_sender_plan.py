@@ -1,16 +1,22 @@
 """A sender's plan in memory: which counters it is bound to, and when a mail may be quick."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sendlimit.counting.counters import Counters
-from sendlimit.counting.sender_plan import SenderPlan
+from sendlimit.counting.sender_plan import PlanMaker, SenderPlan
 from sendlimit.counting.stretches import Stretches
-from sendlimit.rules.limit import LATCH, Setting, Unit, counted_names
-from sendlimit.rules.plan import make_plan
+from sendlimit.rules.limit import LATCH, LIMIT_NAMES, Setting, Unit, counted_names
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.plan import Plans, make_plan
+from sendlimit.rules.window import Window
 from support.counting_samples import (
     ALICE,
     ALICES_DAY,
     ALICES_MAIL,
+    BOB,
+    CAROL,
     LIMIT_OF_3,
     NOON,
     UTC,
@@ -28,8 +34,9 @@ def _plan(
 ) -> tuple[SenderPlan, Counters]:
     rules = file_rules(*limits)
     counters = Counters(Stretches())
-    plan = make_plan(ALICE, NOON, rules, counted_names(rules.names()), UTC)
-    return SenderPlan(ALICE, plan, until, counters, warn_at_percent), counters
+    plans = Plans(rules, counted_names(rules.names()), UTC)
+    maker = PlanMaker(plans, NOON, until, counters, warn_at_percent)
+    return maker.make(ALICE), counters
 
 
 def test_it_is_bound_to_the_counters_of_both_units() -> None:
@@ -96,3 +103,44 @@ def test_usage() -> None:
     plan, counters = _plan(LIMIT_OF_3)
     counters.get(ALICES_DAY).used = 2
     assert plan.usage() == {ALICES_DAY: 2}
+
+
+def test_what_only_one_mailbox_has() -> None:
+    """A limit of its own beats that of everyone, its domain's too; others keep theirs."""
+    rules = file_rules(LIMIT_OF_3, setting("bob@example.org", "mailbox.messages_per_day", 7))
+    plans = Plans(rules, counted_names(rules.names()), UTC)
+    maker = PlanMaker(plans, NOON, 2**62, Counters(Stretches()), None)
+    found = {sender.mailbox: maker.make(sender).checked[-1][1] for sender in (ALICE, BOB, CAROL)}
+    assert found == {ALICE.mailbox: 3, BOB.mailbox: 7, CAROL.mailbox: 3}
+
+
+_NAMES = [
+    str(name) for name in LIMIT_NAMES if name.window in {Window.HOUR, Window.DAY, Window.MESSAGE}
+]
+_SETTINGS = st.lists(
+    st.tuples(
+        st.sampled_from(["*", ALICE.mailbox, BOB.mailbox, "example.org", "example.net"]),
+        st.sampled_from(_NAMES),
+        st.sampled_from([None, 0, 3, 9]),
+    ).filter(lambda row: not row[1].startswith("global") or row[0] == "*"),
+    max_size=8,
+)
+
+
+@given(_SETTINGS)
+def test_bound_as_the_rules_say(rows: list[tuple[str, str, int | None]]) -> None:
+    """Whatever is set for whom: counters and limits are those of the plan of the rules."""
+    rules = file_rules(*[setting(*row) for row in rows])
+    names = counted_names(rules.names())
+    maker = PlanMaker(Plans(rules, names, UTC), NOON, 2**62, Counters(Stretches()), None)
+    for sender in (ALICE, BOB, CAROL, Sender("root", None)):
+        bound, plan = maker.make(sender), make_plan(sender, NOON, rules, names, UTC)
+        keys = [counter.key for counter in (*bound.messages[:-1], *bound.recipients)]
+        assert sorted(keys) == sorted(plan.keys)
+        assert {(counter.key, most) for counter, most in bound.checked} == {
+            (limited.key, limited.limit.max) for limited in plan.messages
+        }
+        assert {counter.key for counter in bound.limited} == {
+            limited.key for limited in (*plan.messages, *plan.recipients)
+        }
+        assert plan.since <= bound.since <= NOON < bound.until <= plan.until
