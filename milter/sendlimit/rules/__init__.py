@@ -1,1 +1,1 @@
-"""The rules of counting, R1 to R14 of docs/limits.md: values and time in, values out."""
+"""The rules of counting, R1 and on in docs/limits.md: values and time in, values out."""
