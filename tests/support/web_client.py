@@ -26,11 +26,12 @@ STRANGER = Peer(None, "127.0.0.1")
 
 
 class Answer(NamedTuple):
-    """What came back; names of headers in lower case."""
+    """What came back; names of headers in lower case, cookies as the headers have them."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    set_cookies: tuple[str, ...] = ()
 
     @property
     def json(self) -> Any:  # noqa: ANN401 - the test says what it expects
@@ -120,6 +121,7 @@ class WebClient:
             start["status"],
             {name.decode(): value.decode() for name, value in start["headers"]},
             b"".join(message.get("body", b"") for message in messages[1:]),
+            tuple(value.decode() for name, value in start["headers"] if name == b"set-cookie"),
         )
 
 

@@ -78,6 +78,10 @@ class ReportContext:
             return domain_subject(name)
         return mailbox_subject(name, self.default_domain)
 
+    def mailbox(self, login: str) -> Subject:
+        """Return the mailbox of a login, whatever signs it has."""
+        return mailbox_subject(login, self.default_domain)
+
     def is_exempt(self, subject: Subject) -> bool:
         """Say whether identity.exempt names a mailbox or its domain."""
         return is_exempt(subject.sender, self.exempt)

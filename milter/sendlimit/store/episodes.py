@@ -46,6 +46,12 @@ _PAGE_OF = (
     + " LIMIT %s OFFSET %s"
 )
 _LATEST = _COLUMNS + " ORDER BY last_at DESC, first_at DESC LIMIT 1"
+_PAGE_OWN = (
+    _COLUMNS
+    + " WHERE last_at >= %s AND last_at <= %s AND scope = 'mailbox' AND subject = %s"
+    + _ORDER
+    + " LIMIT %s OFFSET %s"
+)
 _OLD = _COLUMNS + " WHERE last_at < %s ORDER BY last_at LIMIT %s"
 _REMOVE = """
 DELETE FROM er_refusal
@@ -122,6 +128,13 @@ def episodes_page(
 def latest_episode(connection: Connection) -> Episode | None:
     """Return the episode with the last attempt of all; None: there is none."""
     return next((_episode(row) for row in connection.execute(_LATEST)), None)
+
+
+def own_episodes(connection: Connection, page: EpisodePage, mailbox: str) -> list[Episode]:
+    """Return some episodes of a mailbox's own limits."""
+    span = (to_sql(page.since), to_sql(page.until))
+    rows = connection.execute(_PAGE_OWN, (*span, mailbox, page.size, page.skip))
+    return readable("er_refusal", rows, _episode)
 
 
 def last_episodes(

@@ -9,7 +9,7 @@ from sendlimit.rules.limit import holding
 from sendlimit.rules.override import Override
 from sendlimit.rules.precedence import Rules
 from sendlimit.store.changes import Change, Made, make_change
-from sendlimit.store.rows import placeholders, setting
+from sendlimit.store.rows import contains, placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
 from sendlimit.store.unreadable import ignored, readable
@@ -31,9 +31,10 @@ _OF_SUBJECTS = (
     _COLUMNS + " AND subject IN ({subjects}) ORDER BY subject, scope, unit, `window`, is_boost"
 )
 _PAGE = (
-    _COLUMNS
-    + " AND subject >= %s ORDER BY subject, scope, unit, `window`, is_boost LIMIT %s OFFSET %s"
+    _COLUMNS + " AND subject LIKE %s ESCAPE '!' AND subject >= %s"
+    " ORDER BY subject, scope, unit, `window`, is_boost LIMIT %s OFFSET %s"
 )
+_ENDING = _COLUMNS + " AND valid_until > %s AND valid_until <= %s ORDER BY valid_until LIMIT %s"
 _SAME = "subject = %s AND scope = %s AND unit = %s AND `window` = %s AND is_boost = %s"
 _KEY = f" WHERE learned_from IS NULL AND {_SAME}"
 _ONE = f"{_COLUMNS} AND {_SAME}"
@@ -80,17 +81,32 @@ def unreadable_overrides(connection: Connection) -> list[UnreadableRow]:
     return found
 
 
-def overrides_page(connection: Connection, subject: str, skip: int, count: int) -> list[Override]:
-    """Return some rows of all, by subject.
+class OverridePage(NamedTuple):
+    """Which rows of all, by subject.
 
-    Args:
-        connection: to the tables.
+    Attributes:
         subject: the first whose rows are wanted; "": from the beginning.
-        skip: how many of them to leave out.
-        count: how many at most.
+        skip: how many of these to leave out.
+        size: how many at most.
+        text: only of subjects that have this text in them; "": all.
     """
-    rows = connection.execute(_PAGE, (subject, count, skip))
-    return readable("er_limit", rows, _override)
+
+    subject: str
+    skip: int
+    size: int
+    text: str = ""
+
+
+def overrides_page(connection: Connection, page: OverridePage) -> list[Override]:
+    """Return some rows of all."""
+    params = (contains(page.text), page.subject, page.size, page.skip)
+    return readable("er_limit", connection.execute(_PAGE, params), _override)
+
+
+def ending_boosts(connection: Connection, span: tuple[int, int], count: int) -> list[Override]:
+    """Return the boosts that end after the first moment and not after the second, soonest first."""
+    params = (to_sql(span[0]), to_sql(span[1]), count)
+    return readable("er_limit", connection.execute(_ENDING, params), _override)
 
 
 class OverrideChange(NamedTuple):

@@ -180,3 +180,10 @@ def no_tables(where: object) -> SchemaError:
 def placeholders(values: Sequence[object]) -> str:
     """Return "%s, %s, ..." for a list."""
     return ", ".join(["%s"] * len(values))
+
+
+def contains(text: str) -> str:
+    """Return the pattern of LIKE ... ESCAPE '!' for what has a text in it."""
+    for sign in "!%_":
+        text = text.replace(sign, f"!{sign}")
+    return f"%{text}%"

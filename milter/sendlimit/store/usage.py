@@ -36,6 +36,9 @@ _SCOPES = (
     "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
 )
 _KNOWN = "SELECT DISTINCT subject FROM {table} WHERE scope = %s AND subject IN ({subjects})"
+_BEGINNING = """
+SELECT DISTINCT subject FROM er_counter
+ WHERE scope = %s AND subject >= %s AND subject < %s ORDER BY subject LIMIT %s"""
 _RESET = "UPDATE er_counter SET used = 0 WHERE "
 _OLD = """
 SELECT scope, subject, unit, `window`, period_start FROM er_counter
@@ -59,6 +62,8 @@ _MOVE = "UPDATE er_counter SET subject = %s WHERE scope = %s AND subject = %s"
 _REMOVE_ALL = "DELETE FROM er_counter WHERE scope = %s AND subject = %s"
 _FORGET_COMMITTERS = "DELETE FROM er_committer WHERE last_at < %s"
 
+_LAST_SIGN = "\U0010ffff"
+"""Greater than whatever may follow the beginning of a name."""
 _WINDOWS = (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
 
 
@@ -143,6 +148,12 @@ def known_subjects(connection: Connection, scope: Scope, subjects: Sequence[str]
             statement = _KNOWN.format(table=table, subjects=placeholders(chunk))
             found |= {row[0] for row in connection.execute(statement, [str(scope), *chunk])}
     return found
+
+
+def subjects_beginning(connection: Connection, scope: Scope, text: str, count: int) -> list[str]:
+    """Return names of a scope that were counted and begin with a text, in their order."""
+    params = (str(scope), text, text + _LAST_SIGN, count)
+    return [row[0] for row in connection.execute(_BEGINNING, params)]
 
 
 def remove_finished(

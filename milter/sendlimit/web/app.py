@@ -14,12 +14,15 @@ from sendlimit.web.api import limits, overview, subjects, usage
 from sendlimit.web.api.common import reader_router
 from sendlimit.web.asgi import Frame
 from sendlimit.web.errors import WebError, of_validation
+from sendlimit.web.pages.app import make_pages
+from sendlimit.web.peer import KEY
 
 if TYPE_CHECKING:
     from fastapi import Request, Response
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from sendlimit.web.api.common import Service
+    from sendlimit.web.peer import Peer
 
 _HTTP_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
@@ -50,7 +53,20 @@ def make_app(service: Service) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _fault)
-    return Frame(app)
+    return Frame(_Split(app, make_pages(service)))
+
+
+class _Split:
+    """The API below /v1 and on the unix sockets, the pages elsewhere."""
+
+    def __init__(self, api: ASGIApp, pages: ASGIApp) -> None:
+        self._api = api
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        peer: Peer = scope[KEY]
+        is_api = peer.role is not None or f"{scope['path']}/".startswith("/v1/")
+        await (self._api if is_api else self._pages)(scope, receive, send)
 
 
 async def _web_error(request: Request, error: Exception) -> Response:

@@ -92,6 +92,37 @@ passdb static {{
 """
 
 
+_IMAP_2_3 = """\
+protocols = imap
+mail_location = maildir:/nonexistent
+service imap-login {{
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+"""
+_IMAP_2_4 = """\
+protocols {{
+  imap = yes
+}}
+mail_driver = maildir
+mail_path = /nonexistent
+service imap-login {{
+  inet_listener imap {{
+    listen = 127.0.0.1
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+"""
+
+
 @functools.cache
 def _is_2_4() -> bool:
     """Tell whether this Dovecot has the configuration language of 2.4."""
@@ -112,6 +143,7 @@ class PrivateDovecot:
         mailboxes: Mapping[str, str] = MAILBOXES,
         *,
         takes_any_login: bool = False,
+        imap: bool = False,
     ) -> None:
         """Write the configuration; nothing is started.
 
@@ -119,6 +151,7 @@ class PrivateDovecot:
             folder: an empty or missing folder whose parents user dovecot can enter.
             mailboxes: passwords by lower-case login.
             takes_any_login: whether every other login may come in, with PASSWORD.
+            imap: whether it speaks IMAP, too, on `imap_port`.
         """
         self.port = free_port()
         self.sasl_path = f"inet:127.0.0.1:{self.port}"
@@ -130,6 +163,9 @@ class PrivateDovecot:
         text = template.format(folder=folder, port=self.port)
         if takes_any_login:
             text += _ANY_LOGIN_2_4 if _is_2_4() else _ANY_LOGIN_2_3
+        self.imap_port = free_port()
+        if imap:
+            text += (_IMAP_2_4 if _is_2_4() else _IMAP_2_3).format(port=self.imap_port)
         config.write_text(text)
         self._passwd = folder / "passwd"
         self.set_mailboxes(mailboxes)

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.routing import APIRoute
 
 from sendlimit.rules.limit import parse_limit_name
-from sendlimit.rules.subject import mailbox_subject
 from sendlimit.store.changes import Author, wait_until_heard
 from sendlimit.web.access import ADMIN, READ, Caller, Gate
 from sendlimit.web.api.models import ErrorOut
@@ -124,7 +123,7 @@ def subject_in(
     """
     if "?" in text and "@" in text and "*" not in text:
         # No wildcard for a program, which means the one mailbox whose login this is.
-        return mailbox_subject(text.strip().lower(), service.context.default_domain)
+        return service.context.mailbox(text.strip())
     try:
         return service.context.subject(text, connection)
     except ValueError as error:

@@ -9,6 +9,7 @@ from sendlimit.rules.override import Override
 from sendlimit.rules.subject import check_scope
 from sendlimit.store.overrides import (
     OverrideChange,
+    OverridePage,
     change_overrides,
     override_record,
     overrides,
@@ -60,7 +61,7 @@ async def list_limits(
     def work(connection: Connection) -> list[Override]:
         if subject is not None:
             return overrides(connection, [subject_in(service, connection, subject).key])
-        return overrides_page(connection, cursor.key, cursor.skip or 0, limit + 1)
+        return overrides_page(connection, OverridePage(cursor.key, cursor.skip or 0, limit + 1))
 
     found = await service.database.run(work)
     shown = found if subject is not None else found[:limit]
@@ -85,7 +86,7 @@ async def put_limit(
     def work(connection: Connection) -> list[ChangedOut]:
         who = subject_in(service, connection, subject)
         by = author(service, caller, body.by)
-        return _make(connection, [_to_set(who, name, body, by)], by)
+        return make_changes(connection, [to_set(who, name, body, by)], by)
 
     return (await service.database.run(work))[0]
 
@@ -95,23 +96,23 @@ async def patch_limits(
     service: ServiceOf, caller: CallerOf, subject: str, body: PatchIn
 ) -> list[ChangedOut]:
     """Set and take back several limits of a subject, all or none; in their order, set first."""
-    to_set = {limit_in(text, f"set.{text}"): wanted for text, wanted in body.set.items()}
+    wanted_limits = {limit_in(text, f"set.{text}"): wanted for text, wanted in body.set.items()}
     to_unset = [UnsetIn(limit=each) if isinstance(each, str) else each for each in body.unset]
     names = [limit_in(each.limit, f"unset.{number}") for number, each in enumerate(to_unset)]
-    if both := set(names) & set(to_set):
+    if both := set(names) & set(wanted_limits):
         invalid("unset", f"{min(map(str, both))} is in set, too")
 
     def work(connection: Connection) -> list[ChangedOut]:
         who = subject_in(service, connection, subject)
         by = author(service, caller, body.by)
         changes = [
-            _to_set(who, name, wanted, by, f"set.{name}.") for name, wanted in to_set.items()
+            to_set(who, name, wanted, by, f"set.{name}.") for name, wanted in wanted_limits.items()
         ]
         rows = overrides(connection, [who.key])
         for name, each in zip(names, to_unset, strict=True):
-            kinds = _kinds_there(rows, name, each.kind) or [False]
+            kinds = kinds_there(rows, name, each.kind) or [False]
             changes += [OverrideChange(who.key, name, is_boost) for is_boost in kinds]
-        return _make(connection, changes, by)
+        return make_changes(connection, changes, by)
 
     return await service.database.run(work)
 
@@ -131,14 +132,14 @@ async def delete_limit(  # noqa: PLR0913 - one parameter a part of the request
 
     def work(connection: Connection) -> list[ChangedOut]:
         who = subject_in(service, connection, subject)
-        kinds = _kinds_there(overrides(connection, [who.key]), name, kind)
+        kinds = kinds_there(overrides(connection, [who.key]), name, kind)
         if len(kinds) > 1:
             invalid("kind", f"{who.key} has a boost and a lasting override of {name}: say which")
         if not kinds:
             what = kind or "override or boost"
             raise WebError("no_such_override", f"{who.key} has no {what} of {name}")
         changes = [OverrideChange(who.key, name, is_boost) for is_boost in kinds]
-        return _make(connection, changes, author(service, caller, by))
+        return make_changes(connection, changes, author(service, caller, by))
 
     changed = (await service.database.run(work))[0]
     if changed.before is None:
@@ -146,7 +147,7 @@ async def delete_limit(  # noqa: PLR0913 - one parameter a part of the request
     return changed
 
 
-def _kinds_there(rows: Sequence[Override], name: LimitName, kind: Kind | None) -> list[bool]:
+def kinds_there(rows: Sequence[Override], name: LimitName, kind: Kind | None) -> list[bool]:
     """Return which of boost (True) and lasting override (False) there are."""
     there = sorted(
         {row.setting.valid_until is not None for row in rows if row.setting.name == name}
@@ -154,7 +155,7 @@ def _kinds_there(rows: Sequence[Override], name: LimitName, kind: Kind | None) -
     return there if kind is None else [each for each in there if each == (kind == "boost")]
 
 
-def _to_set(
+def to_set(
     who: Subject, name: LimitName, wanted: LimitIn, by: Author, where: str = ""
 ) -> OverrideChange:
     """Return the row that is wanted.
@@ -176,7 +177,7 @@ def _to_set(
     return OverrideChange(who.key, name, until is not None, row, expects)
 
 
-def _make(
+def make_changes(
     connection: Connection, changes: Sequence[OverrideChange], by: Author
 ) -> list[ChangedOut]:
     """Make the changes; return what is there now and what was."""

@@ -108,8 +108,7 @@ async def refusals(
 ) -> RefusalsOut:
     """List refusals, the last first; `before` is `next` of the page before, or a moment."""
     start = start_of(service, since)
-    cursor = Cursor(str(to_iso(_FAR)), 0) if before is None else Cursor.read(before)
-    until = _moment(cursor)
+    cursor, until = until_of(before)
 
     def work(connection: Connection) -> list[Episode]:
         key = None if subject is None else subject_in(service, connection, subject).key
@@ -120,23 +119,34 @@ async def refusals(
     shown = found[:limit]
     following = None
     if len(found) > limit:
-        at = Cursor(_iso(until), cursor.skip)
-        following = str(next_cursor(at, [_iso(episode.last_at) for episode in shown]))
+        following = str(next_cursor(cursor, [iso(episode.last_at) for episode in shown]))
     return RefusalsOut.model_validate(
         {"refusals": [episode_record(episode) for episode in shown], "next": following}
     )
 
 
-def _moment(cursor: Cursor) -> int:
-    """Return the last moment that a page may have; one that a client names is not in it."""
+def until_of(before: str | None) -> tuple[Cursor, int]:
+    """Return where a page of refusals begins, and the last moment that it may have.
+
+    Args:
+        before: what `next` was, or a moment, which is not in the page; None: the first page.
+
+    Raises:
+        WebError: it is neither.
+    """
+    if before is None:
+        return Cursor(iso(_FAR)), _FAR
+    cursor = Cursor.read(before)
     try:
         at = seconds(cursor.key)
-    except ValueError:
+    except (ValueError, OverflowError):
         invalid("before", "is not a moment, nor what `next` was")
-    return at if cursor.skip is not None else at - 1
+    until = at if cursor.skip is not None else at - 1
+    return cursor._replace(key=iso(until)), until
 
 
-def _iso(at: int) -> str:
+def iso(at: int) -> str:
+    """Write a moment as it ends up in `next`."""
     return str(to_iso(at)).replace("+00:00", "Z")
 
 

@@ -1,0 +1,55 @@
+"""A `sendlimit web` that the tests of a module share, and the browser that all share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.rig.browser import Chromium
+from support.rig.configuration import configuration
+from support.rig.counters import Counters, in_sqlite
+from support.rig.process import running
+from support.rig.web import Web
+
+LIMITS = {"mailbox": {"messages_per_day": 100}, "global": {"messages_per_day": 999}}
+
+
+@pytest.fixture
+def web(folder: Path, store: Counters) -> Iterator[Web]:
+    """A process of one test: each runs with SQLite and with MariaDB."""
+    settings = configuration(folder, folder / "milter.sock", store.settings, limits=LIMITS)
+    with running(Web(folder, settings)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pages_store(module_folder: Path) -> Counters:
+    """The store behind the pages of a module."""
+    return in_sqlite(module_folder / "sendlimit.db")
+
+
+@pytest.fixture(scope="module")
+def pages(module_folder: Path, pages_store: Counters) -> Iterator[Web]:
+    """The pages of a module, with the user carol."""
+    socket = module_folder / "milter.sock"
+    settings = configuration(module_folder, socket, pages_store.settings, limits=LIMITS)
+    server = Web(module_folder, settings)
+    server.add_user("carol")
+    with running(server):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    """The browser."""
+    browser = Chromium()
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Chromium:
+    """The browser without cookies, at a desk, in English."""
+    chromium.show()
+    chromium.forget()
+    return chromium
