@@ -12,6 +12,12 @@ from support.real_stores import open_tables
 from support.web_client import WebClient, web_client, web_service
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give requests more time than a busy machine needs; what is late is tested by itself."""
+    monkeypatch.setattr("sendlimit.web.database.ANSWER_S", 30.0)
+
+
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """Address of a file that is not there yet."""
