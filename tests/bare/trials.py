@@ -48,7 +48,8 @@ class Server:
         report.timed("how-to 3, script/install --mariadb", lambda: self._follow("3."))
         self._send_to_the_limit()
         self._uninstall("--purge --mariadb", before)
-        report.timed("script/install", lambda: self._run("script/install"))
+        install = "script/install --limits mailbox=100,server=999"
+        report.timed(install, lambda: self._run(install))
         report.timed("script/install again", lambda: self._run("script/install"))
         self._send_to_the_limit()
         self._uninstall("--purge", before)

@@ -31,6 +31,7 @@ from support.rig.process import accepts_connections, private_folder
 from support.rig.scratch_system import ScratchSystem
 
 _ROOT = Path(__file__).parents[2]
+_CHOSEN = ("--limits", "mailbox=100,server=999")
 _UNINSTALL_OF_RELEASE = f"{RELEASE}/script/uninstall"
 _UNINSTALL = "/opt/sendlimit/script/uninstall"
 
@@ -86,7 +87,7 @@ def test_mail_is_limited_across_an_upgrade_and_in_the_end_nothing_is_left(
     before = files_of(system)
     put_older(system, built)
 
-    installed = system.run(INSTALL, env=OFFLINE).stdout
+    installed = system.run(INSTALL, *_CHOSEN, env=OFFLINE).stdout
 
     assert "attach sendlimit to Postfix" in installed
     assert "start: no systemd runs here" in installed
@@ -200,6 +201,75 @@ def test_mariadb_is_set_up_through_its_root_socket_and_dropped_on_demand(
     assert "drop the MariaDB database sendlimit, user sendlimit" in removed
     assert mariadb.query("SHOW DATABASES LIKE 'sendlimit'") == []
     assert mariadb.query("SELECT User FROM mysql.user WHERE User = 'sendlimit'") == []
+
+
+def _set_in_file(system: ScratchSystem) -> dict[str, str]:
+    """Return what the file sets, as `sendlimit config --changed` and the mode have it."""
+    listed = system.run("sendlimit", "config", "--changed").stdout.splitlines()
+    found = dict(line.split(" = ", 1) for line in listed)
+    return {key: value for key, value in found.items() if key.startswith(("mode", "limits"))}
+
+
+_USUAL = {"limits.global.messages_per_day": "999", "limits.mailbox.messages_per_day": "100"}
+
+
+@pytest.mark.parametrize(
+    ("options", "traces_of_mail", "expected", "in_force"),
+    [
+        pytest.param([], {}, _USUAL, "enforce: mail is refused beyond 999 messages", id="new-server"),
+        pytest.param(
+            [], {"/var/spool/postfix/deferred/A/A1B2": ""}, _USUAL | {"mode": '"observe"'},
+            "observe: nothing is refused", id="queued-mail",
+        ),
+        pytest.param(
+            [], {"/var/log/mail.log": "Nov 22 12:00:00 mx postfix/qmgr[7]: A1B2: from=<a@example.org>, size=9\n"},
+            _USUAL | {"mode": '"observe"'}, "observe: nothing is refused", id="logged-mail",
+        ),
+        pytest.param(
+            ["--limits", "mailbox=7,server=unlimited"], {"/var/spool/postfix/active/A1B2": ""},
+            {"limits.global.messages_per_day": '"unlimited"', "limits.mailbox.messages_per_day": "7"},
+            "enforce: mail is refused beyond 7 messages per day of each mailbox", id="chosen",
+        ),
+        pytest.param(
+            ["--observe", "--limits", "domain=50"], {},
+            {"limits.domain.messages_per_day": "50", "mode": '"observe"'},
+            "observe: nothing is refused, what would be is recorded; limits: 50 messages per day of each domain",
+            id="chosen-and-observed",
+        ),
+    ],
+)  # fmt: skip
+def test_no_number_that_was_not_chosen_refuses_mail_of_a_server_in_use(
+    system: ScratchSystem,
+    built: Path,
+    options: list[str],
+    traces_of_mail: dict[str, str],
+    expected: dict[str, str],
+    in_force: str,
+) -> None:
+    """Where Postfix has had mail it observes, unless limits are chosen; the end says what holds."""
+    put_built(system, built)
+    for path, text in traces_of_mail.items():
+        place = system.path(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+
+    installed = system.run(INSTALL, "--no-attach", *options, env=OFFLINE).stdout
+
+    assert _set_in_file(system) == expected
+    assert f"\nIn force from now on: {in_force}" in installed
+    assert ("'sendlimit suggest' proposes limits" in installed) == ("mode" in expected)
+
+
+@pytest.mark.parametrize(
+    "limits", ["", "100", "mailbox=-1", "mailbox=1,", "host=5", "mailbox=1;ls"]
+)
+def test_limits_that_are_none_are_refused(system: ScratchSystem, limits: str) -> None:
+    """What --limits does not understand is exit code 2, and nothing is done."""
+    done = system.run(INSTALL, "--limits", limits, env=OFFLINE, check=False)
+
+    assert done.returncode == 2
+    assert "--limits needs numbers, such as mailbox=100,server=999" in done.stdout
+    assert not system.path("/etc/sendlimit").exists()
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(system: ScratchSystem) -> None:
