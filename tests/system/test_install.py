@@ -238,7 +238,7 @@ _USUAL = {"limits.global.messages_per_day": "999", "limits.mailbox.messages_per_
         ),
     ],
 )  # fmt: skip
-def test_no_number_that_was_not_chosen_refuses_mail_of_a_server_in_use(
+def test_no_number_that_was_not_chosen_refuses_mail_of_a_server_in_use(  # noqa: PLR0913, PLR0917 - the columns
     system: ScratchSystem,
     built: Path,
     options: list[str],
