@@ -19,6 +19,7 @@ from sendlimit.store.connection import open_connection
 from sendlimit.store.drivers import make_file
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import pending, schema_version, upgrade
+from sendlimit.store.owner import rights_of_owner
 from sendlimit.store.rows import check_version
 from sendlimit.store.setup import (
     RIGHTS,
@@ -93,7 +94,8 @@ def init(
     if only_print:
         _print_script(invocation, hosts)
     elif isinstance(location, SQLiteLocation):
-        make_file(location)
+        with rights_of_owner(Path(location.path)):
+            make_file(location)
         with invocation.connection() as connection:
             _make_tables(connection, invocation)
     elif admin_url is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from sendlimit.store.changes import Author, wait_until_heard
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import Location, SQLiteLocation, parse_url
 from sendlimit.store.migrations import schema_version
+from sendlimit.store.owner import rights_of_owner
 from sendlimit.store.rows import check_version
 
 if TYPE_CHECKING:
@@ -157,13 +158,15 @@ class Invocation:
             SchemaError: SQLite's file is not there; opening it would make an empty one.
         """
         location = self.location
-        if isinstance(location, SQLiteLocation) and not Path(location.path).exists():
-            raise SchemaError(f"{location}: there is no such file: run 'sendlimit db init'")
-        connection = open_connection(location, read_password(self.config, self.path))
-        try:
+        with ExitStack() as stack:
+            if isinstance(location, SQLiteLocation):
+                file = Path(location.path)
+                if not file.exists():
+                    raise SchemaError(f"{location}: there is no such file: run 'sendlimit db init'")
+                stack.enter_context(rights_of_owner(file))
+            connection = open_connection(location, read_password(self.config, self.path))
+            stack.callback(connection.close)
             yield connection
-        finally:
-            connection.close()
 
     @contextmanager
     def database(self) -> Iterator[Connection]:

@@ -20,13 +20,13 @@ from sendlimit.errors import PostfixError
 from sendlimit.postfix.backup import FOLDER, Backup
 from sendlimit.postfix.commands import PostfixCommands
 from sendlimit.postfix.files import (
-    file_lock,
     make_folders,
-    make_private_folder,
+    make_state_dir,
     remove_folders,
     write_change,
 )
 from sendlimit.postfix.findings import ATTACHMENT_CODES, find_faults
+from sendlimit.postfix.private_folder import opened
 from sendlimit.postfix.services import is_own_reference
 from sendlimit.postfix.snapshot import Snapshot, read_snapshot, read_text_file
 
@@ -87,8 +87,11 @@ def _locked_postfix(snapshot: Snapshot, state_dir: Path) -> Iterator[PostfixComm
         raise PostfixError(msg)
     commands = PostfixCommands(snapshot.config_directory)
     try:
-        make_private_folder(state_dir / FOLDER)
-        with file_lock(state_dir / FOLDER / "lock", "another 'sendlimit postfix'"):
+        make_state_dir(state_dir)
+        with (
+            opened(state_dir / FOLDER, make=True) as folder,
+            folder.locked("another 'sendlimit postfix'"),
+        ):
             commands.check()
             yield commands
     except OSError as exc:

@@ -6,16 +6,15 @@ One folder for each configuration directory: `state_dir/postfix-backup/%2Fetc%2F
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote
 
 from sendlimit.errors import PostfixError
 from sendlimit.postfix.attachment import BackupEntry
-from sendlimit.postfix.files import refuse_untrusted
+from sendlimit.postfix.private_folder import opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,19 +84,16 @@ class Backup:
 
     def archive(self) -> None:
         """Rename the folder to NAME.detached and forget all entries, after a detach."""
-        if self.folder.exists():
-            old = self.folder.with_name(f"{self.folder.name}.detached")
-            shutil.rmtree(old, ignore_errors=True)
-            self.folder.rename(old)
+        with contextlib.suppress(FileNotFoundError), opened(self.folder.parent) as backups:
+            backups.rename(self.folder.name, f"{self.folder.name}.detached")
         self._files.clear()
         self.made_folders.clear()
 
     def _load(self) -> None:
         path = self.folder / _RECORD
         try:
-            refuse_untrusted(self.folder.parent)
-            refuse_untrusted(self.folder)
-            record: _Record = json.loads(path.read_text())
+            with opened(self.folder.parent) as backups, backups.subfolder(self.folder.name) as own:
+                record: _Record = json.loads(own.read(_RECORD))
             self._files = {
                 Path(name): BackupEntry(
                     without_sendlimit=file["without_us"], attached=file["attached"]
@@ -118,7 +114,6 @@ class Backup:
             raise PostfixError(msg) from exc
 
     def _save(self) -> None:
-        self.folder.mkdir(mode=0o700, exist_ok=True)
         record: _Record = {
             "files": {
                 str(path): {"without_us": file.without_sendlimit, "attached": file.attached}
@@ -126,17 +121,11 @@ class Backup:
             },
             "made_folders": [str(path) for path in self.made_folders],
         }
-        for path, file in self._files.items():
-            if file.without_sendlimit is not None:
-                _write(self.folder / path.name, file.without_sendlimit)
-        _write(self.folder / _RECORD, json.dumps(record, indent=1) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file atomically and sync it to the disk."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        file.write(text.encode(errors="surrogateescape"))
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+        with (
+            opened(self.folder.parent, make=True) as backups,
+            backups.subfolder(self.folder.name, make=True) as own,
+        ):
+            for path, file in self._files.items():
+                if file.without_sendlimit is not None:
+                    own.write(path.name, file.without_sendlimit)
+            own.write(_RECORD, json.dumps(record, indent=1) + "\n")

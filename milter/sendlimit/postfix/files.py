@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import stat
 import time
 from typing import TYPE_CHECKING
 
@@ -55,42 +54,20 @@ def make_folders(folder: Path) -> list[Path]:
     return missing[::-1]
 
 
-def make_private_folder(folder: Path) -> None:
-    """Make a folder for root only; a missing parent is made for the daemon's user.
+def make_state_dir(state_dir: Path) -> None:
+    """Make a missing state_dir for the daemon's user.
 
     Raises:
-        PostfixError: it can't be made, or another user may write to it.
+        PostfixError: it can't be made.
     """
-    state_dir = folder.parent
     try:
         if not state_dir.exists():
             state_dir.mkdir(parents=True)
             with contextlib.suppress(LookupError):  # the daemon's user, where it is installed
                 shutil.chown(state_dir, DAEMON_USER, DAEMON_USER)
-        folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as exc:
-        msg = f"{folder} can't be made: {exc.strerror}"
+        msg = f"{state_dir} can't be made: {exc.strerror}"
         raise PostfixError(msg) from exc
-    refuse_untrusted(folder)
-
-
-def refuse_untrusted(folder: Path) -> None:
-    """Refuse a folder that another user owns or may write to.
-
-    state_dir belongs to the daemon's user, who could replace the folder and so decide what root
-    writes into main.cf.
-
-    Raises:
-        PostfixError: another user owns the folder or may write to it, or it is no folder.
-    """
-    status = folder.lstat()
-    is_private = status.st_uid in {0, os.geteuid()} and not status.st_mode & 0o022
-    if not is_private or not stat.S_ISDIR(status.st_mode):
-        msg = (
-            f"{folder} is not a folder that only root may write to, so it is not trusted: look at"
-            " it, and move it away; detach then takes out exactly sendlimit's settings"
-        )
-        raise PostfixError(msg)
 
 
 def remove_folders(folders: list[Path]) -> None:
@@ -98,22 +75,6 @@ def remove_folders(folders: list[Path]) -> None:
     for folder in reversed(folders):
         with contextlib.suppress(OSError):
             folder.rmdir()
-
-
-@contextlib.contextmanager
-def file_lock(path: Path, purpose: str) -> Iterator[None]:
-    """Hold a lock on a file, so that one process at a time does the work.
-
-    Raises:
-        PostfixError: another process holds the lock.
-    """
-    with path.open("ab") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as exc:
-            msg = f"{purpose} runs already ({path} is locked): wait until it has ended"
-            raise PostfixError(msg) from exc
-        yield
 
 
 @contextlib.contextmanager

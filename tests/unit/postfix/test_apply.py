@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from sendlimit.errors import PostfixError
-from sendlimit.postfix import files
 from sendlimit.postfix.apply import apply_attach
 from sendlimit.postfix.attachment import ConfigPlan, plan_attach
 from sendlimit.postfix.chain import render_entry
 from sendlimit.postfix.commands import PostfixCommands
+from sendlimit.postfix.private_folder import opened
 from sendlimit.postfix.snapshot import read_snapshot
 from support.postfix_samples import (
     AUTH,
@@ -307,10 +307,9 @@ class TestSafety:
 
     def test_two_at_once(self, debian: Instance) -> None:
         """A second attach at the same time is refused."""
-        folder = debian.state_dir / "postfix-backup"
-        folder.mkdir(mode=0o700)
         with (
-            files.file_lock(folder / "lock", "x"),
+            opened(debian.state_dir / "postfix-backup", make=True) as folder,
+            folder.locked("x"),
             pytest.raises(PostfixError, match="runs already"),
         ):
             debian.attach()

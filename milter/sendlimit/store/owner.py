@@ -1,0 +1,55 @@
+"""Root does not work by name in a folder that another user owns: it takes that user's rights first.
+
+The owner could put a link in the place of SQLite's file or of its journal, which SQLite opens by
+name, and root would write to the target.
+"""
+
+from __future__ import annotations
+
+import _strptime  # type: ignore[import-not-found] # noqa: F401 - else datetime imports it later, perhaps without the right to
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@contextmanager
+def rights_of_owner(path: Path) -> Iterator[None]:
+    """Let root do only what the first other owner of a folder above a file may do.
+
+    The effective ids of the whole process change until the end: for commands, which have one
+    thread. Where root owns all of these folders, or another user calls, nothing changes.
+
+    Args:
+        path: of the file, absolute; need not exist.
+    """
+    owner = _owner(path) if os.geteuid() == 0 else None
+    if owner is None:
+        yield
+        return
+    uid, gid = owner
+    groups, own_gid = os.getgroups(), os.getegid()
+    os.setgroups([gid])
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(own_gid)
+        os.setgroups(groups)
+
+
+def _owner(path: Path) -> tuple[int, int] | None:
+    """Return user and group of the first folder from the top that is not root's."""
+    for folder in reversed(path.parents):
+        try:
+            status = folder.lstat()
+        except OSError:
+            return None  # opening the file says why
+        if status.st_uid != 0:
+            return status.st_uid, status.st_gid
+    return None
