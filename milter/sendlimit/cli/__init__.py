@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from sendlimit import __version__
+from sendlimit.cli.admin import RUN_AS_ROOT, needs_root
 from sendlimit.cli.invocation import Invocation
 from sendlimit.cli.lazy import LazyGroup
 from sendlimit.cli.printing import escape_unencodable_output, print_error
@@ -112,7 +113,10 @@ def run(
     except Exception as error:  # noqa: BLE001 - the boundary
         if invocation.debug:
             traceback.print_exc()
-        return _report(error)
+        code = _report(error)
+        if needs_root(error) and "serve" not in words:  # the daemon is not run as root
+            print_error(RUN_AS_ROOT)
+        return code
     return code if isinstance(code, int) else 0
 
 

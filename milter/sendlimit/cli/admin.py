@@ -10,6 +10,8 @@ import click
 
 from sendlimit.errors import SendlimitError
 
+RUN_AS_ROOT = "run it as root: sudo sendlimit ..."
+
 
 def admin_name() -> str:
     """Return the login name of the admin, also behind sudo."""
@@ -31,3 +33,14 @@ def confirm(question: str) -> None:
         raise SendlimitError("nothing was changed: nobody can be asked here, so say --yes")
     if not click.confirm(question, err=True):
         raise SendlimitError("nothing was changed")
+
+
+def needs_root(error: BaseException | None) -> bool:
+    """Say whether a command failed for lack of a right that root has."""
+    if os.geteuid() == 0:
+        return False
+    while error is not None:
+        if isinstance(error, PermissionError) or "unable to open database file" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

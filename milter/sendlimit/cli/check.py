@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from sendlimit.cli.admin import RUN_AS_ROOT, needs_root
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json
-from sendlimit.cli.printing import print_json, print_table
+from sendlimit.cli.printing import print_error, print_json, print_table
 from sendlimit.doctor import settings
 from sendlimit.errors import ConfigError
 
@@ -53,6 +54,8 @@ def check(invocation: Invocation, *, only_file: bool, as_json: bool) -> None:
         exit_code = int(any(one.has_errors for one in checks))
     except ConfigError as error:
         checks = [settings.file(invocation.path, error.problems)]
+        if needs_root(error):
+            print_error(RUN_AS_ROOT)
         exit_code = error.exit_code
     lines = [line for one in checks for line in _lines(one)]
     if as_json:

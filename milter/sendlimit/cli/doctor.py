@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sendlimit.cli.admin import RUN_AS_ROOT, needs_root
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, postfix_options, value_of
-from sendlimit.cli.printing import print_data, print_json, print_note
+from sendlimit.cli.printing import print_data, print_error, print_json, print_note
 from sendlimit.doctor import bypasses, settings
 from sendlimit.doctor.canary import CANARY
 from sendlimit.doctor.check import CODES, Check
@@ -77,6 +78,8 @@ def doctor(  # noqa: PLR0913 - one for each option
         ]
     except ConfigError as error:
         checks = [settings.file(invocation.path, error.problems)]
+        if needs_root(error):
+            print_error(RUN_AS_ROOT)
     checks.append(bypasses.webmail(roundcube or bypasses.ROUNDCUBE))
     if as_json:
         print_json([record for check in checks for record in _records(check)])

@@ -3,11 +3,13 @@
 import io
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from sendlimit.cli.admin import admin_name, confirm
 from sendlimit.errors import SendlimitError
+from support.command_samples import Commands
 
 
 class Terminal(io.StringIO):
@@ -46,3 +48,29 @@ def test_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
     assert admin_name() == "uid 4000000000"
+
+
+@pytest.fixture
+def other_user(commands: Commands) -> Iterator[Commands]:
+    """Commands of a user who may not read the configuration, loaded while that was possible."""
+    for words in (("show",), ("check",)):
+        commands(*words)
+    commands.config.chmod(0o600)
+    os.seteuid(65534)
+    yield commands
+    os.seteuid(0)
+
+
+@pytest.mark.parametrize("words", [("show",), ("check",), ("limit", "list"), ("config",)])
+def test_right_that_root_has(other_user: Commands, words: tuple[str, ...]) -> None:
+    """Who lacks a right that root has is told so, in the last line."""
+    assert other_user(*words) != 0
+    assert "Permission denied" in other_user.stdout + other_user.stderr
+    assert other_user.stderr.splitlines()[-1] == "sendlimit: run it as root: sudo sendlimit ..."
+
+
+def test_what_root_could_not_do_either(commands: Commands) -> None:
+    """Of another error nothing is said about root."""
+    commands.config.unlink()
+    assert commands("show") == 2
+    assert "run it as root" not in commands.stderr
