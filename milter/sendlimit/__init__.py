@@ -3,4 +3,4 @@
 docs/design.md begins with the folders and their layers. Imports only point down (import-linter).
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
