@@ -33,7 +33,7 @@ def test_new_server(commands: Commands) -> None:
     assert found["daemon"] == ("daemon", "systemctl start sendlimit")
     assert found["tables"] == ("schema", "sendlimit db init")
     assert found["postfix"][0] == "postfix"
-    assert "rights, limits, reload, mail, attached" in commands.stderr
+    assert "rights, rows, limits, reload, mail, attached" in commands.stderr
     assert commands("db", "init") == 0
     assert {"tables": ("ok", ""), "limits": ("ok", "")}.items() <= doctor(commands).items()
 
