@@ -245,6 +245,16 @@ def config_rejected(problems: Iterable[str]) -> None:
         _line(logging.ERROR, "config-rejected", error=problem)
 
 
+def limits_learned(subjects: int, changed: int) -> None:
+    """The learned limits are those of today: of so many subjects, so many of them others than before."""
+    _line(logging.INFO, "limits-learned", limits=subjects, changed=changed)
+
+
+def learn_failed(error: SendlimitError) -> None:
+    """The limits could not be learned, and are tried again; those of the day before hold."""
+    _line(logging.WARNING, "learn-failed", error=error)
+
+
 def login_map_loaded(entries: int) -> None:
     """The spellings of logins are in force; their number has changed."""
     _line(logging.INFO, "login-map-loaded", entries=entries)

@@ -29,6 +29,7 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
         "show": commands.json("show", ALICE),
         "top": commands.json("top"),
         "refusals, a list of (with --follow one a line)": commands.json("refusals"),
+        "learn, a list of": learned(commands),
         "suspend": commands.json("suspend", ALICE),
         "release, suspensions, a list of": commands.json("suspensions"),
         "usage reset, a list of": commands.json("usage", "reset", ALICE, "--yes"),
@@ -68,6 +69,18 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
     assert keys_of(own["override"]) == list(OVERRIDE)
     assert keys_of(own["last_episode"]) == list(EPISODE)
     assert list(printed["top"]["subjects"][0]) == ["subject", "used", "max"]
+
+
+def learned(commands: Commands) -> list[dict[str, object]]:
+    """Learn with another configuration; the limits of the one before are in force again."""
+    config = commands.config.read_text()
+    rule = "{ learned = { times = 2, at_least = 50, at_most = 1000 } }"
+    config_ = config.replace("mailbox.messages_per_day = 200", "")
+    commands.config.write_text(config_.replace("mailbox.messages_per_day = 100", f"mailbox.messages_per_day = {rule}"))  # fmt: skip
+    found = commands.json("learn", "--dry-run")
+    commands.config.write_text(config)
+    assert isinstance(found, list)
+    return found
 
 
 def keys_of(printed: Mapping[str, object] | list[Mapping[str, object]]) -> list[str]:

@@ -9,9 +9,12 @@ import pytest
 
 from sendlimit.errors import StoreError
 from sendlimit.rules.counting_settings import Publication
+from sendlimit.rules.learning import Learned, LearnRule
 from sendlimit.rules.limit import CounterKey, Setting
 from sendlimit.store import SCHEMA_VERSION
+from sendlimit.store.changes import Author
 from sendlimit.store.connection import Connection
+from sendlimit.store.learned import replace_learned
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
 from sendlimit.store.sqltime import to_sql
@@ -319,3 +322,20 @@ def test_a_suspension(tables: Connection) -> None:
     for values in (("*", "mailbox", "messages", "message", None), ("x.org", "domain", "messages", "message", 0)):  # fmt: skip
         with pytest.raises(StoreError):
             tables.execute(statement, values)
+
+
+def test_learned_limits_in_the_view(day: Day) -> None:
+    """R15: a mailbox has what was learned, a new one at_least; an override goes before."""
+    day.publish(Setting("*", named(_DAY), 50, learn=LearnRule(200, 50, 1000)))
+    author = Author("", "daemon", 0)
+    new = {name: (Learned(122, 61, 0), "") for name in ("a@x.org", "c@x.org")}
+    replace_learned(day.tables, named(_DAY), new, author)
+    day.override(setting("c@x.org", _DAY, 9))
+    for name in ("a@x.org", "b@x.org", "c@x.org"):
+        day.use(_DAY, name, 7)
+
+    assert day.mailboxes() == {
+        "a@x.org": (122, 7, 115),
+        "b@x.org": (50, 7, 43),
+        "c@x.org": (9, 7, 2),
+    }

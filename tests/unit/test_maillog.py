@@ -88,6 +88,14 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
             "ERROR", r"suspend-failed mailbox=a@b error=gone", id="suspend-failed",
         ),
         pytest.param(
+            lambda: maillog.limits_learned(812, 14), "INFO", r"limits-learned limits=812 changed=14",
+            id="limits-learned",
+        ),
+        pytest.param(
+            lambda: maillog.learn_failed(StoreUnavailable("gone")), "WARNING", r"learn-failed error=gone",
+            id="learn-failed",
+        ),
+        pytest.param(
             lambda: maillog.login_map_loaded(7), "INFO", r"login-map-loaded entries=7", id="login-map-loaded",
         ),
         pytest.param(

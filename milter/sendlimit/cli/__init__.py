@@ -41,6 +41,7 @@ COMMANDS = {
     "refusals": "refusals:refusals",
     "limit": "limit:limit",
     "usage": "usage:usage",
+    "learn": "learn:learn",
     "suspend": "suspend:suspend",
     "release": "release:release",
     "suspensions": "suspensions:suspensions",

@@ -10,7 +10,7 @@ from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json
 from sendlimit.cli.printing import INDENT, WIDTH, print_data, print_json, print_note
 from sendlimit.cli.spelling import did_you_mean
-from sendlimit.config.listing import entries
+from sendlimit.config.listing import as_json_value, entries
 from sendlimit.errors import SendlimitError
 
 
@@ -47,7 +47,7 @@ def config(invocation: Invocation, key: str, *, changed: bool, as_json: bool) ->
             [
                 {
                     "key": entry.key,
-                    "value": entry.value,
+                    "value": as_json_value(entry.value),
                     "origin": "file" if entry.in_file else "default",
                     "meaning": entry.meaning,
                 }

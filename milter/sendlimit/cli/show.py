@@ -122,6 +122,11 @@ def _source_lines(source: LimitSource | None, calendar: Calendar) -> list[str]:
         return _wrapped("not limited: set nowhere")
     whose = "everyone" if source.subject == EVERYONE else source.subject
     row = source.override
+    if source.part_of is not None:
+        of, most, percent = source.part_of
+        return _wrapped(f"share: {percent} percent of {of}, {most}; set in the file for {whose}")
+    if source.learn is not None:
+        return _wrapped(_learned(source, calendar))
     if row is None:
         return _wrapped(f"from the file, for {whose}")
     is_suspension = row.setting.name == SUSPENSION
@@ -132,6 +137,14 @@ def _source_lines(source: LimitSource | None, calendar: Calendar) -> list[str]:
     by = f", set by {row.set_by}" if row.set_by else ""
     why = f": {row.reason}" if row.reason else ""
     return _wrapped(f"{words}, for {whose}{by} on {local_time(calendar, row.set_at)}{why}")
+
+
+def _learned(source: LimitSource, calendar: Calendar) -> str:
+    row = source.override
+    if row is None or row.setting.learned_from is None:
+        return "to be learned; at_least holds until it has sent something"
+    day = calendar.local_text(row.setting.learned_from)
+    return f"learned on {local_time(calendar, row.set_at)} from {day}: {row.reason}"
 
 
 def _last_refused(episode: Episode, calendar: Calendar) -> str:

@@ -23,6 +23,7 @@ from sendlimit.config.sections import (
 from sendlimit.config.suspend import SuspendSection  # noqa: TC001 - pydantic reads it at run time
 from sendlimit.config.timezone import system_zone
 from sendlimit.config.web import WebSection  # noqa: TC001 - pydantic reads it at run time
+from sendlimit.rules.limit import Settings
 from sendlimit.rules.reply import Wording
 from sendlimit.rules.window import Calendar
 from sendlimit.store.location import parse_url
@@ -90,6 +91,10 @@ class Config(Section):
     def settings(self) -> list[Setting]:
         """Return the file's limits as settings, subjects as they are counted."""
         return self.limits.settings(self.identity.default_domain)
+
+    def file_settings(self) -> Settings:
+        """Return all that the file says about limits, ready to look up."""
+        return Settings.of(self.settings(), self.limits.shares(self.identity.default_domain))
 
     def make_calendar(self) -> Calendar:
         """Return the calendar; in the system's zone where the file names none."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, create_model, field_validator
+from pydantic import Field, PlainValidator, create_model, field_validator, model_validator
 
 from sendlimit.config.base import Section, refuse_repeats
+from sendlimit.rules.learning import LearnRule
 from sendlimit.rules.limit import (
     EVERYONE,
     LIMIT_NAMES,
@@ -15,16 +16,31 @@ from sendlimit.rules.limit import (
     LimitName,
     Scope,
     Setting,
+    Share,
 )
 from sendlimit.rules.subject import read_subject
+from sendlimit.rules.window import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 UNLIMITED = "unlimited"
 MAX_LIMIT = 10**15
+TIMES_MAX = 100
 
 _NUMBER = re.compile(r"[0-9]{1,20}")
 
 
+_LEARNED_KEYS = ("times", "at_least", "at_most")
+_LEARNED = "{ learned = { times = 2, at_least = 50, at_most = 1000 } }"
+LEARNED_WINDOWS = (Window.HOUR, Window.DAY)
+
+
 def _limit(value: object) -> object:
+    if isinstance(value, LearnRule):
+        return value
+    if isinstance(value, dict):
+        return _learn_rule(value)
     if isinstance(value, bool) or not (value == UNLIMITED or isinstance(value, int)):
         raise ValueError(
             f'{value!r} is not a limit; allowed: a whole number >= 0, or "{UNLIMITED}"'
@@ -51,7 +67,25 @@ def parse_limit(text: str) -> int | None:
     return int(text)
 
 
-LimitValue = Annotated[int | Literal["unlimited"], BeforeValidator(_limit)]
+def _learn_rule(value: dict[str, object]) -> LearnRule:
+    """Read a limit that is learned."""
+    table = value.get("learned")
+    if set(value) != {"learned"} or not isinstance(table, dict) or set(table) != {*_LEARNED_KEYS}:
+        raise ValueError(f"is no learned limit; allowed: {_LEARNED}")
+    times, *bounds = (table[key] for key in _LEARNED_KEYS)
+    if isinstance(times, bool) or not isinstance(times, int | float) or not 1 <= times <= TIMES_MAX:
+        raise ValueError(f"learned.times is {times!r}; allowed: a number from 1 to {TIMES_MAX}")
+    for key, bound in zip(_LEARNED_KEYS[1:], bounds, strict=True):
+        if isinstance(bound, bool) or not isinstance(bound, int) or not 1 <= bound <= MAX_LIMIT:
+            raise ValueError(
+                f"learned.{key} is {bound!r}; allowed: a whole number from 1 to {MAX_LIMIT}"
+            )
+    if bounds[0] > bounds[1]:
+        raise ValueError("learned.at_least is more than learned.at_most")
+    return LearnRule(round(times * 100), *bounds)
+
+
+LimitValue = Annotated[int | Literal["unlimited"] | LearnRule, PlainValidator(_limit)]
 
 
 def _scope_section(scope: Scope) -> dict[str, Any]:
@@ -63,7 +97,25 @@ def _scope_section(scope: Scope) -> dict[str, Any]:
         )
         for name in LIMIT_NAMES
         if name.scope is scope
-    }
+    } | {_share_key(of): _share_field(scope, of) for of in _SHARES[scope]}
+
+
+_SHARES = {
+    Scope.GLOBAL: (),
+    Scope.DOMAIN: (Scope.GLOBAL,),
+    Scope.MAILBOX: (Scope.GLOBAL, Scope.DOMAIN),
+}
+"""Of which wider scopes' limits a scope can have a share (R16)."""
+
+
+def _share_key(of: Scope) -> str:
+    return f"share_of_{of}_percent"
+
+
+def _share_field(scope: Scope, of: Scope) -> tuple[Any, Any]:
+    meaning = f"most that {_EACH[scope]} may use of each limit of {_OWNERS[of]}, in percent"
+    example = [10] if scope is Scope.MAILBOX and of is Scope.GLOBAL else None
+    return (int | None, Field(None, ge=1, le=100, description=meaning, examples=example))
 
 
 def key_of(name: LimitName) -> str:
@@ -76,6 +128,7 @@ _OWNERS = {
     Scope.DOMAIN: "a domain, as a pool",
     Scope.MAILBOX: "each mailbox",
 }
+_EACH = {Scope.DOMAIN: "one domain", Scope.MAILBOX: "one mailbox"}
 _EXAMPLES: dict[str, list[object]] = {str(RECIPIENTS_PER_MESSAGE): [50]}
 
 
@@ -85,6 +138,18 @@ def _meaning(name: LimitName) -> str:
 
 class _ScopeLimits(Section):
     """The limits of one scope."""
+
+    @model_validator(mode="after")
+    def _learns_hours_and_days(self) -> _ScopeLimits:
+        allowed = {f"_per_{window}" for window in LEARNED_WINDOWS}
+        for key in self.model_fields_set:
+            if not isinstance(getattr(self, key), LearnRule):
+                continue
+            if self.__class__.__name__.startswith("Global") or not key.endswith((*allowed,)):
+                raise ValueError(
+                    f"{key} can't be learned; allowed: limits per hour and per day of mailboxes and domains"
+                )
+        return self
 
 
 def _limits_model(scope: Scope) -> type[_ScopeLimits]:
@@ -157,12 +222,27 @@ class LimitsSection(Section):
         """Return the subjects of `for` as written, and the key that each is counted under."""
         return {written: read_subject(written, default_domain).key for written in self.for_}
 
+    def shares(self, default_domain: str) -> list[Share]:
+        """Return all shares of wider limits, subjects as they are counted."""
+        found = [*_shares(EVERYONE, self)]
+        for written, key in self.subjects(default_domain).items():
+            found.extend(_shares(key, self.for_[written]))
+        return found
+
     def settings(self, default_domain: str) -> list[Setting]:
         """Return all limits as settings, subjects as they are counted."""
         found = _settings(EVERYONE, self)
         for written, key in self.subjects(default_domain).items():
             found.extend(_settings(key, self.for_[written]))
         return found
+
+
+def _shares(subject: str, limits: LimitsSection | SubjectLimits) -> Iterator[Share]:
+    for scope, wider in _SHARES.items():
+        for of in wider:
+            percent = getattr(getattr(limits, str(scope)), _share_key(of))
+            if percent is not None:
+                yield Share(subject, scope, of, percent)
 
 
 def _settings(subject: str, limits: LimitsSection | SubjectLimits) -> list[Setting]:
@@ -173,5 +253,11 @@ def _settings(subject: str, limits: LimitsSection | SubjectLimits) -> list[Setti
         )
         value = getattr(section, key_of(name), None)
         if value is not None:
-            found.append(Setting(subject, name, None if value == UNLIMITED else value))
+            found.append(_setting(subject, name, value))
     return found
+
+
+def _setting(subject: str, name: LimitName, value: int | str | LearnRule) -> Setting:
+    if isinstance(value, LearnRule):
+        return Setting(subject, name, value.at_least, learn=value)
+    return Setting(subject, name, None if isinstance(value, str) else value)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from sendlimit.config import Config
 from sendlimit.config.base import fields_of, is_by_subject, table_in
+from sendlimit.rules.learning import LearnRule
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -121,12 +122,24 @@ def quoted(part: str) -> str:
     return part if _BARE.fullmatch(part) else json.dumps(part)
 
 
+def as_json_value(value: Any) -> Any:  # noqa: ANN401 - any type that a model holds
+    """Return a value as JSON has it: a learned limit as the table that the file has."""
+    if isinstance(value, LearnRule):
+        times = value.percent / 100
+        bounds = {"at_least": value.at_least, "at_most": value.at_most}
+        return {"learned": {"times": times, **bounds}}
+    return value
+
+
 def as_toml(value: Any) -> str:  # noqa: ANN401 - any type that a model holds
     """Return a value as TOML writes it."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, LearnRule):
+        bounds = f"at_least = {value.at_least}, at_most = {value.at_most}"
+        return f"{{ learned = {{ times = {value.percent / 100:g}, {bounds} }} }}"
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(as_toml(item) for item in value)}]"
     return str(value)

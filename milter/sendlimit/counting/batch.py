@@ -150,6 +150,6 @@ def counted_now(
     settings: CountingSettings, known: frozenset[LimitName], rows: Iterable[Setting] = ()
 ) -> tuple[LimitName, ...]:
     """Return what is counted now: by the file, by what the database was last seen to limit, by these rows."""
-    return counted_names(
-        settings.file.names() | known | {row.name for row in rows if row.max is not None}
-    )
+    names = settings.file.names() | known | {row.name for row in rows if row.max is not None}
+    file = settings.file.file
+    return counted_names(file.with_shares(names) if file.shares else names)

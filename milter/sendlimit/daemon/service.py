@@ -19,6 +19,7 @@ from sendlimit.counting.state_dir_lock import lock_state_dir
 from sendlimit.daemon.callbacks import run_libmilter
 from sendlimit.daemon.counting_parts import counting_parts
 from sendlimit.daemon.descriptors import DescriptorWatch, open_descriptors, raise_limit, soft_limit
+from sendlimit.daemon.learner import Learner
 from sendlimit.daemon.listener import Listener
 from sendlimit.daemon.login_map_reader import LoginMapReader
 from sendlimit.daemon.logsetup import LogWriter
@@ -74,7 +75,9 @@ class Service:
         self._store = make_store(config, path, self._telemetry.row_unreadable)
         self._state_dir = make_state_dir(config, path)
         self._descriptors = DescriptorWatch()
-        self._suspender = Suspender(store_connection(config, path), self._telemetry)
+        connect = store_connection(config, path)
+        self._suspender = Suspender(connect, self._telemetry)
+        self._learner = Learner(connect)
         self._signals: SimpleQueue[signal.Signals] = SimpleQueue()
 
     def serve(self) -> None:
@@ -117,6 +120,7 @@ class Service:
         self._committer.start(FIRST_CONNECT_S)
         self._login_map.use(self._config)
         self._watch_logins(self._config)
+        self._learner.use(self._ledger.settings)
         self._listener.start(partial(run_libmilter, self._state))
         self._look_at_itself()
         maillog.started(__version__, self._config.milter.socket, parse_url(self._config.store.url))
@@ -176,6 +180,7 @@ class Service:
         self._state.settings = sessions
         self._login_map.use(config)
         self._watch_logins(config)
+        self._learner.use(counting)
         self._log.configure(config.log.level, syslog=config.log.syslog)
         self._state.refusals.merged = config.log.refusals == "merged"
         self._log_settings()
@@ -197,6 +202,7 @@ class Service:
         self._status.stop()
         self._login_map.stop()
         self._suspender.stop()
+        self._learner.stop()
         self._state.refusals.close()
         maillog.stopped(booked=booked)
         self._log.stop()

@@ -12,7 +12,6 @@ from sendlimit.config.reading import read_password
 from sendlimit.daemon.server_state import SessionSettings
 from sendlimit.errors import ConfigError, StoreUnavailable, UnusableFile
 from sendlimit.rules.counting_settings import CountingSettings
-from sendlimit.rules.limit import Settings
 from sendlimit.rules.precedence import Rules
 from sendlimit.store.connection import open_connection
 from sendlimit.store.location import SQLiteLocation, parse_url
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 def counting_settings(config: Config) -> CountingSettings:
     """Return the settings of the ledger and the committer."""
     return CountingSettings(
-        file=Rules(Settings.of(config.settings())),
+        file=Rules(config.file_settings()),
         calendar=config.make_calendar(),
         observe=config.mode == "observe",
         warn_at_percent=None if config.notify is None else config.notify.warn_at_percent,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sendlimit import maillog
 from sendlimit.errors import StoreError
 from sendlimit.rules.suspicion import Suspicion
-from sendlimit.store.changes import Author
+from sendlimit.store.changes import Author, wait_until_heard
 from sendlimit.store.suspensions import suspend
 
 if TYPE_CHECKING:
@@ -115,13 +115,15 @@ class Suspender:
             try:
                 connection = self._connect()
                 try:
-                    suspend(
+                    made = suspend(
                         connection,
                         suspension.sender.mailbox,
                         suspension.until,
                         suspension.why,
                         Author(WHO, "daemon", suspension.at),
                     )
+                    # A daemon that decides from memory grants until it has heard.
+                    wait_until_heard(connection, made, time.monotonic, time.sleep)
                 finally:
                     connection.close()
             except StoreError as error:

@@ -206,4 +206,4 @@ class Examination:
 
     @cached_property
     def _file_settings(self) -> Settings:
-        return Settings.of(self.config.settings())
+        return self.config.file_settings()

@@ -13,7 +13,7 @@ from sendlimit.errors import PostfixError, SendlimitError
 from sendlimit.postfix.findings import service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
 from sendlimit.rules.in_force import fullest_first, in_force, least_to_look_at, near_limits
-from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, MESSAGES_PER_DAY, CounterKey, Settings
+from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, MESSAGES_PER_DAY, CounterKey
 from sendlimit.rules.precedence import Rules
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.store.episodes import latest_episode
@@ -117,7 +117,7 @@ def read_status(
             counted = _counted(connection, config, percent, now)
     except SendlimitError as failure:
         problems.extend(str(failure).splitlines())
-    rules = counted.rules if counted else Rules(Settings.of(config.settings()))
+    rules = counted.rules if counted else Rules(config.file_settings())
     return Status(
         daemon_answers=not answer.findings,
         daemon=answer.message or answer.findings[0].problem,
@@ -132,7 +132,7 @@ def read_status(
 
 def _counted(connection: Connection, config: Config, percent: int, now: int) -> Counted:
     calendar = config.make_calendar()
-    rules = rules_in_force(connection, Settings.of(config.settings()), now)
+    rules = rules_in_force(connection, config.file_settings(), now)
     near: list[NearLimit] = []
     for name in LIMIT_NAMES:
         least = least_to_look_at(name, rules, percent)

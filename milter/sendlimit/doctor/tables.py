@@ -193,7 +193,8 @@ def reload(config: Config, rows: Collection[tuple[object, ...]]) -> Check:
 
 
 def _row(setting: Setting) -> tuple[object, ...]:
-    return (setting.subject, *(str(word) for word in setting.name), setting.max)
+    is_learned = int(setting.learn is not None)
+    return (setting.subject, *(str(word) for word in setting.name), setting.max, is_learned)
 
 
 def mail(seen: LastActivity, calendar: Calendar, now: int, within_s: int) -> Check:

@@ -41,7 +41,7 @@ class ReportContext:
         return cls(
             config,
             config.make_calendar(),
-            Settings.of(config.settings()),
+            config.file_settings(),
             config.identity.exempt_keys(),
         )
 

@@ -57,9 +57,10 @@ LIMIT_STATUS = {
     "remaining": "what is left; null: unlimited or not counted",
     "period_start": "start of the running period",
     "period_end": "its end",
-    "origin": "'boost', 'override', 'file', or null: set nowhere",
+    "origin": "'boost', 'override', 'file', 'learned', 'share', or null: set nowhere",
     "set_for": "subject of the setting that won",
     "override": "its row, as of 'limit list'; null: from the file",
+    "learned_from": "of a learned limit, start of the period that it comes from, or null",
     "last_episode": "as of 'refusals', or null",
 }
 SHAPES: Mapping[str, Mapping[str, str]] = {
@@ -126,6 +127,14 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "before": "the row that was there, or null",
     },
     "limit list, a list of": OVERRIDE | {"in_force": "false: a boost that has ended"},
+    "learn, a list of": {
+        "subject": "a mailbox or domain whose limit changes",
+        "limit": "its name",
+        "before": "what was learned before, or null",
+        "max": "the limit now; null: there is nothing to learn from any more",
+        "greatest": "the count that it comes from",
+        "learned_from": "start of the period of that count",
+    },
     "suspend": SUSPENSION,
     "release, suspensions, a list of": SUSPENSION,
     "usage reset, a list of": {

@@ -11,6 +11,7 @@ from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import Scope, counted_names
 from sendlimit.rules.window import Window
 from sendlimit.store.episodes import last_episodes
+from sendlimit.store.learned import learned_overrides
 from sendlimit.store.overrides import override_record, overrides
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import known_subjects, usage
@@ -74,7 +75,7 @@ def usage_report(
 ) -> UsageReport:
     """Return the limits of a subject with everything that bears on them."""
     keys = counters(subject.scope, subject.sender, context.calendar, at)
-    rows = overrides(connection, subject.levels)
+    rows = _rows(connection, subject.levels)
     found = usage(connection, [key for key in keys.values() if key.window is not Window.MESSAGE])
     explanation = explain(
         subject.scope,
@@ -107,7 +108,7 @@ def usage_reports(
     }
     found = usage(connection, sorted(keys))
     levels = {level for subject in subjects for level in subject.levels}
-    rows = overrides(connection, sorted(levels))
+    rows = _rows(connection, sorted(levels))
     known = _known(context, connection, subjects, rows, found)
     by_subject: dict[str, list[Override]] = defaultdict(list)
     for row in rows:
@@ -126,6 +127,11 @@ def usage_reports(
         )
         reports.append(_report(context, subject, explanation, at, is_known=subject.key in known))
     return reports
+
+
+def _rows(connection: Connection, subjects: Sequence[str]) -> list[Override]:
+    """Return all rows of er_limit of these subjects, those that were learned too."""
+    return [*overrides(connection, subjects), *learned_overrides(connection, subjects)]
 
 
 def _report(
@@ -179,4 +185,7 @@ def _counted_record(status: LimitStatus) -> dict[str, object]:
         "origin": str(source.origin) if source else None,
         "set_for": source.subject if source else None,
         "override": override_record(source.override) if source and source.override else None,
+        "learned_from": to_iso(source.override.setting.learned_from)
+        if source and source.override
+        else None,
     }

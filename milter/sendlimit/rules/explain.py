@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sendlimit.rules.episode import Episode
-    from sendlimit.rules.limit import LimitName, Setting, Settings
+    from sendlimit.rules.learning import LearnRule
+    from sendlimit.rules.limit import LimitName, PartOf, Setting, Settings
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.override import Override
     from sendlimit.rules.window import Calendar
@@ -41,14 +42,18 @@ class LimitSource(NamedTuple):
     """Where a limit's value comes from.
 
     Attributes:
-        origin: boost, override or file.
+        origin: boost, override, file, learned, or share.
         subject: who it is set for: "*", a domain or a mailbox.
         override: the row of er_limit; None: from the file.
+        learn: how it is learned (R15); None: it is not.
+        part_of: the wider limit that it is a share of (R16); None: it is none.
     """
 
     origin: Origin
     subject: str
     override: Override | None
+    learn: LearnRule | None = None
+    part_of: PartOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +159,19 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
         calendar: cuts the periods.
         at: now, seconds since 1970.
     """
-    rows = {
-        (row.setting.subject, row.setting.name, row.setting.valid_until is not None): row
-        for row in overrides
-    }
+    rows = {(row.setting.subject, row.setting.name, _origin(row.setting)): row for row in overrides}
     rules = Rules(file).with_rows(holding((row.setting for row in rows.values()), at))
 
     def source(name: LimitName) -> tuple[LimitSource | None, Setting | None]:
-        won = rules.winner(name, sender)
+        won = rules.in_force(name, sender)
         if won is None:
             return None, None
         setting, origin = won
-        row = None if origin is Origin.FILE else rows[setting.subject, name, origin is Origin.BOOST]
-        return LimitSource(origin, setting.subject, row), setting
+        row = rows.get((setting.subject, name, origin))
+        return (
+            LimitSource(origin, setting.subject, row, setting.learn, setting.part_of),
+            setting,
+        )
 
     def statuses() -> Iterator[LimitStatus]:
         for name, key in counters(scope, sender, calendar, at).items():
@@ -193,6 +198,13 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
     found = tuple(statuses())
     exceeded = first_to_name(status.exceeded for status in found if status.exceeded is not None)
     return Explanation(found, tuple(defaults()), exceeded)
+
+
+def _origin(row: Setting) -> Origin:
+    """Return which kind of row of er_limit it is."""
+    if row.learned_from is not None:
+        return Origin.LEARNED
+    return Origin.OVERRIDE if row.valid_until is None else Origin.BOOST
 
 
 def _scopes_above(scope: Scope) -> tuple[Scope, ...]:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, Scope, counted_sender
+from sendlimit.rules.limit import (
+    EVERYONE,
+    LIMIT_NAMES,
+    LimitName,
+    PartOf,
+    Scope,
+    counted_sender,
+)
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sendlimit.rules.limit import Limit, LimitName
+    from sendlimit.rules.limit import Limit
     from sendlimit.rules.precedence import Rules
 
 _OWNERS = {
@@ -72,6 +79,12 @@ class NearLimit(NamedTuple):
 
 def least_to_look_at(name: LimitName, rules: Rules, percent: int) -> int | None:
     """Return the smallest count that can be near any subject's limit of this name; None: none can."""
+    least = None if name.window is Window.MESSAGE else _least_limit(name, rules)
+    return None if least is None else max(1, -(-least * percent // _PERCENT))
+
+
+def _least_limit(name: LimitName, rules: Rules) -> int | None:
+    """Return the smallest limit of this name that any subject may have, also by a share (R16)."""
     origins = (rules.file, rules.overrides, rules.boosts)
     limits = [
         setting.max
@@ -79,9 +92,11 @@ def least_to_look_at(name: LimitName, rules: Rules, percent: int) -> int | None:
         for (_, its_name), setting in origin.by_subject.items()
         if its_name == name and setting.max
     ]
-    if not limits or name.window is Window.MESSAGE:
-        return None
-    return max(1, -(-min(limits) * percent // _PERCENT))
+    for (scope, of), by_subject in rules.file.shares.items():
+        wider = LimitName(of, name.unit, name.window)
+        if scope is name.scope and (least := _least_limit(wider, rules)) is not None:
+            limits.append(PartOf(wider, least, min(by_subject.values())).part)
+    return min(limits, default=None)
 
 
 def near_limits(

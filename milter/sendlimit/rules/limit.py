@@ -15,6 +15,8 @@ from sendlimit.rules.window import PERIODIC_WINDOWS, Window
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from sendlimit.rules.learning import LearnRule
+
 EVERYONE = "*"
 
 
@@ -39,6 +41,10 @@ class Origin(StrEnum):
     BOOST = "boost"
     OVERRIDE = "override"
     FILE = "file"
+    LEARNED = "learned"
+    """Of the file as well: it says how, and the history says how much (R15)."""
+    SHARE = "share"
+    """Part of a wider limit, where that is less than the subject's own (R16)."""
 
 
 class LimitName(NamedTuple):
@@ -65,6 +71,35 @@ class CounterKey(NamedTuple):
     period_start: int
 
 
+class PartOf(NamedTuple):
+    """The wider limit that a share is part of (R16)."""
+
+    name: LimitName
+    max: int
+    percent: int
+
+    @property
+    def part(self) -> int:
+        """The share; at least one, unless nothing may be sent at all."""
+        return self.max * self.percent // 100 or min(1, self.max)
+
+
+class Share(NamedTuple):
+    """What part of a wider scope's limits nobody in a scope may go beyond (R16).
+
+    Attributes:
+        subject: "*", a domain or a mailbox, normalised.
+        scope: whose share.
+        of: the wider scope.
+        percent: 1 to 100.
+    """
+
+    subject: str
+    scope: Scope
+    of: Scope
+    percent: int
+
+
 class Setting(NamedTuple):
     """A limit set in the file or the database for one subject.
 
@@ -72,12 +107,18 @@ class Setting(NamedTuple):
         subject: "*", a domain or a mailbox, normalised.
         max: whole number >= 0; None is unlimited.
         valid_until: the moment a boost ends; None: lasting.
+        learn: how each subject's own value is learned; max is what a new one has (R15).
+        learned_from: of a row with a learned value, the start of the period it comes from.
+        part_of: of a share, the wider limit.
     """
 
     subject: str
     name: LimitName
     max: int | None
     valid_until: int | None = None
+    learn: LearnRule | None = None
+    learned_from: int | None = None
+    part_of: PartOf | None = None
 
 
 def holding(rows: Iterable[Setting], now: int) -> list[Setting]:
@@ -152,6 +193,7 @@ class Settings:
     """The settings of one origin, ready to look up; lives as long as what it was read from."""
 
     by_subject: Mapping[tuple[str, LimitName], Setting] = field(default_factory=dict)
+    shares: Mapping[tuple[Scope, Scope], Mapping[str, int]] = field(default_factory=dict)
     _names: frozenset[LimitName] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -162,9 +204,22 @@ class Settings:
         object.__setattr__(self, "_names", names)
 
     @classmethod
-    def of(cls, settings: Iterable[Setting]) -> Settings:
+    def of(cls, settings: Iterable[Setting], shares: Iterable[Share] = ()) -> Settings:
         """Index settings by subject and name; a later one replaces an earlier one."""
-        return cls({(setting.subject, setting.name): setting for setting in settings})
+        by_scopes: dict[tuple[Scope, Scope], dict[str, int]] = {}
+        for share in shares:
+            by_scopes.setdefault((share.scope, share.of), {})[share.subject] = share.percent
+        return cls({(setting.subject, setting.name): setting for setting in settings}, by_scopes)
+
+    def with_shares(self, names: frozenset[LimitName]) -> frozenset[LimitName]:
+        """Return these names and those of which shares make limits, while these are limited."""
+        for scope, of in sorted(self.shares):  # a domain's share makes limits for its mailboxes'
+            names |= {
+                LimitName(scope, name.unit, name.window)
+                for name in names
+                if name.scope is of and name.window is not Window.MESSAGE
+            }
+        return names
 
     def names(self) -> frozenset[LimitName]:
         """Return the names that are limited for any subject."""

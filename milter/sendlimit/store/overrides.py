@@ -9,6 +9,7 @@ from sendlimit.rules.limit import holding
 from sendlimit.rules.override import Override
 from sendlimit.rules.precedence import Rules
 from sendlimit.store.changes import Change, Made, make_change
+from sendlimit.store.learned import learned_overrides
 from sendlimit.store.rows import contains, placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
@@ -48,6 +49,7 @@ _CHUNK = 200
 """Rows a statement."""
 _REMOVE = "DELETE FROM er_limit" + _KEY  # noqa: S608 - constants
 _MOVE = "UPDATE er_limit SET subject = %s WHERE subject = %s"
+_REMOVE_LEARNED = "DELETE FROM er_limit WHERE subject = %s AND learned_from IS NOT NULL"
 _REMOVE_ALL = "DELETE FROM er_limit WHERE subject = %s"
 _ENDED = "DELETE FROM er_limit WHERE valid_until < %s"
 
@@ -232,6 +234,11 @@ def lasting(connection: Connection) -> dict[tuple[str, LimitName], Override]:
     }
 
 
+def lasting_rules(connection: Connection, file: Settings) -> Rules:
+    """Return the settings of the file and the overrides without an end, without what was learned."""
+    return Rules(file).with_rows(row.setting for row in lasting(connection).values())
+
+
 def rules_in_force(connection: Connection, file: Settings, now: int) -> Rules:
     """Return the settings of the file and all rows but ended boosts.
 
@@ -240,7 +247,8 @@ def rules_in_force(connection: Connection, file: Settings, now: int) -> Rules:
         file: the settings of the configuration file.
         now: seconds since 1970.
     """
-    rows = holding((row.setting for row in overrides(connection)), now)
+    found = (*overrides(connection), *learned_overrides(connection))
+    rows = holding((row.setting for row in found), now)
     return Rules(file).with_rows(rows)
 
 
@@ -269,6 +277,8 @@ def move_overrides(connection: Connection, old: str, new: str) -> None:
     """Give a subject's rows to another name, but for those that it has already."""
     for row in overrides_that_stay(connection, old, new):
         connection.execute(_REMOVE, (old, *_key_of(row.setting)[1:]))
+    # What was learned about the old name goes on to hold: its history is the new name's.
+    connection.execute(_REMOVE_LEARNED, [new])
     connection.execute(_MOVE, (new, old))
 
 

@@ -87,7 +87,7 @@ def setting(row: Row) -> Setting:
 
 def settings(found: Iterable[Row], report: Report) -> list[Setting]:
     """Read rows of er_limit; those that can't be read are left out and reported."""
-    return readable("er_limit", found, setting, report)
+    return readable("er_limit", found, loaded_setting, report)
 
 
 def names(found: Iterable[Row], report: Report) -> frozenset[LimitName]:
@@ -103,6 +103,11 @@ def amounts(found: Iterable[Row], report: Report) -> list[tuple[str, int]]:
         return str(row[0]), used
 
     return [amount(row) for row in found]
+
+
+def loaded_setting(row: Row) -> Setting:
+    """Read what SETTINGS and LIMITS return: with learned_from behind it."""
+    return setting(row)._replace(learned_from=until_from_sql(row[6]))
 
 
 def limit_name(row: Row) -> LimitName:
@@ -144,7 +149,12 @@ def episode_params(episode: Episode) -> Row:
 def published_limits(publication: Publication) -> list[Row]:
     """Write the file's limits as rows of er_file_limit."""
     return sorted(
-        (setting.subject, *(str(word) for word in setting.name), setting.max)
+        (
+            setting.subject,
+            *(str(word) for word in setting.name),
+            setting.max,
+            int(setting.learn is not None),
+        )
         for setting in publication.settings
     )
 

@@ -21,14 +21,15 @@ SELECT 'global', '*', 'messages', 'ever', '1970-01-01 00:00:00', 0
 
 
 SETTINGS = """
-SELECT subject, scope, unit, `window`, max, valid_until FROM er_limit WHERE subject IN ({subjects})
+SELECT subject, scope, unit, `window`, max, valid_until, learned_from FROM er_limit
+ WHERE subject IN ({subjects})
 """
 
-LIMITS = "SELECT subject, scope, unit, `window`, max, valid_until FROM er_limit"
+LIMITS = "SELECT subject, scope, unit, `window`, max, valid_until, learned_from FROM er_limit"
 
 NAMES_IN_FORCE = """
 SELECT DISTINCT scope, unit, `window` FROM er_limit
- WHERE max IS NOT NULL AND (valid_until IS NULL OR valid_until > %s)
+ WHERE max IS NOT NULL AND learned_from IS NULL AND (valid_until IS NULL OR valid_until > %s)
 """
 
 VERSION = "SELECT MAX(version) FROM er_schema_version"
@@ -37,11 +38,10 @@ OWN_BATCH = "SELECT batch, fences FROM er_committer WHERE id = %s"
 BOOKED_RECORD = "SELECT journal FROM er_committer WHERE id = %s"
 BOOKED_ENTRIES = "SELECT id FROM er_committer WHERE id IN ({ids})"
 
-PUBLISHED_LIMITS = "SELECT subject, scope, unit, `window`, max FROM er_file_limit"
+PUBLISHED_LIMITS = "SELECT subject, scope, unit, `window`, max, is_learned FROM er_file_limit"
 FORGET_LIMITS = "DELETE FROM er_file_limit"
-PUBLISH_LIMIT = (
-    "INSERT INTO er_file_limit (subject, scope, unit, `window`, max) VALUES (%s, %s, %s, %s, %s)"
-)
+PUBLISH_LIMIT = """
+INSERT INTO er_file_limit (subject, scope, unit, `window`, max, is_learned) VALUES (%s, %s, %s, %s, %s, %s)"""
 PUBLISHED_DAYS = "SELECT period_start, period_end FROM er_day"
 FORGET_DAYS = "DELETE FROM er_day"
 PUBLISH_DAY = "INSERT INTO er_day (period_start, period_end) VALUES (%s, %s)"

@@ -32,3 +32,14 @@ def test_no_subject(commands: Commands, subject: str) -> None:
     assert commands("show", subject) == 2
     assert "sendlimit: SUBJECT: " in commands.stderr
     assert "allowed: " in commands.stderr
+
+
+def test_share(commands: Commands) -> None:
+    """R16: a share says of which limit it is part, and what that is now."""
+    config = commands.config.read_text()
+    commands.config.write_text(config.replace("[limits]", "[limits]\nmailbox.share_of_global_percent = 10"))  # fmt: skip
+    text = " ".join(" ".join(commands.lines("show", ALICE)).split())
+
+    assert "share: 10 percent of global.messages_per_day, 999; set in the file for everyone" in text
+    (own,) = [one for one in commands.json("show", ALICE)["limits"] if one["origin"] == "share"]
+    assert (own["limit"], own["max"], own["set_for"]) == ("mailbox.messages_per_day", 99, "*")

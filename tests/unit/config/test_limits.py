@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from sendlimit.config.limits import MAX_LIMIT
-from sendlimit.rules.limit import LIMIT_NAMES, LimitName, Setting
+from sendlimit.rules.learning import LearnRule
+from sendlimit.rules.limit import LIMIT_NAMES, LimitName, Scope, Setting, Share
 from support.config_samples import config_of
 from support.counting_samples import setting
 
@@ -50,3 +51,32 @@ def test_what_is_refused(text: str) -> None:
     """A limit that is not a whole number in its range, or of an unknown name, is an error."""
     with pytest.raises(ValidationError):
         config_of(text)
+
+
+def test_learned() -> None:
+    """R15: a limit can be a rule; until something is learned it is at_least."""
+    text = "{ learned = { times = 1.5, at_least = 50, at_most = 1000 } }"
+    for name in ("mailbox.messages_per_day", "mailbox.recipients_per_hour", "domain.messages_per_day"):  # fmt: skip
+        (found,) = config_of(f"limits.{name} = {text}").settings()
+        assert (found.max, found.learn) == (50, LearnRule(150, 50, 1000))
+    config = config_of(f'[limits.for."example.org"]\nmailbox.messages_per_day = {text}')
+    assert config.settings()[0].subject == "example.org"
+
+
+def test_shares() -> None:
+    """R16: shares are set for everyone, a domain, or a mailbox; they are no limits by themselves."""
+    config = config_of(
+        "limits.mailbox.share_of_global_percent = 10\nlimits.domain.share_of_global_percent = 50\n"
+        '[limits.for."Example.ORG"]\nmailbox.share_of_domain_percent = 20\n'
+    )
+    assert config.limits.shares("") == [
+        Share("*", Scope.DOMAIN, Scope.GLOBAL, 50),
+        Share("*", Scope.MAILBOX, Scope.GLOBAL, 10),
+        Share("example.org", Scope.MAILBOX, Scope.DOMAIN, 20),
+    ]
+    assert config.settings() == []
+    assert set(config.file_settings().shares) == {
+        (Scope.DOMAIN, Scope.GLOBAL),
+        (Scope.MAILBOX, Scope.GLOBAL),
+        (Scope.MAILBOX, Scope.DOMAIN),
+    }

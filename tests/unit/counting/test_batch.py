@@ -11,7 +11,7 @@ from sendlimit.counting.batch import (
 )
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Request
-from sendlimit.rules.limit import LATCH, Charge, counted_names
+from sendlimit.rules.limit import LATCH, Charge, Scope, Settings, Share, counted_names
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.plan import Plans
 from sendlimit.rules.policy import Facts
@@ -248,3 +248,14 @@ def test_names_come_from_file_and_database() -> None:
         "domain.recipients_per_month",
     }
     assert "domain.messages_per_month" not in names
+
+
+def test_what_shares_count() -> None:
+    """R16: a limit of the server that is set in the database alone makes a share be counted, too."""
+    settings = CountingSettings(
+        Rules(Settings.of([], [Share("*", Scope.MAILBOX, Scope.GLOBAL, 10)])), UTC
+    )
+    hour = named("global.messages_per_hour")
+    for found in (counted_now(settings, frozenset({hour})), counted_now(settings, frozenset(), [setting("*", str(hour), 9)])):  # fmt: skip
+        assert named("mailbox.messages_per_hour") in found
+    assert named("mailbox.messages_per_hour") not in counted_now(settings, frozenset())

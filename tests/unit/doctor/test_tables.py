@@ -126,7 +126,10 @@ def test_reload() -> None:
     config = Config.model_validate(
         {"limits": {"global": {"messages_per_day": 999}, "mailbox": {"messages_per_day": 100}}}
     )
-    rows = [("*", "global", "messages", "day", 999), ("*", "mailbox", "messages", "day", 100)]
+    rows = [
+        ("*", "global", "messages", "day", 999, 0),
+        ("*", "mailbox", "messages", "day", 100, 0),
+    ]
 
     assert tables.reload(config, rows[:1]).findings[0].code == "old-limits"
     assert tables.reload(config, rows).findings == ()

@@ -8,9 +8,11 @@ from sendlimit.rules.limit import (
     CounterKey,
     LimitName,
     Origin,
+    PartOf,
     Scope,
     Setting,
     Settings,
+    Share,
 )
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.override import Override
@@ -198,3 +200,19 @@ def test_a_suspension_of_a_domain() -> None:
 
     assert "mailbox.suspended" in {str(one.name) for one in found.defaults}
     assert found.exceeded is None
+
+
+def test_a_share() -> None:
+    """R16: a share says of which limit it is part."""
+    file = Settings.of(
+        [setting("*", "global.messages_per_day", 999)],
+        [Share("*", Scope.MAILBOX, Scope.GLOBAL, 10)],
+    )
+    found = explain(
+        Scope.MAILBOX, ALICE, file=file, overrides=(), usage={}, episodes={}, calendar=BERLIN, at=NOW
+    )  # fmt: skip
+    status = status_of(found, "mailbox.messages_per_day")
+
+    assert status.source is not None
+    assert (status.max, status.source.origin) == (99, Origin.SHARE)
+    assert status.source.part_of == PartOf(named("global.messages_per_day"), 999, 10)

@@ -3,6 +3,7 @@
 import pytest
 
 from sendlimit.rules.in_force import in_force, least_to_look_at, near_limits
+from sendlimit.rules.limit import Scope, Settings, Share
 from sendlimit.rules.precedence import Rules
 from support.counting_samples import file_rules, named, setting
 
@@ -70,3 +71,13 @@ def test_near_a_limit() -> None:
 def test_no_one_can_be_near(rules: Rules, name: str) -> None:
     """Without a limit that adds up there is no one to look for."""
     assert least_to_look_at(named(name), rules, 80) is None
+
+
+def test_what_may_be_near_a_share() -> None:
+    """R16: a share of the server's limit is a limit that somebody may be near."""
+    name = named("mailbox.messages_per_day")
+    shares = [Share("*", Scope.MAILBOX, Scope.GLOBAL, 10)]
+    file = Settings.of([setting("*", "global.messages_per_day", 1000)], shares)
+
+    assert least_to_look_at(name, Rules(file), 80) == 80
+    assert least_to_look_at(name, Rules(Settings.of([], shares)), 80) is None

@@ -11,7 +11,10 @@ from sendlimit.rules.limit import (
     CounterKey,
     Limit,
     Origin,
+    Scope,
     Setting,
+    Settings,
+    Share,
     counted_names,
 )
 from sendlimit.rules.mailbox import Sender
@@ -341,3 +344,20 @@ def test_a_suspension_in_observe_mode() -> None:
 
     assert decision.exceeded is not None
     assert (decision.refused, bool(decision.charges)) == (False, True)
+
+
+def test_a_share_refuses_the_thief_alone() -> None:
+    """R16: who has used a tenth of the server's limit is refused by his share; others send on."""
+    rules = Rules(
+        Settings.of(
+            [setting("*", "global.messages_per_day", 100)],
+            [Share("*", Scope.MAILBOX, Scope.GLOBAL, 10)],
+        )
+    )
+    used = _used(global__messages_per_day=10, mailbox__messages_per_day=10)
+
+    refused = _decide(rules, used)
+    assert refused.exceeded is not None
+    assert (str(refused.exceeded.limit.name), refused.exceeded.limit.max) == (_DAY, 10)
+    assert refused.exceeded.limit.origin is Origin.SHARE
+    assert not _decide(rules, used, sender=BOB).refused

@@ -51,9 +51,10 @@ def test_ahead(connection: Connection) -> None:
 
 def test_published_limits(connection: Connection) -> None:
     """They are read as they were written."""
-    row = ("*", "global", "messages", "day", 999)
+    row = ("*", "global", "messages", "day", 999, 0)
     connection.execute(
-        "INSERT INTO er_file_limit (subject, scope, unit, `window`, max) VALUES (%s, %s, %s, %s, %s)",
+        "INSERT INTO er_file_limit (subject, scope, unit, `window`, max, is_learned)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
         row,
     )
 

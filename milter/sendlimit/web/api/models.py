@@ -135,6 +135,7 @@ class CountedLimit(Out):
     origin: str | None
     set_for: str | None
     override: OverrideOut | None
+    learned_from: datetime | None
 
 
 class LimitOut(CountedLimit):
