@@ -23,8 +23,11 @@ sysusers=/usr/local/lib/sysusers.d/sendlimit.conf
 tmpfiles=/usr/local/lib/tmpfiles.d/sendlimit.conf
 manual=/usr/local/share/man
 completion=/usr/local/share/bash-completion/completions/sendlimit
-unit_names=(sendlimit.service sendlimit-purge.service sendlimit-purge.timer)
-started_units=(sendlimit.service sendlimit-purge.timer)
+unit_names=(
+  sendlimit.service sendlimit-purge.service sendlimit-purge.timer
+  sendlimit-doctor.service sendlimit-doctor.timer
+)
+started_units=(sendlimit.service sendlimit-purge.timer sendlimit-doctor.timer)
 
 root= # --root: all paths are below it
 is_dry_run=

@@ -9,6 +9,11 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 _UNITS = _ROOT / "systemd"
 _SERVICES = ("sendlimit.service", "sendlimit-purge.service")
+_DOCTOR = "sendlimit-doctor.service"
+_FOR_ATTEMPTS = (
+    "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_SETGID CAP_SETUID CAP_SYS_CHROOT",
+    "SystemCallFilter=@chown @setuid chroot",
+)
 
 
 def _run(*words: str | Path) -> str:
@@ -38,6 +43,24 @@ def test_both_services_have_the_same_sandbox() -> None:
     service, purge = (_sandbox(_UNITS / name) for name in _SERVICES)
     assert service == purge
     assert "NoNewPrivileges=yes" in service
+
+
+def test_doctor_has_the_same_sandbox_but_for_its_attempts() -> None:
+    """It tries the socket as Postfix's user and in its chroot, so it is root, with what that takes."""
+    _run(
+        "systemd-analyze",
+        "security",
+        "--no-pager",
+        "--offline=true",
+        "--threshold=26",
+        _UNITS / _DOCTOR,
+    )
+    service, doctor = _sandbox(_UNITS / _SERVICES[0]), _sandbox(_UNITS / _DOCTOR)
+    assert [line for line in doctor if line not in service] == list(_FOR_ATTEMPTS)
+    assert [line for line in service if line not in doctor] == [
+        "CapabilityBoundingSet=",
+        "SystemCallFilter=@chown",
+    ]
 
 
 def _sandbox(unit: Path) -> list[str]:

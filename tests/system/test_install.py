@@ -173,10 +173,11 @@ def test_owners_and_modes_let_in_who_must_and_nobody_else(
         "/opt/sendlimit/current/bin/sendlimit": "root:root 755",
     }
     assert {path: _mode(system, path) for path in modes} == modes
-    units = ["sendlimit.service", "sendlimit-purge.service", "sendlimit-purge.timer"]
+    names = ("sendlimit.service", "sendlimit-purge.timer", "sendlimit-doctor.timer")
+    units = [*names, "sendlimit-purge.service", "sendlimit-doctor.service"]
     verdict = system.run("systemd-analyze", "verify", "--man=no", *units).stdout
     assert [line for line in verdict.splitlines() if "sendlimit" in line] == []
-    assert system.run("systemctl", "is-enabled", units[0], units[2]).stdout == "enabled\nenabled\n"
+    assert system.run("systemctl", "is-enabled", *names).stdout == "enabled\n" * 3
 
 
 @pytest.mark.mariadb

@@ -11,15 +11,20 @@ from sendlimit.cli.admin import RUN_AS_ROOT, needs_root
 from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, postfix_options, value_of
 from sendlimit.cli.printing import print_data, print_error, print_json, print_note
+from sendlimit.counting.events import Events
 from sendlimit.doctor import bypasses, settings
 from sendlimit.doctor.canary import CANARY
 from sendlimit.doctor.check import CODES, Check
-from sendlimit.errors import ConfigError
+from sendlimit.doctor.keeping import compared, in_words
+from sendlimit.errors import ConfigError, SendlimitError
 from sendlimit.reports.timestamps import time_span
+from sendlimit.store.findings import keep_findings, read_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+NOTICES_S = 60.0
+"""How long notices may take to be delivered."""
 _STYLES = {"warning": "yellow", "error": "bold red"}
 
 
@@ -46,6 +51,12 @@ _STYLES = {"warning": "yellow", "error": "bold red"}
     is_flag=True,
     help=f"Let the daemon count a mail of {CANARY} that is given up, and be given it back.",
 )
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="Keep what is found for 'status' and the web pages, and send a notice of a new error or its"
+    " end; print only what is found.",
+)
 @as_json
 @pass_invocation
 def doctor(  # noqa: PLR0913 - one for each option
@@ -56,17 +67,19 @@ def doctor(  # noqa: PLR0913 - one for each option
     roundcube: Sequence[Path],
     seen_within: str,
     with_canary: bool,
+    keep: bool,
     as_json: bool,
 ) -> None:
     """Tell whether mail is really limited, and what mends it where it is not.
 
     It looks at the configuration, the database, the daemon, Postfix, and at ways past them; as
-    root it also tries the socket in Postfix's place. Nothing is changed. Exit code 1 when there
+    root it also tries the socket in Postfix's place. Nothing of that is changed. Exit code 1 when there
     is an error, 0 when there are only warnings or none: fit for monitoring.
 
     Examples:
       sendlimit doctor
       sendlimit doctor --canary --json
+      sendlimit doctor --canary --keep
     """
     with value_of("--seen-within"):
         seen_within_s = time_span(seen_within)
@@ -85,12 +98,39 @@ def doctor(  # noqa: PLR0913 - one for each option
         print_json([record for check in checks for record in _records(check)])
     else:
         for check in checks:
-            _print(check)
+            if check.findings or not keep:
+                _print(check)
     looked_at = {check.name for check in checks} | (set() if with_canary else {"canary"})
     if left_out := [name for name in CODES if name not in looked_at]:
         print_note(f"not looked at, because of the errors: {', '.join(left_out)}")
+    if keep:
+        _keep(invocation, checks)
     if any(check.has_errors for check in checks):
         raise SystemExit(1)
+
+
+def _keep(invocation: Invocation, checks: Sequence[Check]) -> None:
+    """Keep what was found, and send notices of what is new."""
+    try:
+        with invocation.database() as connection:
+            run = compared(checks, read_findings(connection), invocation.now())
+            keep_findings(connection, run.found, invocation.now())
+        section = invocation.config.notify
+        if section is None or not (run.began or run.ended):
+            return
+        from sendlimit.notify.notifier import Notifier, routes_of  # noqa: PLC0415 - 6 MB
+
+        notifier = Notifier(Events(), invocation.now)
+        routes = routes_of(invocation.config, section, invocation.path)
+        notifier.configure(
+            routes, section.warn_at_percent, observe=invocation.config.mode == "observe"
+        )
+        notifier.doctor_looked(in_words(run.began), in_words(run.ended))
+        notifier.stop(NOTICES_S)
+    except SendlimitError as error:
+        print_error(
+            *(f"not kept, and no notice is sent: {line}" for line in str(error).splitlines())
+        )
 
 
 def _records(check: Check) -> Iterator[dict[str, str | None]]:

@@ -1,4 +1,4 @@
-"""`sendlimit status`: how the daemon, Postfix and the counters are, in six lines."""
+"""`sendlimit status`: how the daemon, Postfix and the counters are, in seven lines."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sendlimit.cli.printing import (
     print_error,
     print_json,
 )
+from sendlimit.doctor.keeping import in_words
 from sendlimit.doctor.status import SERVER_A_DAY, read_status
 from sendlimit.reports.records import episode_record
 from sendlimit.rules.limit import EVERYONE, LimitName
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.in_force import NearLimit
     from sendlimit.rules.window import Calendar
+    from sendlimit.store.findings import Findings
 
 _SHOWN = 5
 _NAME = 10
@@ -45,7 +47,7 @@ def status(
     ispconfig_directory: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the daemon, Postfix, the mode, the server's count, who is near a limit, the last refusal.
+    """Show the daemon, Postfix, the mode, the server's count, who is near a limit, the last refusal, the doctor's last look.
 
     Exit code 1 when the daemon does not answer, Postfix does not ask it, or something can't be
     read: stderr says what mends it. 'sendlimit doctor' looks closer.
@@ -78,11 +80,12 @@ def _lines(found: Status, calendar: Calendar) -> Iterator[tuple[str, str]]:
     yield "mode", found.in_force
     counted = found.counted
     if counted is None:
-        yield from ((name, _UNKNOWN) for name in ("server", "near", "refused"))
+        yield from ((name, _UNKNOWN) for name in ("server", "near", "refused", "doctor"))
         return
     yield "server", _server(counted, local_time(calendar, found.day.end))
     yield "near", _near(counted.near, found.percent)
     yield "refused", _last(counted.last_refusal, calendar)
+    yield "doctor", _doctor(counted.doctor, calendar)
 
 
 def _server(counted: Counted, end: str) -> str:
@@ -112,6 +115,14 @@ def _last(episode: Episode | None, calendar: Calendar) -> str:
     name = LimitName(key.scope, key.unit, key.window)
     whose = "" if key.subject in {EVERYONE, episode.last_mailbox} else f" of {key.subject}"
     return f"{local_time(calendar, episode.last_at)} {episode.last_mailbox}: {name} {episode.limit}{whose}"
+
+
+def _doctor(doctor: Findings, calendar: Calendar) -> str:
+    if doctor.at is None:
+        return "has not looked yet (sendlimit-doctor.timer)"
+    errors = [finding for finding in doctor.found if finding.level == "error"]
+    words = f"errors: {len(errors)} ({in_words(errors)})" if errors else "no errors"
+    return f"{local_time(calendar, doctor.at)} {words}, warnings: {len(doctor.found) - len(errors)}"
 
 
 def _record(found: Status, mode: str) -> dict[str, object]:
@@ -144,5 +155,17 @@ def _record(found: Status, mode: str) -> dict[str, object]:
         "last_refusal": None
         if counted is None or counted.last_refusal is None
         else episode_record(counted.last_refusal),
+        "doctor": None
+        if counted is None or counted.doctor.at is None
+        else {
+            "at": to_iso(counted.doctor.at),
+            "found": [
+                {
+                    **finding._asdict(),
+                    "first_at": to_iso(finding.first_at),
+                }
+                for finding in counted.doctor.found
+            ],
+        },
         "problems": found.problems,
     }

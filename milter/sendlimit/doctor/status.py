@@ -6,9 +6,11 @@ FAILURE: what can't be read is a sentence in `problems`, and the rest is shown.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.doctor import reach
+from sendlimit.doctor.deciding import deciding
 from sendlimit.errors import PostfixError, SendlimitError
 from sendlimit.postfix.findings import service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
@@ -17,19 +19,20 @@ from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, MESSAGES_PER_DAY, Count
 from sendlimit.rules.precedence import Rules
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.store.episodes import latest_episode
+from sendlimit.store.findings import read_findings
 from sendlimit.store.overrides import rules_in_force
 from sendlimit.store.usage import usage, used_at_least
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from sendlimit.config import Config
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.in_force import NearLimit
     from sendlimit.rules.window import Period
     from sendlimit.store.connection import Connection
+    from sendlimit.store.findings import Findings
 
 SERVER_A_DAY = MESSAGES_PER_DAY[0]
 NEAR_PERCENT = 80
@@ -46,6 +49,7 @@ class Counted:
         server_max: their limit; None: unlimited.
         near: who has used most of a limit, the fullest first.
         last_refusal: None: there is none on record.
+        doctor: what its last kept run has found.
     """
 
     rules: Rules
@@ -53,6 +57,7 @@ class Counted:
     server_max: int | None
     near: list[NearLimit]
     last_refusal: Episode | None
+    doctor: Findings
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,8 +103,13 @@ def read_status(
         ispconfig_directory: of ISPConfig; None: its usual directory.
     """
     answer = reach.daemon(config.milter.socket)
+    found = list(answer.findings)
+    if not found:
+        found += deciding(Path(config.state_dir), now).findings
     problems = [
-        f"{finding.problem} ({finding.subject}): {finding.remedy}" for finding in answer.findings
+        f"{finding.problem} ({finding.subject}): {finding.remedy}"
+        for finding in found
+        if finding.severity == "error"
     ]
     attached: list[str] | None = None
     try:
@@ -151,4 +161,5 @@ def _counted(connection: Connection, config: Config, percent: int, now: int) -> 
         server_max=winner[0].max if winner else None,
         near=sorted(near, key=fullest_first),
         last_refusal=latest_episode(connection),
+        doctor=read_findings(connection),
     )

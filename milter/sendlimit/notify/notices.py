@@ -38,6 +38,8 @@ class Event(StrEnum):
     STORE_DOWN = "store-down"
     STORE_BACK = "store-back"
     SUSPENDED = "suspended"
+    FINDING = "finding"
+    FINDING_OVER = "finding-over"
     TEST = "test"
 
 
@@ -52,7 +54,7 @@ class Notice:
         observe: whether the mode is "observe", which refuses nothing.
         sender: the login whose mail filled the counter; None for an event of the database.
         exceeded: the limit, and its counter with that mail.
-        error: why the database can't be used.
+        error: why nothing is decided; of a finding, what the doctor found or does not find any more.
         bookings: how many mails were accepted during the outage and are booked.
         suspension: the login that is suspended.
     """

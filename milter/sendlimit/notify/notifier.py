@@ -160,6 +160,13 @@ class Notifier(Events):
         if makes_notice:
             self._queue(Event.STORE_BACK, bookings=bookings)
 
+    def doctor_looked(self, began: str, ended: str) -> None:
+        """Queue a notice of errors that the doctor has newly found, and of those that are over."""
+        if began:
+            self._queue(Event.FINDING, error=began)
+        if ended:
+            self._queue(Event.FINDING_OVER, error=ended)
+
     def _queue_threshold(self, sender: Sender, threshold: ThresholdReached) -> None:
         """Queue the notice of a threshold and keep it in the history, unless all queues are full."""
         at = int(self._clock())

@@ -19,6 +19,10 @@ _SENTENCES = {
 }
 
 
+_FOUND = {
+    Event.FINDING: "sendlimit doctor has found an error: {error}",
+    Event.FINDING_OVER: "sendlimit doctor does not find this error any more: {error}",
+}
 _SUSPENDED = "{mailbox} is suspended until {until}: {reason}, from {clients}"
 
 
@@ -49,6 +53,8 @@ def sentence(notice: Notice, calendar: Calendar) -> str:
             return "Nothing is decided: sending limits do not hold"
         case Event.STORE_BACK:
             return f"Sending limits hold again, mails accepted meanwhile and counted now: {notice.bookings}"
+        case Event.FINDING | Event.FINDING_OVER:
+            return _FOUND[notice.event].format(error=one_line(notice.error))
         case Event.TEST:
             return "This is a test: notices of sendlimit arrive here"
         case Event.SUSPENDED:
@@ -72,6 +78,8 @@ def admin_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str
             )
         case Event.STORE_BACK:
             body = f"Limits hold again. Mails accepted meanwhile: {notice.bookings}, all counted.\n"
+        case Event.FINDING | Event.FINDING_OVER:
+            body = "See 'sendlimit doctor': it says why it matters and what mends it.\n"
         case Event.TEST:
             body = "Sent by 'sendlimit notify test'.\n"
         case Event.SUSPENDED:

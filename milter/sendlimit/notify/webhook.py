@@ -156,7 +156,7 @@ def document(notice: Notice, calendar: Calendar, host: str) -> dict[str, Any]:
             "clients": list(suspension.clients),
             "until": None if suspension.until is None else _utc(suspension.until),
         }
-    elif notice.event is Event.STORE_DOWN:
+    elif notice.event in {Event.STORE_DOWN, Event.FINDING, Event.FINDING_OVER}:
         found["error"] = notice.error
     elif notice.event is Event.STORE_BACK:
         found["bookings"] = notice.bookings

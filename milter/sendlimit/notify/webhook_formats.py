@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _JSON = {"Content-Type": "application/json"}
-_URGENT = {Event.LIMIT_REACHED, Event.STORE_DOWN, Event.SUSPENDED}
+_URGENT = {Event.LIMIT_REACHED, Event.STORE_DOWN, Event.SUSPENDED, Event.FINDING}
 _MARKDOWN = re.compile(r"([\\`*_~\[\]<>|#])")
 _MENTION = re.compile(r"(?<![\w.])@")
 _ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from support.command_samples import CONFIG, Commands
+from support.notice_receivers import webhook_receiver
 
 
 @pytest.fixture
@@ -83,3 +84,29 @@ def test_wrong_span(commands: Commands) -> None:
     """A time span that is none is a wrong word."""
     assert commands("doctor", "--seen-within", "soon") == 2
     assert "24h" in commands.stderr
+
+
+def test_keep(commands: Commands) -> None:
+    """A run that is kept tells of new errors once, and of the end of one; without tables nothing is kept."""
+    commands.config.chmod(0o600)
+    nowhere = ("doctor", "--keep", f"--config-directory={commands.config.parent}/none")
+    with webhook_receiver() as receiver:
+        commands.config.write_text(
+            f'{commands.config.read_text()}[notify]\nwebhook_url = "{receiver.url}"\n'
+        )
+        assert commands(*nowhere) == 1
+        assert "not kept, and no notice is sent: " in commands.stderr
+        assert commands("db", "init") == 0
+
+        commands(*nowhere)
+        assert receiver.events() == ["finding"]
+        commands(*nowhere)
+        assert receiver.events() == ["finding"]
+        commands.config.chmod(0o606)
+        commands(*nowhere)
+        commands.config.chmod(0o600)
+        commands(*nowhere)
+
+        found = [(post.document["event"], post.document["error"]) for post in receiver.posts[1:]]
+        modes = f"modes ({commands.config})"
+        assert found == [("finding", modes), ("finding-over", modes)]

@@ -1,4 +1,4 @@
-"""`sendlimit status`: six lines, and what is wrong on stderr."""
+"""`sendlimit status`: seven lines, and what is wrong on stderr."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from sendlimit.rules.limit import Scope
 from support.command_samples import ALICE, Commands, day, episode
 
-_NAMES = ["daemon:", "attached:", "mode:", "server:", "near:", "refused:"]
+_NAMES = ["daemon:", "attached:", "mode:", "server:", "near:", "refused:", "doctor:"]
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def nowhere(tmp_path: Path) -> tuple[str, str]:
     return "--config-directory", str(tmp_path)
 
 
-def test_six_lines(commands: Commands, nowhere: tuple[str, str]) -> None:
+def test_seven_lines(commands: Commands, nowhere: tuple[str, str]) -> None:
     """Each line has its name, whatever is counted."""
     commands.count(day("*", Scope.GLOBAL), 230)
     commands.count(day(ALICE), 200)
@@ -44,6 +44,7 @@ def test_nothing_yet(commands: Commands, nowhere: tuple[str, str]) -> None:
     assert commands.stdout.splitlines()[4:] == [
         "near:     nothing has used 80 % of a limit",
         "refused:  nothing on record",
+        "doctor:   has not looked yet (sendlimit-doctor.timer)",
     ]
 
 
@@ -67,3 +68,18 @@ def test_no_database(commands: Commands, nowhere: tuple[str, str]) -> None:
     assert lines[2].startswith("mode:     enforce: mail is refused beyond 999 messages")
     assert {line[10:] for line in lines[3:]} == {"not known, see below"}
     assert "none.db: there is no such file: run 'sendlimit db init'" in commands.stderr
+
+
+def test_doctor(commands: Commands, nowhere: tuple[str, str]) -> None:
+    """What the doctor found at its last kept run is shown, errors by name, and in the JSON."""
+    assert commands("doctor", "--keep", *nowhere) == 1
+    assert "ok " not in commands.stdout
+    commands("status", *nowhere)
+    (line,) = [line for line in commands.stdout.splitlines() if line.startswith("doctor:")]
+    assert line.startswith("doctor:   2026-11-22 12:30 errors: 2 (daemon (unix:")
+    assert "postfix (" in line
+
+    commands("status", "--json", *nowhere)
+    record = commands.printed_json()["doctor"]
+    assert record["at"] == "2026-11-22T11:30:00+00:00"
+    assert {found["check"] for found in record["found"]} >= {"daemon", "postfix"}

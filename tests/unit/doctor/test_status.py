@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from sendlimit.config import Config
+from sendlimit.counting.daemon_status import write_status
 from sendlimit.doctor.status import Status, read_status
 from sendlimit.errors import StoreUnavailable
 from sendlimit.store.connection import Connection
 from support.counting_samples import NOON, key_of
+from support.daemon_status_samples import STATUS
 from support.doubles.milter import scripted_milter
 from support.real_stores import insert_counter, open_tables
 
@@ -19,6 +22,7 @@ def _status(folder: Path, socket: str, tables: Connection | None) -> Status:
     config = Config.model_validate(
         {
             "milter": {"socket": socket},
+            "state_dir": str(folder),
             "calendar": {"timezone": "UTC"},
             "limits": _LIMITS,
             "notify": {"warn_at_percent": 50, "mail_owner": True},
@@ -40,6 +44,7 @@ def test_what_answers_is_read(folder: Path, tmp_path: Path) -> None:
     insert_counter(tables, key_of("global.messages_per_day", "*", NOON), 500)
     insert_counter(tables, key_of("mailbox.messages_per_day", "a@b.org", NOON), 50)
     insert_counter(tables, key_of("mailbox.messages_per_day", "a@b.org", NOON - 86400), 99)
+    write_status(folder, replace(STATUS, at=NOON))
     with scripted_milter(folder / "s"):
         found = _status(folder, f"unix:{folder}/s", tables)
     tables.close()
@@ -67,3 +72,15 @@ def test_everything_is_away(folder: Path) -> None:
         f"no daemon listens there (unix:{folder}/s): systemctl start sendlimit"
     )
     assert found.problems[2] == "gone"
+
+
+def test_daemon_that_does_not_decide(folder: Path) -> None:
+    """A daemon that answers and decides nothing is a problem, in the words of the doctor."""
+    write_status(folder, replace(STATUS, at=NOON, state="stuck", error="a lock"))
+    with scripted_milter(folder / "s"):
+        found = _status(folder, f"unix:{folder}/s", None)
+
+    assert found.daemon_answers
+    assert found.problems[0].startswith(
+        "nothing is decided, a transaction of it does not end: a lock"
+    )

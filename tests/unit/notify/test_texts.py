@@ -32,6 +32,14 @@ def _notice(
         ),
         (_notice(Event.STORE_DOWN, error="gone"), "Nothing is decided: sending limits do not hold"),
         (
+            _notice(Event.FINDING, error="attached (smtp/inet)\nclock"),
+            "sendlimit doctor has found an error: attached (smtp/inet) clock",
+        ),
+        (
+            _notice(Event.FINDING_OVER, error="clock"),
+            "sendlimit doctor does not find this error any more: clock",
+        ),
+        (
             _notice(Event.STORE_BACK, bookings=7),
             "Sending limits hold again, mails accepted meanwhile and counted now: 7",
         ),
