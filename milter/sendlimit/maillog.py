@@ -174,6 +174,11 @@ def refused_on_failure(mailbox: str, reason: str) -> None:
     _line(logging.WARNING, "refused-on-failure", mailbox=mailbox, reason=reason)
 
 
+def store_awaited(error: SendlimitError) -> None:
+    """The database can't be reached at the start; it may start a moment later."""
+    _line(logging.INFO, "store-awaited", error=error)
+
+
 def store_down(error: SendlimitError) -> None:
     """Nothing is decided: the database is away or stuck, or an error of sendlimit ended a batch."""
     _line(logging.ERROR, "store-down", error=error)

@@ -103,6 +103,9 @@ def lines(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
             "ERROR", r'login-map-rejected error="/x: gone"', id="login-map-rejected",
         ),
         pytest.param(
+            lambda: maillog.store_awaited(StoreUnavailable("gone")), "INFO", "store-awaited error=gone", id="store-awaited"
+        ),
+        pytest.param(
             lambda: maillog.store_down(StoreUnavailable("mariadb u@h:3306/d: can't connect")),
             "ERROR", r'store-down error="mariadb u@h:3306/d: can\'t connect"', id="store-down",
         ),

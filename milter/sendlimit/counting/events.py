@@ -43,6 +43,9 @@ class Events:
     def fault(self, where: str, /) -> None:
         """An exception was caught that is an error of sendlimit; called in the except clause."""
 
+    def store_awaited(self, error: StoreError, /) -> None:
+        """The database can't be reached at the start, as when it starts a moment later."""
+
     def store_down(self, error: StoreError, /) -> None:
         """Nothing is decided: the database is away or stuck, or a batch failed; once for each outage."""
 

@@ -8,7 +8,8 @@
 | stuck    | decides, away, fault            | a transaction does not end; a callback waited in vain |
 | fault    | decides, away, stuck            | an error of sendlimit ended a batch                   |
 
-Leaving `decides` or `loading` for trouble reports store_down, the way back reports store_back; a
+At a start the database may come later than the daemon: for AWAITED_S of `away` it stays `loading`,
+and store_awaited is reported. Leaving `decides` or `loading` for trouble reports store_down, the way back reports store_back; a
 cause that follows another one reports nothing.
 """
 
@@ -19,12 +20,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.events import Events
+from sendlimit.errors import StoreDenied, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sendlimit.errors import StoreError
 
+AWAITED_S = 10.0
+"""How long a start waits for a database that can't be reached before that is an outage."""
 FAULT_S = 60.0
 """How long after a fault nothing else may have failed, if no question was answered meanwhile."""
 
@@ -65,6 +69,7 @@ class Outage:
         self.events = Events()
         self._lock = threading.Lock()
         self._failed_at = 0.0
+        self._awaited_since: float | None = None
 
     def began(self, cause: Deciding, error: StoreError, now: float) -> None:
         """Note that nothing is decided, or that it goes on for this cause.
@@ -76,9 +81,11 @@ class Outage:
         """
         with self._lock:
             before = self.state
+            self.error = str(error)
+            if before is LOADING and cause is AWAY and self._is_awaited(error, now):
+                return
             if cause is not before:
                 self._step(cause)
-            self.error = str(error)
             self._failed_at = now
             if before in {LOADING, DECIDES}:
                 self.events.store_down(error)
@@ -100,6 +107,15 @@ class Outage:
             self._step(DECIDES)
             if before is not LOADING:
                 self.events.store_back(bookings)
+
+    def _is_awaited(self, error: StoreError, now: float) -> bool:
+        """Say whether the database may still come; one that refuses a login is there."""
+        if not isinstance(error, StoreUnavailable) or isinstance(error, StoreDenied):
+            return False
+        if self._awaited_since is None:
+            self._awaited_since = now
+            self.events.store_awaited(error)
+        return now < self._awaited_since + AWAITED_S
 
     def _step(self, state: Deciding) -> None:
         if state not in STEPS[self.state]:

@@ -34,6 +34,10 @@ class EventLog(Events):
         line = maillog.would_suspend if suspension.observe else maillog.suspended
         line(suspension)
 
+    def store_awaited(self, error: StoreError, /) -> None:
+        """Log that the start waits for the database."""
+        maillog.store_awaited(error)
+
     def store_down(self, error: StoreError, /) -> None:
         """Log the beginning of an outage."""
         maillog.store_down(error)

@@ -55,6 +55,10 @@ class RecordingEvents(Events):
         """Record where."""
         self.recorded.append(("fault", where))
 
+    def store_awaited(self, error: StoreError, /) -> None:
+        """Keep the kind."""
+        self.recorded.append(("awaited", type(error).__name__))
+
     def store_down(self, error: StoreError, /) -> None:
         """Record the kind of the error."""
         self.recorded.append(("down", type(error).__name__))

@@ -3,6 +3,7 @@
 import pytest
 
 from sendlimit.counting.outage import (
+    AWAITED_S,
     AWAY,
     DECIDES,
     FAULT,
@@ -13,7 +14,7 @@ from sendlimit.counting.outage import (
     Deciding,
     Outage,
 )
-from sendlimit.errors import StoreError, StoreStuck, StoreUnavailable
+from sendlimit.errors import SchemaError, StoreDenied, StoreError, StoreStuck, StoreUnavailable
 from support.doubles.events import RecordingEvents
 
 
@@ -32,15 +33,46 @@ def _recorded(outage: Outage) -> list[object]:
     return outage.events.recorded
 
 
-def test_start() -> None:
-    """A start that reaches the database is no end of an outage; one that does not is a beginning."""
+@pytest.fixture
+def start() -> Outage:
+    """One whose database was not tried yet."""
     outage = Outage()
     outage.events = RecordingEvents()
     assert outage.state is LOADING
+    return outage
 
-    outage.began(AWAY, StoreUnavailable(), 1.0)
 
-    assert _recorded(outage) == [("down", "StoreUnavailable")]
+def test_database_that_comes_a_moment_later(start: Outage) -> None:
+    """A start that finds the database after some seconds has no outage: nothing to be told of."""
+    for now in (1.0, 1.5, 1.0 + AWAITED_S - 0.1):
+        start.began(AWAY, StoreUnavailable("gone"), now)
+    assert (start.state, start.error) == (LOADING, "gone")
+
+    start.ended(3, 1.0 + AWAITED_S, answered=True)
+
+    assert start.state is DECIDES
+    assert _recorded(start) == [("awaited", "StoreUnavailable")]
+
+
+def test_database_that_does_not_come(start: Outage) -> None:
+    """A start that does not reach the database in time is the beginning of an outage."""
+    for now in (1.0, 1.0 + AWAITED_S, 2.0 + AWAITED_S):
+        start.began(AWAY, StoreUnavailable(), now)
+
+    assert start.state is AWAY
+    assert _recorded(start) == [("awaited", "StoreUnavailable"), ("down", "StoreUnavailable")]
+
+
+@pytest.mark.parametrize(
+    ("cause", "error"),
+    [(AWAY, StoreDenied()), (AWAY, SchemaError()), (STUCK, StoreStuck()), (FAULT, StoreError())],
+)
+def test_what_does_not_pass_by_itself(start: Outage, cause: Deciding, error: StoreError) -> None:
+    """A database that answers and can't be used is an outage at once, at a start, too."""
+    start.began(cause, error, 1.0)
+
+    assert start.state is cause
+    assert _recorded(start) == [("down", type(error).__name__)]
 
 
 @pytest.mark.parametrize("cause", [AWAY, STUCK, FAULT])

@@ -51,6 +51,7 @@ _EVENTS: dict[str, Callable[[Telemetry], None]] = {
     "opened": lambda t: t.opened(),
     "ended": lambda t: t.ended(),
     "fault": lambda t: t.fault("eom"),
+    "store_awaited": lambda t: t.store_awaited(StoreUnavailable("gone")),
     "store_down": lambda t: t.store_down(StoreUnavailable("gone")),
     "store_back": lambda t: t.store_back(3),
     "mode_changed": lambda t: t.mode_changed("memory"),
