@@ -212,7 +212,7 @@ class Store(Protocol):
         When it returns, no earlier transaction of this committer can still commit: it takes
         the latch, which such a transaction would hold, and writes the committer's own row, so
         that a Galera node refuses what another node still had on its way. It adds to fences, so
-        that a flush that has not begun yet is refused.
+        that a flush that has not begun yet is refused. A row of er_lease that was removed is made.
         """
 
     # the lease

@@ -183,6 +183,7 @@ class MariaDBStore:
         with mariadb_errors(self._where):
             self._run("START TRANSACTION")
             self._rows(sql.MariaDB.LATCH)
+            self._run(sql.MariaDB.KEEP_LEASE)
             self._run(sql.MariaDB.FENCE, (committer,))
             row = self._rows(sql.OWN_BATCH, (committer,))[0]
             self._run("COMMIT")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Row = tuple[Any, ...]
 
+FREE = LeaseRow("", 0, 0)
+"""A lease whose row was removed."""
+
 _NAMES: Mapping[tuple[str, str, str], LimitName] = {tuple(name): name for name in KNOWN_NAMES}  # type: ignore[misc]
 _TEXT_MAX = 255
 
@@ -43,7 +46,7 @@ def loaded(
     return Loaded(
         usage,
         settings(found, report),
-        None if lease is None else LeaseRow(*lease[0]),
+        None if lease is None else LeaseRow(*lease[0]) if lease else FREE,
     )
 
 

@@ -153,6 +153,7 @@ class SQLiteStore:
         """Read the own row; this connection is the only one that could write it."""
         connection = self._open()
         connection.begin()
+        connection.execute(sql.SQLite.KEEP_LEASE)
         connection.execute(sql.SQLite.FENCE, (committer,))
         row = connection.execute(sql.OWN_BATCH, (committer,))[0]
         connection.commit()

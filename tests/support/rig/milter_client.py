@@ -48,7 +48,11 @@ class MilterClient:
                 raise
         self.protocol = 0
         if negotiate:
-            self.negotiate()
+            try:
+                self.negotiate()
+            except OSError:
+                self.close()
+                raise
 
     def __enter__(self) -> Self:
         """Use the connection in a `with`."""
