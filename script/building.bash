@@ -1,5 +1,5 @@
 # Build this release in a folder of its own below /opt/sendlimit. Sourced by install, which sets
-# $python and $new and stands in the release's folder.
+# $python, $new and $wants_web and stands in the release's folder.
 # shellcheck shell=bash disable=SC2154
 
 # The distribution's Python, which gets its security updates from apt.
@@ -27,6 +27,7 @@ release_name() {
   version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' milter/sendlimit/__init__.py)
   digest=$({
     "$python" --version || true
+    say "web: ${wants_web:-no}"
     find milter sql pyproject.toml requirements-*.lock -type f ! -name '*.pyc' -print0 |
       LC_ALL=C sort -z | xargs -0 sha256sum
   } | sha256sum)
@@ -36,12 +37,15 @@ release_name() {
 # Build everything first, from what the lock files name and nothing else, then install what was
 # built: compilers and build tools do not get into the installation.
 build() {
-  local work=$1 pip
+  local work=$1 pip lock=requirements-run.lock
+  if [[ $wants_web ]]; then
+    lock=requirements-web.lock
+  fi
   pip=("$work/tools/bin/pip" --disable-pip-version-check)
   quietly "$python" -m venv "$work/tools"
   quietly "${pip[@]}" install --require-hashes --requirement requirements-build.lock
   quietly "${pip[@]}" wheel --require-hashes --no-deps --no-build-isolation \
-    --wheel-dir "$work/wheels" --requirement requirements-run.lock
+    --wheel-dir "$work/wheels" --requirement $lock
   quietly "${pip[@]}" wheel --no-deps --no-build-isolation --wheel-dir "$work/wheels" .
   quietly "$python" -m venv --clear --without-pip "$new"
   PYTHONPATH=$(echo "$work"/tools/lib/python3*/site-packages) quietly "$new/bin/python" -m pip \

@@ -28,6 +28,7 @@ unit_names=(
   sendlimit-doctor.service sendlimit-doctor.timer
 )
 started_units=(sendlimit.service sendlimit-purge.timer sendlimit-doctor.timer)
+web_unit=sendlimit-web.service # only with script/install --web
 
 root= # --root: all paths are below it
 is_dry_run=

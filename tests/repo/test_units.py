@@ -1,6 +1,7 @@
 """The files that script/install puts on a system: units, user, folders."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 _UNITS = _ROOT / "systemd"
 _SERVICES = ("sendlimit.service", "sendlimit-purge.service")
+_WEB = "sendlimit-web.service"
 _DOCTOR = "sendlimit-doctor.service"
 _FOR_ATTEMPTS = (
     "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_SETGID CAP_SETUID CAP_SYS_CHROOT",
@@ -31,7 +33,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("service", _SERVICES)
+@pytest.mark.parametrize("service", [*_SERVICES, _WEB])
 def test_a_service_is_sandboxed(service: str) -> None:
     """systemd-analyze security gives 2.0 or less, on its scale from 0 (best) to 10."""
     unit = _UNITS / service
@@ -61,6 +63,42 @@ def test_doctor_has_the_same_sandbox_but_for_its_attempts() -> None:
         "CapabilityBoundingSet=",
         "SystemCallFilter=@chown",
     ]
+
+
+def test_the_web_pages_have_the_same_but_for_their_sockets() -> None:
+    """sendlimit-web.service may give files to other users, and give that right up; nothing more."""
+    service, web = ({*_sandbox(_UNITS / name)} for name in (_SERVICES[0], _WEB))
+    assert service - web == {
+        "CapabilityBoundingSet=",
+        "AmbientCapabilities=",
+        "SystemCallFilter=@chown",
+    }
+    assert web - service == {
+        "CapabilityBoundingSet=CAP_CHOWN",
+        "AmbientCapabilities=CAP_CHOWN",
+        "SystemCallFilter=@chown capset",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "is_on"),
+    [
+        ("[web]", True),
+        ("  [web]", True),
+        ('web = {listen = "127.0.0.1:9141"}', True),
+        ('web.listen = "127.0.0.1:9141"', True),
+        ("# [web]", False),
+        ("[webhook]", False),
+        ("", False),
+    ],
+)
+def test_the_web_pages_are_off_until_configured(tmp_path: Path, line: str, *, is_on: bool) -> None:
+    """The unit's condition finds a table [web] however it is written, and not one in a comment."""
+    (condition,) = re.findall(r"^ExecCondition=(.+)$", (_UNITS / _WEB).read_text(), re.MULTILINE)
+    config = tmp_path / "sendlimit.toml"
+    config.write_text(f'mode = "enforce"\n{line}\n')
+    words = shlex.split(condition.replace("/etc/sendlimit/sendlimit.toml", str(config)))
+    assert (subprocess.run(words, check=False).returncode == 0) is is_on
 
 
 def _sandbox(unit: Path) -> list[str]:

@@ -36,7 +36,7 @@ ALICE = "alice@example.org"
 
 _ROOT = Path(__file__).parents[3]
 _RELEASED = ("LICENSE", "etc", "milter", "pyproject.toml", "script", "sql", "systemd")
-_LOCKS = ("requirements-build.lock", "requirements-run.lock")
+_LOCKS = ("requirements-build.lock", "requirements-run.lock", "requirements-web.lock")
 _SOCKET = "/var/spool/postfix/sendlimit/milter.sock"
 _MAIN_CF = """\
 compatibility_level = 3.6
