@@ -4,16 +4,12 @@ Each test sends mails all the time. `scene.unnoticed` proves that no client sees
 no mail waits longer than decision_timeout_s and a second, and that accepted equals counted.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 
-import pymysql
 import pytest
-from pymysql.constants import ER
-from pymysql.cursors import Cursor
 
 from support.rig.counters import Counters
-from support.rig.mariadb import Database, PrivateMariaDB
+from support.rig.mariadb import Database, PrivateMariaDB, kill_connections, root_session
 from support.rig.process import wait_for
 from support.rig.stage import DECISION_TIMEOUT_S, Scene, Staged
 from support.rig.traffic import Traffic, counted_exactly, unharmed
@@ -199,24 +195,3 @@ def test_killed_connections(
             traffic.wait_for_more(1)
 
     assert scene.daemon.lines("batch-retried")
-
-
-@contextmanager
-def root_session(server: PrivateMariaDB) -> Iterator[Cursor]:
-    """Open a connection of the server's admin."""
-    connection = pymysql.connect(user="root", unix_socket=str(server.socket), autocommit=True)
-    with closing(connection), connection.cursor() as cursor:
-        yield cursor
-
-
-def kill_connections(cursor: Cursor, database: Database, *, soft: bool = False) -> None:
-    """KILL whatever connections the database's user has, or only what they execute."""
-    cursor.execute(
-        "SELECT id FROM information_schema.processlist WHERE user = %s", (database.user,)
-    )
-    for (connection,) in cursor.fetchall():
-        try:
-            cursor.execute(f"KILL {'QUERY' if soft else 'CONNECTION'} {connection}")
-        except pymysql.OperationalError as error:
-            if error.args[0] != ER.NO_SUCH_THREAD:
-                raise

@@ -5,12 +5,14 @@ import contextlib
 import functools
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pymysql
+from pymysql.constants import ER
+from pymysql.cursors import Cursor
 
 from support.rig.process import Process, accepts_connections, free_port, private_folder
 
@@ -177,6 +179,27 @@ class PrivateMariaDB:
             return accepts_connections(self.socket) and self.query("SELECT 1") == [(1,)]
         except pymysql.OperationalError:
             return False
+
+
+@contextlib.contextmanager
+def root_session(server: PrivateMariaDB) -> Iterator[Cursor]:
+    """Open a connection of the server's admin."""
+    connection = pymysql.connect(user="root", unix_socket=str(server.socket), autocommit=True)
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        yield cursor
+
+
+def kill_connections(cursor: Cursor, database: Database, *, soft: bool = False) -> None:
+    """KILL whatever connections the database's user has, or only what they execute."""
+    cursor.execute(
+        "SELECT id FROM information_schema.processlist WHERE user = %s", (database.user,)
+    )
+    for (connection,) in cursor.fetchall():
+        try:
+            cursor.execute(f"KILL {'QUERY' if soft else 'CONNECTION'} {connection}")
+        except pymysql.OperationalError as error:
+            if error.args[0] != ER.NO_SUCH_THREAD:
+                raise
 
 
 @functools.cache
