@@ -44,7 +44,8 @@ def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
         seconds = time_span(older_than)
         if seconds < DAY_S:
             raise ValueError(f"{older_than!r} is too short; allowed: 1d and more")
-    before = max(0, invocation.now() - seconds)
+    now = invocation.now()
+    before = max(0, now - seconds)
     with invocation.database() as connection:
         removed = {
             "counters": remove_finished(
@@ -52,7 +53,7 @@ def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
             ),
             "refusals": remove_old(connection, before, _progress("refusals")),
             "boosts": remove_ended(connection, before),
-            "committers": forget_committers(connection, before),
+            "committers": forget_committers(connection, before, now),
         }
     if as_json:
         print_json(removed)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sendlimit.counting.lease import BEAT_S, Claim, State, claim_of
 from sendlimit.counting.stretches import CLOSE_AT
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import Writing
+from sendlimit.store import COMMITTERS_KEPT_S, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from sendlimit.counting.ledger import Ledger
     from sendlimit.counting.left_journals import LeftJournal, Stretch
     from sendlimit.store import Store
-
-ROW_KEPT_S = 30 * 86_400
-"""`purge` keeps rows of er_committer for that long, so a journal of this age without one is unbooked."""
 
 
 class Membership:
@@ -130,7 +127,7 @@ class Membership:
                 self._store.rollback()
                 return False
             booked = self._store.booked_record(journal.token)
-            not_before = int(self._clock()) - ROW_KEPT_S if booked is None else 0
+            not_before = int(self._clock()) - COMMITTERS_KEPT_S if booked is None else 0
             stretch = next(journal.stretches(booked or 0, CLOSE_AT, not_before), None)
             if stretch is None:
                 self._store.rollback()

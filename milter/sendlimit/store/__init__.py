@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 4
 """The version of the tables that this release reads and writes: the last file in sql/."""
 
+COMMITTERS_KEPT_S = 30 * 86_400
+"""How long a row of er_committer stays after its last writing: what a crash journal of this age has
+without one is booked already, or never was to be."""
+
 
 class LeaseRow(NamedTuple):
     """The row of er_lease.

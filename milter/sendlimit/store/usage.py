@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
 from sendlimit.rules.window import Window
+from sendlimit.store import COMMITTERS_KEPT_S
 from sendlimit.store.changes import Change, make_change
 from sendlimit.store.rows import key_params, placeholders
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
@@ -200,9 +201,13 @@ def remove_counters(connection: Connection, scope: Scope, subject: str) -> None:
     connection.execute(_REMOVE_ALL, (str(scope), subject))
 
 
-def forget_committers(connection: Connection, before: int) -> int:
-    """Remove the rows of daemons that have not written since the moment; return how many."""
-    execute_when_free(connection, _FORGET_COMMITTERS, [to_sql(before)])
+def forget_committers(connection: Connection, before: int, now: int) -> int:
+    """Remove the rows of daemons that have not written since the moment; return how many.
+
+    One that is younger than COMMITTERS_KEPT_S stays: a crash journal may still need it.
+    """
+    oldest = min(before, now - COMMITTERS_KEPT_S)
+    execute_when_free(connection, _FORGET_COMMITTERS, [to_sql(oldest)])
     return connection.affected()
 
 
