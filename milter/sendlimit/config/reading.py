@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from sendlimit.config import Config
 from sendlimit.config.base import fields_of, table_in
 from sendlimit.errors import ConfigError, UnusableFile
-from sendlimit.store.location import parse_url
+from sendlimit.store.location import SQLiteLocation, parse_url
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -80,9 +80,10 @@ def read_password(config: Config, path: Path) -> str:
         UnusableFile: the file can't be read, or every local user can read it.
     """
     location = parse_url(config.store.url)
-    in_url = getattr(location, "password", None)
-    if in_url is not None:
-        return str(in_url)
+    if isinstance(location, SQLiteLocation):
+        return ""
+    if location.password is not None:
+        return location.password
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     if config.store.password_file is not None:
         file = Path(config.store.password_file)

@@ -62,7 +62,9 @@ class Examination:
         Raises:
             ConfigError: they are wrong or can't be read.
         """
-        read_password(self.config, self.path)
+        # systemd hides its credentials from ExecReload= (252), so one is not looked at here.
+        if self.config.store.password_file is not None:
+            read_password(self.config, self.path)
         if self.config.notify is not None:
             routes_of(self.config, self.config.notify, self.path)
         return settings.file(self.path, ())

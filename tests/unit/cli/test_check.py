@@ -1,6 +1,9 @@
 """`sendlimit check`: one line a layer, in words and as JSON."""
 
+import re
 from pathlib import Path
+
+import pytest
 
 from support.command_samples import Commands
 
@@ -64,3 +67,16 @@ def test_only_the_file(commands: Commands, tmp_path: Path) -> None:
 
     commands.config.write_text('mode = "maybe"\n')
     assert commands("check", "--file") == 2
+
+
+def test_only_the_file_without_credentials(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--file looks at no credential: systemd shows none to a reload."""
+    text = commands.config.read_text()
+    commands.config.write_text(
+        re.sub("^url = .*", 'url = "mariadb://u@h/d"', text, flags=re.MULTILINE)
+    )
+    (tmp_path / "store.password").mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert commands("check", "--file") == 0

@@ -170,9 +170,11 @@ def test_password_from_a_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert read_password(load(path), path) == "from systemd"
 
 
-def test_sqlite_needs_no_password(tmp_path: Path) -> None:
-    """The embedded default has none."""
+def test_sqlite_needs_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded default has none, and looks at no credential."""
     path = _write(tmp_path, "")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "store.password").mkdir()
 
     assert read_password(load(path), path) == ""
 
