@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -16,7 +16,9 @@ from sendlimit.cli.printing import (
     print_json,
 )
 from sendlimit.doctor.keeping import in_words
+from sendlimit.doctor.nagios import plugin_result, unknown
 from sendlimit.doctor.status import SERVER_A_DAY, read_status
+from sendlimit.errors import ConfigError
 from sendlimit.reports.records import episode_record
 from sendlimit.rules.limit import EVERYONE, LimitName
 from sendlimit.store.sqltime import to_iso
@@ -38,6 +40,11 @@ _UNKNOWN = "not known, see below"
 
 @click.command()
 @postfix_options
+@click.option(
+    "--nagios",
+    is_flag=True,
+    help="One line with performance data, exit code 0 to 3, for Nagios and its like.",
+)
 @as_json
 @pass_invocation
 def status(
@@ -45,15 +52,22 @@ def status(
     *,
     config_directory: Path | None,
     ispconfig_directory: Path | None,
+    nagios: bool,
     as_json: bool,
 ) -> None:
     """Show the daemon, Postfix, the mode, the server's count, who is near a limit, the last refusal, the doctor's last look.
 
     Exit code 1 when the daemon does not answer, Postfix does not ask it, or something can't be
-    read: stderr says what mends it. 'sendlimit doctor' looks closer.
+    read: stderr says what mends it. 'sendlimit doctor' looks closer. With --nagios the exit code
+    is 0 when all is well, 1 when someone is near a limit or suspended, 2 when mail is not limited or
+    the server's limit is used up, 3 when the configuration is wrong.
 
-    Example: sendlimit status
+    Examples:
+      sendlimit status
+      sendlimit status --nagios
     """
+    if nagios:
+        _print_for_nagios(invocation, config_directory, ispconfig_directory)
     found = read_status(
         invocation.config,
         invocation.database,
@@ -69,6 +83,24 @@ def status(
         print_error(*found.problems)
     if found.problems:
         raise SystemExit(1)
+
+
+def _print_for_nagios(
+    invocation: Invocation, config_directory: Path | None, ispconfig_directory: Path | None
+) -> NoReturn:
+    try:
+        found = read_status(
+            invocation.config,
+            invocation.database,
+            invocation.now(),
+            config_directory=config_directory,
+            ispconfig_directory=ispconfig_directory,
+        )
+        result = plugin_result(found)
+    except ConfigError as error:
+        result = unknown(error.problems)
+    print_data(result.line)
+    raise SystemExit(int(result.state))
 
 
 def _lines(found: Status, calendar: Calendar) -> Iterator[tuple[str, str]]:

@@ -83,3 +83,21 @@ def test_doctor(commands: Commands, nowhere: tuple[str, str]) -> None:
     record = commands.printed_json()["doctor"]
     assert record["at"] == "2026-11-22T11:30:00+00:00"
     assert {found["check"] for found in record["found"]} >= {"daemon", "postfix"}
+
+
+def test_nagios(commands: Commands, nowhere: tuple[str, str]) -> None:
+    """--nagios prints one line with performance data, also where no mail is limited."""
+    commands.count(day("*", Scope.GLOBAL), 230)
+    assert commands("status", "--nagios", *nowhere) == 2
+    (line,) = commands.stdout.splitlines()
+    assert line.startswith("SENDLIMIT CRITICAL: no daemon listens there")
+    assert line.endswith(" | server_today=230;;999;0;999 near_limit=0;0;;0 suspended=0;0;;0")
+    assert commands.stderr == ""
+
+
+def test_nagios_with_a_wrong_file(commands: Commands) -> None:
+    """A wrong configuration is the state unknown, on standard output as a monitor wants it."""
+    commands.config.write_text("mode = 7\n")
+    assert commands("status", "--nagios") == 3
+    assert commands.stdout.startswith("SENDLIMIT UNKNOWN: ")
+    assert "mode: is not one of the values allowed" in commands.stdout
