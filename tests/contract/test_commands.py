@@ -84,6 +84,7 @@ def test_show_json(commands: Commands) -> None:
         "origin": "file",
         "set_for": "example.org",
         "override": None,
+        "learned_from": None,
         "last_episode": None,
     }
     assert found["domain.messages_per_day"]["max"] is None
