@@ -46,14 +46,22 @@ def command(daemon: LoneDaemon, *words: str) -> CommandResult:
     return done
 
 
-def run_beside_changes(daemon: LoneDaemon, number: int, reset: str) -> load.LoadResult:
+def counts(store: Counters, subject: str) -> bool:
+    """Tell whether a subject has sent anything."""
+    return store.used(subject) > 0
+
+
+def run_beside_changes(
+    daemon: LoneDaemon, store: Counters, number: int, reset: str
+) -> load.LoadResult:
     """Send 3,000 mails of one mailbox while its limit is set again, usage reset, the file loaded."""
     generator = daemon.load(
         seconds=DEADLINE_S, connections=CONNECTIONS, count=MAILS, rate=RATE,
         mailboxes=1, first_mailbox=number, domains=1,
     )  # fmt: skip
     set_again = ("limit", "set", mailbox(number), "mailbox.messages_per_day", str(LIMIT))
-    for words in itertools.cycle([set_again, ("usage", "reset", "--yes", reset)]):
+    wait_for(partial(counts, store, mailbox(number)), DEADLINE_S, "mails")
+    for words in itertools.cycle([("usage", "reset", "--yes", reset), set_again]):
         command(daemon, *words)
         assert "config-loaded" in daemon.reload()
         if generator.poll() is not None:
@@ -66,7 +74,7 @@ def run_beside_changes(daemon: LoneDaemon, number: int, reset: str) -> load.Load
 def test_exact(daemon: LoneDaemon, store: Counters, rounds: int) -> None:
     """1,000 of 3,000 pass, and 1 s after the last of them the database has 1,000."""
     for number in range(rounds):
-        result = run_beside_changes(daemon, number, ALICE)
+        result = run_beside_changes(daemon, store, number, ALICE)
         wait_until_counted(store, mailbox(number), LIMIT, WRITTEN_S)
 
         assert (result.accepted, result.refused) == (LIMIT, MAILS - LIMIT)
@@ -80,7 +88,7 @@ def test_exact(daemon: LoneDaemon, store: Counters, rounds: int) -> None:
 def test_reset_under_load(daemon: LoneDaemon, store: Counters, rounds: int) -> None:
     """What `usage reset` took from the mailbox that sends, and what it has used, is what passed."""
     for number in range(rounds):
-        result = run_beside_changes(daemon, number, mailbox(number))
+        result = run_beside_changes(daemon, store, number, mailbox(number))
         taken = sum(
             counter["used"]
             for (before,) in store.query(TAKEN, mailbox(number))

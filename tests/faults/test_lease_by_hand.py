@@ -102,7 +102,7 @@ def test_taken_away(daemon: LoneDaemon, store: Counters, edit: str) -> None:
 def load_beside(daemon: LoneDaemon, store: Counters, edit: str) -> load.LoadResult:
     """Send 700 mails of one mailbox; edit after some of them."""
     generator = daemon.load(
-        seconds=DEADLINE_S, connections=20, rate=200, count=LIMIT + 100, mailboxes=1, domains=1
+        seconds=DEADLINE_S, connections=20, rate=350, count=LIMIT + 100, mailboxes=1, domains=1
     )
     wait_for(lambda: store.used() > LIMIT // 10, DEADLINE_S, "some mails")
     store.query(edit)

@@ -41,7 +41,7 @@ def silent_servers(number: int) -> Iterator[list[int]]:
         yield [listener.getsockname()[1] for listener in listeners]
 
 
-@pytest.mark.parametrize("on_failure", ["accept", "meter"])
+@pytest.mark.parametrize("on_failure", ["meter", pytest.param("accept", marks=pytest.mark.soak)])
 def test_many_senders(folder: Path, small_packets: PrivateMariaDB, on_failure: str) -> None:
     """6,000 mailboxes send in an outage: it is booked in portions, and questions are answered between."""
     store = in_mariadb(small_packets, small_packets.create_database("d", "d", "secret"))
@@ -68,7 +68,7 @@ def test_many_senders(folder: Path, small_packets: PrivateMariaDB, on_failure: s
     assert not daemon.lines("max_allowed_packet|larger than")
 
 
-@pytest.mark.parametrize("number", [1, 5])
+@pytest.mark.parametrize("number", [5, pytest.param(1, marks=pytest.mark.soak)])
 def test_silent_servers(
     folder: Path, mariadb: PrivateMariaDB, database: Database, number: int
 ) -> None:
