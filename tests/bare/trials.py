@@ -42,7 +42,13 @@ class Server:
         Raises:
             TrialFailedError: something did not work, or was left behind.
         """
-        report = self._report
+        try:
+            self._try_all(self._report)
+        except TrialFailedError:
+            self._report.log(self._machine.read("journalctl --no-pager --lines=200"))
+            raise
+
+    def _try_all(self, report: Report) -> None:
         report.timed("how-to 1 and 2, Postfix, MariaDB, Dovecot", self._prepare)
         before = files_of(self._machine)
         report.timed("how-to 3, script/install --mariadb", lambda: self._follow("3."))
