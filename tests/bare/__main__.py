@@ -8,6 +8,7 @@ script/uninstall and script/test run. Several suites are tried at the same time.
 import argparse
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from bare.here import mirrors, pip_settings
 from bare.machine import machine
 from bare.report import CannotTryError, Report
 from bare.trials import Server, try_from_checkout, try_tests
+from support.rig.process import end_children
 
 _ROOT = Path(__file__).parents[2]
 _NEWEST = "13"  # what is not released yet follows the how-to for this version
@@ -48,8 +50,13 @@ def main() -> int:
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            end_children()  # what the threads wait for: each of them tidies up
+            for thread in threads:
+                thread.join()
     passed = len(options.suites) - len(failed)
     print(f"logs: {logs}\ntest-on: {passed} passed, {len(failed)} failed")
     return 1 if failed else 0
@@ -115,4 +122,5 @@ def _release() -> Iterator[Path]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())

@@ -269,7 +269,8 @@ def end_children() -> None:
                 os.killpg(child, signal.SIGKILL)  # it leads a group, if Process has started it
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
+            with contextlib.suppress(ChildProcessError):  # another thread waits for it
+                os.waitpid(child, 0)
 
 
 class Server(Protocol):
