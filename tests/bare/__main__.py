@@ -12,9 +12,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,25 +40,19 @@ def main() -> int:
     options = parser.parse_args()
     logs = _ROOT / "build/test-on"
     logs.mkdir(parents=True, exist_ok=True)
-    failed: list[str] = []
-    with _release() as release:
-        threads = [
-            threading.Thread(
-                target=_try_suite, args=(_report(logs, suite), release, options, failed)
-            )
+    with _release() as release, ThreadPoolExecutor(len(options.suites)) as pool:
+        trials = [
+            pool.submit(_try_suite, _report(logs, suite), release, options)
             for suite in options.suites
         ]
-        for thread in threads:
-            thread.start()
         try:
-            for thread in threads:
-                thread.join()
+            wait(trials)
         except KeyboardInterrupt:
-            end_children()  # what the threads wait for: each of them tidies up
-            for thread in threads:
-                thread.join()
-    passed = len(options.suites) - len(failed)
-    print(f"logs: {logs}\ntest-on: {passed} passed, {len(failed)} failed")
+            end_children()  # what the threads wait for: each of them fails, and tidies up
+            wait(trials)
+    passed = sum(trial.result() for trial in trials)
+    failed = len(trials) - passed
+    print(f"logs: {logs}\ntest-on: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
@@ -68,19 +62,19 @@ def _report(logs: Path, suite: str) -> Report:
     return report
 
 
-def _try_suite(
-    report: Report, release: Path, options: argparse.Namespace, failed: list[str]
-) -> None:
+def _try_suite(report: Report, release: Path, options: argparse.Namespace) -> bool:
+    """Try one suite; return whether everything worked."""
     try:
         _try_all(report, release, options)
     except CannotTryError as exc:
         report.say(f"CAN'T BE TRIED: {exc}")
-        failed.append(report.suite)
-    except Exception as exc:  # noqa: BLE001 - a thread has no other way to report it
+        return False
+    except Exception as exc:  # noqa: BLE001 - the other suites go on
         report.log("".join(traceback.format_exception(exc)))
         print(report.tail(), flush=True)
         report.say(f"FAILED: {exc}")
-        failed.append(report.suite)
+        return False
+    return True
 
 
 def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None:
