@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sendlimit.errors import SchemaError, StoreUnavailable
+from sendlimit.errors import SchemaError
 from sendlimit.rules.limit import KNOWN_NAMES, CounterKey, LimitName, Setting
 from sendlimit.store import SCHEMA_VERSION, LeaseRow, Loaded
 from sendlimit.store import statements as sql
@@ -39,13 +39,7 @@ def loaded(
     lease: Sequence[Row] | None,
     report: Report = ignored,
 ) -> Loaded:
-    """Read what packet 1 returned: the counters after the additions, in their order.
-
-    Raises:
-        StoreUnavailable: the lease's row was deleted; connecting again makes a new one.
-    """
-    if lease is not None and not lease:
-        raise StoreUnavailable("er_lease: its row is missing")
+    """Read what packet 1 returned: the counters after the additions, in their order."""
     usage = {
         key: row[0] - amount for (key, amount), row in zip(additions.items(), after, strict=True)
     }

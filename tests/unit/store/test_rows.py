@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sendlimit.errors import SchemaError, StoreUnavailable
+from sendlimit.errors import SchemaError
 from sendlimit.rules.counting_settings import Publication
 from sendlimit.rules.limit import LATCH, LIMIT_NAMES
 from sendlimit.store import SCHEMA_VERSION, LeaseRow
@@ -42,12 +42,6 @@ def test_counters_must_all_come_back() -> None:
     """A row too few is an error, never a wrong count."""
     with pytest.raises(ValueError, match="shorter"):
         loaded({LATCH: 2, day(ALICE): 0}, [(12,)], [], None)
-
-
-def test_loaded_without_the_row_of_the_lease() -> None:
-    """A row that was deleted ends the connection: the next one begins with a new row."""
-    with pytest.raises(StoreUnavailable, match="er_lease"):
-        loaded({LATCH: 2}, [(12,)], [], [])
 
 
 @pytest.mark.parametrize("name", LIMIT_NAMES, ids=str)
