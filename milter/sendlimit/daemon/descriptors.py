@@ -30,8 +30,11 @@ def soft_limit() -> int:
 
 
 def open_descriptors() -> int:
-    """Return how many this process has open."""
-    return len(list(_OPEN.iterdir()))
+    """Return how many this process has open; 0 where that can't be known, without /proc."""
+    try:
+        return len(list(_OPEN.iterdir()))
+    except OSError:
+        return 0
 
 
 class DescriptorWatch:

@@ -3,9 +3,11 @@
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from sendlimit.daemon import descriptors
 from sendlimit.daemon.descriptors import WANTED, DescriptorWatch, open_descriptors
 
 
@@ -40,6 +42,13 @@ def test_open_descriptors() -> None:
     before = open_descriptors()
     with open("/dev/null", "rb"):  # noqa: PTH123 - any file
         assert open_descriptors() == before + 1
+
+
+def test_without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A system without /proc is no reason to end."""
+    monkeypatch.setattr(descriptors, "_OPEN", tmp_path / "missing")
+
+    assert open_descriptors() == 0
 
 
 def test_watch() -> None:
