@@ -363,9 +363,11 @@ class World:
         connection = self.server.connect(client)
         mailbox = SENDERS[name].mailbox
         number: list[int] = []
+        order: list[int] = []
 
         def change(tables: Tables) -> Lease:
             self.orders[name] += 1
+            order.append(self.orders[name])
             number.append(
                 len(tables.changes) + 1 if not tables.changes else tables.changes[-1].id + 1
             )
@@ -384,7 +386,6 @@ class World:
         made = self._ask(connection, change, latch=True)
         if made is None:
             return
-        order = self.orders[name]
         watch = HolderWatch(number[0], made, self.now)
         verdict: str | None = None
         while made.holder and verdict is None:
@@ -396,7 +397,7 @@ class World:
         connection.client_open = False
         self.note("the command for", name, limit, "has returned:", verdict)
         if limit == 0 and not (verdict and "lives" in verdict):
-            self.in_force[name] = self.now, order
+            self.in_force[name] = self.now, order[0]
 
     def _ask(
         self, connection: Connection, work: Callable[[Tables], Lease], *, latch: bool
