@@ -264,10 +264,10 @@ def test_reload(folder: Path, receiver: WebhookReceiver) -> None:
 
 
 def test_wrong_key_file_at_the_start(folder: Path) -> None:
-    """A key file that can't be read ends the start with exit code 2 and a sentence."""
+    """A key file that can't be read ends the start with exit code 1 and a sentence."""
     notify = {"webhook_url": "http://127.0.0.1:1/", "webhook_secret_file": "/no/key"}
     daemon = _daemon(folder, notify)
     daemon.process.start()
 
-    assert daemon.process.wait_for_exit(20) == 2
+    assert daemon.process.wait_for_exit(20) == 1
     assert "notify.webhook_secret_file: /no/key can't be read" in daemon.process.log_text()

@@ -140,8 +140,12 @@ def test_holds_from_the_next_mail_on(folder: Path, store: Counters) -> None:
         MilterClient(socket) as client,
     ):
         assert client.send_mail("alice@example.org").kind == "continue"
-        answer = web.ask("PUT", _LIMIT, {"max": 1}, over=web.admin_socket).json
-        assert answer["heard"]
+        # An idle daemon reads changes once a second, which can be longer than an answer may take.
+        web.process.wait_until(
+            lambda: web.ask("PUT", _LIMIT, {"max": 1}, over=web.admin_socket).json["heard"],
+            30,
+            "a change that is heard",
+        )
         assert client.mail("alice@example.org").kind == "reply"
 
 

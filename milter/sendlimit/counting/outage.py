@@ -9,8 +9,9 @@
 | fault    | decides, away, stuck            | an error of sendlimit ended a batch                   |
 
 At a start the database may come later than the daemon: for AWAITED_S of `away` it stays `loading`,
-and store_awaited is reported. Leaving `decides` or `loading` for trouble reports store_down, the way back reports store_back; a
-cause that follows another one reports nothing.
+and store_awaited is reported. Leaving `decides` or `loading` for trouble reports store_down, the
+way back reports store_back, also to a database that was awaited; a cause that follows another one
+reports nothing.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Outage:
             if before is FAULT and not answered and now < self._failed_at + FAULT_S:
                 return
             self._step(DECIDES)
-            if before is not LOADING:
+            if before is not LOADING or self._awaited_since is not None:
                 self.events.store_back(bookings)
 
     def _is_awaited(self, error: StoreError, now: float) -> bool:

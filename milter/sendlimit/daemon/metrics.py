@@ -206,6 +206,10 @@ class Metrics(Events):
         for each in Mode:
             self._mode.labels(each).set(each == mode)
 
+    def store_awaited(self, error: StoreError, /) -> None:
+        """Count a start that did not find the database as an outage."""
+        self._failures.labels(_reason(error)).inc()
+
     def store_down(self, error: StoreError, /) -> None:
         """Count an outage."""
         self._failures.labels(_reason(error)).inc()

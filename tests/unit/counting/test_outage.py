@@ -51,7 +51,7 @@ def test_database_that_comes_a_moment_later(start: Outage) -> None:
     start.ended(3, 1.0 + AWAITED_S, answered=True)
 
     assert start.state is DECIDES
-    assert _recorded(start) == [("awaited", "StoreUnavailable")]
+    assert _recorded(start) == [("awaited", "StoreUnavailable"), ("back", 3)]
 
 
 def test_database_that_does_not_come(start: Outage) -> None:
