@@ -74,7 +74,7 @@ def test_absent_at_start(stage: Staged, fragile: Counters, fragile_mariadb: Priv
     """MariaDB is not there at the start: the daemon starts, accepts, and counts when it comes."""
     fragile_mariadb.stop()
     with stage(fragile) as scene, scene.unnoticed() as traffic:
-        assert scene.daemon.lines("store-down")
+        assert scene.daemon.lines("store-awaited")
         traffic.wait_for_more()
         fragile_mariadb.start()
         scene.daemon.wait_for_lines("store-back")

@@ -6,6 +6,7 @@ descriptor: Postfix then waits for its connect_timeout with each mail.
 
 from __future__ import annotations
 
+import errno
 import resource
 from pathlib import Path
 
@@ -33,8 +34,9 @@ def open_descriptors() -> int:
     """Return how many this process has open; 0 where that can't be known, without /proc."""
     try:
         return len(list(_OPEN.iterdir()))
-    except OSError:
-        return 0
+    except OSError as error:
+        # Looking takes a descriptor, too.
+        return soft_limit() if error.errno == errno.EMFILE else 0
 
 
 class DescriptorWatch:
