@@ -85,7 +85,7 @@ def test_silent_servers(
             begin = time.monotonic()
             assert daemon.process.stop(deadline_s=STOPS_S) == 0
             assert time.monotonic() - begin < STOPS_S
-    assert daemon.lines("store-down")
+    assert daemon.lines("accepted-on-failure")
     assert daemon.lines("stopped booked=no")
     booked_at_the_next_start(daemon, store)
 
