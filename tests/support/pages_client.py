@@ -23,6 +23,7 @@ class Browser:
 
     Attributes:
         cookies: by name.
+        text: the page that was opened last, as it came.
         headers: sent with every request.
     """
 
@@ -32,6 +33,11 @@ class Browser:
         self.cookies: dict[str, str] = {}
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         self.text = ""
+
+    @property
+    def seen(self) -> str:
+        """What one reads on the page: without markup, attributes and the tokens of forms."""
+        return unescape(re.sub(r"<[^>]*>", " ", self.text))
 
     def get(self, target: str) -> Answer:
         """Open a page."""

@@ -9,7 +9,6 @@ from axe_core_python.selenium import Axe  # type: ignore[import-untyped]
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 from support.rig.web import PASSWORD
@@ -31,6 +30,7 @@ _OPTIONS = (
 _SERIOUS = {"serious", "critical"}
 _DESKTOP = (1200, 900)
 _PHONE = (390, 844)
+_SEEN = "const found = document.querySelector(arguments[0]); return found && found.innerText"
 
 
 class Chromium:
@@ -91,14 +91,17 @@ class Chromium:
         self.driver.find_element(By.CSS_SELECTOR, selector).click()
 
     def submit(self, selector: str) -> None:
-        """Click a button that leads to another page, and wait until that is there."""
-        button = self.driver.find_element(By.CSS_SELECTOR, selector)
-        button.click()
-        WebDriverWait(self.driver, 20).until(staleness_of(button))
+        """Click a button that leads to another page, and wait until that is there.
+
+        The page is told by its loader: an element of the old page can't be asked while it goes.
+        """
+        before = self._loader()
+        self.click(selector)
+        self.wait_for(lambda: self._loader() != before)
 
     def text(self, selector: str = "main") -> str:
-        """Return the text that one sees."""
-        return self.driver.find_element(By.CSS_SELECTOR, selector).text
+        """Return the text that one sees, of one moment; "": there is no such element."""
+        return str(self.driver.execute_script(_SEEN, selector) or "")
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until something is so, 20 s at most."""
@@ -122,6 +125,11 @@ class Chromium:
         """Tell whether the page has to be scrolled sideways."""
         script = "const d = document.documentElement; return d.scrollWidth > d.clientWidth"
         return bool(self.driver.execute_script(script))
+
+    def _loader(self) -> str:
+        """Return what Chromium calls the loading of the page that is shown."""
+        tree = self.driver.execute_cdp_cmd("Page.getFrameTree", {})
+        return str(tree["frameTree"]["frame"]["loaderId"])
 
     def _log(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
