@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting.committer import Committer, CommitterThread
+from sendlimit.counting.committer import Committer
+from sendlimit.counting.committer_thread import CommitterThread
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.unbooked_file import UnbookedFile
 from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable

@@ -56,7 +56,7 @@ def test_a_double_uses_public_names_only(double: Path) -> None:
 def test_private_names_are_found() -> None:
     """What the check of the doubles is for is what it finds."""
     text = """
-from sendlimit.counting.committer import CommitterThread
+from sendlimit.counting.committer_thread import CommitterThread
 
 class Stepped(CommitterThread):
     def __init__(self, other):

@@ -9,18 +9,18 @@ and at a clean stop written to the unbooked file, or left in the journal.
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import suppress
-from enum import StrEnum
 from queue import Empty
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.backlog import Backlog
 from sendlimit.counting.batch_writer import RECOVERIES_MAX, BatchWriter, LeaseHeldError
 from sendlimit.counting.committer_row import CommitterRow
+from sendlimit.counting.events import Mode
 from sendlimit.counting.lease import BEAT_S, LOOK_S, State
 from sendlimit.counting.ledger import boottime
+from sendlimit.counting.limits_refresh import LimitsRefresh
 from sendlimit.counting.membership import Membership
 from sendlimit.counting.outage import AWAY, DECIDES, FAULT, LOADING
 from sendlimit.counting.waiter import Waiter, WaiterState
@@ -34,30 +34,18 @@ if TYPE_CHECKING:
     from sendlimit.counting.ledger import Ledger
     from sendlimit.counting.left_journals import LeftJournal
     from sendlimit.counting.unbooked_file import UnbookedFile
-    from sendlimit.rules.counting_settings import Publication
     from sendlimit.store import Store
 
 BATCH_MAX = 500
 """Requests in one transaction: beyond it a batch takes longer, not fewer packets a mail."""
 RECONNECT_S = 0.5
-REFRESH_S = 1.0
-"""How old the knowledge of the limits in the database may be while mail flows."""
 IDLE_REFRESH_S = 5.0
 STOP_S = 10.0
 """How long a stop tries to book what is pending."""
 
 
-class Mode(StrEnum):
-    """How mail is decided: what log and metrics say."""
-
-    MEMORY = "memory"
-    SHARED = "shared"
-    METERED = "metered"
-    UNDECIDED = "undecided"
-
-
 class Committer:
-    """Works off the queue, one step at a time; one thread uses it (CommitterThread).
+    """Works off the queue, one step at a time; one thread uses it (committer_thread.py).
 
     Args:
         ledger: the callbacks' side.
@@ -104,15 +92,17 @@ class Committer:
             self._row, ledger=ledger, store=store, backlog=self._backlog, host=host,
             clock=clock, uptime=uptime,
         )  # fmt: skip
+        self._limits = LimitsRefresh(
+            ledger=ledger, store=store, write_behind=self._write_behind, events=events,
+            clock=clock, uptime=uptime,
+        )  # fmt: skip
         self._kept: list[Waiter] = []
         self._is_connected = False
         self._is_loading = False
         self._granted = 0
         self._is_held = False
         self._connect_at = 0.0
-        self._refresh_at = 0.0
         self._flushed_at = 0.0
-        self._published: Publication | None = None
         self._mode: Mode | None = None
         self._stop_by: float | None = None
 
@@ -216,7 +206,7 @@ class Committer:
             return
         self._ledger.working_since = started
         try:
-            self._refresh_or_reconnect(started)
+            self._limits.when_due(started)
             self._work(waiters, started)
             self._ledger.stuck = False
         except StoreError as error:
@@ -341,8 +331,7 @@ class Committer:
             self._backlog.resolve(self._store, self._row)
             self._write_behind.resolve()
             self._backlog.take_over(self._store)
-            self._published = None
-            self._refresh()
+            self._limits.on_new_connection()
             self._is_connected = True
             self._work([], self._uptime())
         except StoreError as error:
@@ -351,85 +340,6 @@ class Committer:
         self._ledger.up = self._lease.state is not State.AWAY
         return True
 
-    def _refresh(self) -> None:
-        """Learn which limits are in force anywhere, and keep the views' tables up to date."""
-        at = int(self._clock())
-        try:
-            known = self._store.names_in_force(at)
-            if known != self._ledger.known_names:
-                self._ledger.learn(known)
-            publication = self._ledger.settings.publication(at)
-            if publication != self._published:
-                self._publish(publication)
-            if self._lease.holds:
-                self._write_behind.refresh_limits()
-            self._refresh_at = self._uptime() + REFRESH_S
-        except StoreConflict as error:
-            self._store.rollback()
-            self._events.batch_retried(error)
-
-    def _publish(self, publication: Publication) -> None:
-        """Tell the views the file's limits; only a lost connection may stop the counting."""
-        try:
-            self._store.publish(publication)
-        except (StoreUnavailable, StoreConflict):
-            raise
-        except StoreError as error:
-            self._store.rollback()
-            self._events.publishing_failed(error)
-        self._published = publication
-
-    def _refresh_or_reconnect(self, now: float) -> None:
-        """Refresh when it is time; a connection that was closed while idle is opened again."""
-        if now < self._refresh_at:
-            return
-        try:
-            self._refresh()
-        except StoreUnavailable:
-            self._store.close()
-            self._store.connect()
-            self._refresh()
-
 
 def _answered(waiters: Sequence[Waiter]) -> int:
     return sum(waiter.state is WaiterState.ANSWERED for waiter in waiters)
-
-
-class CommitterThread:
-    """The committer's thread; lives as long as the daemon."""
-
-    def __init__(self, committer: Committer, ledger: Ledger) -> None:
-        self._committer = committer
-        self._ledger = ledger
-        self._all_booked = False
-        self._decides = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
-
-    def start(self, wait_s: float) -> None:
-        """Start the thread; wait until it may decide, or the database was tried in vain, or for wait_s."""
-        self._thread.start()
-        self._decides.wait(wait_s)
-
-    def stop(self, wait_s: float) -> bool:
-        """Book what is pending, or write it to the unbooked file.
-
-        Returns:
-            Whether all is booked: nothing had to be written, and it was done in time.
-        """
-        self._committer.stopping()
-        self._ledger.queue.put(None)
-        self._thread.join(wait_s)
-        return self._all_booked
-
-    def _run(self) -> None:
-        """Work until told to stop and everything is booked, in the journal or in the file."""
-        self._committer.load()
-        waiters: list[Waiter] = []
-        while True:
-            self._committer.step(waiters)
-            if self._committer.decides:
-                self._decides.set()
-            if self._committer.is_done:
-                break
-            waiters = self._committer.take()
-        self._all_booked = self._committer.finish()

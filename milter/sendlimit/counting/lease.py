@@ -26,6 +26,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from sendlimit.store import STILL_S
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
 
 VALID_S = 3.0
 """How long a flush that was answered lets the holder grant, from before it was sent."""
-STILL_S = 4.0
-"""How long a beat has stood still when its daemon is passed by; 1 s is for drifting clocks."""
 UNSEEN_S = 10.0
 """How long the others have not beaten before the lease is taken, so that it does not wander."""
 BEAT_S = 1.0

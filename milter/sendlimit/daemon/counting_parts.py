@@ -9,7 +9,8 @@ import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit import maillog
-from sendlimit.counting.committer import Committer, CommitterThread
+from sendlimit.counting.committer import Committer
+from sendlimit.counting.committer_thread import CommitterThread
 from sendlimit.counting.journal import Journal, NoJournal, boot_id
 from sendlimit.counting.lease import Lease
 from sendlimit.counting.ledger import Ledger

@@ -19,8 +19,7 @@ from prometheus_client import (
 )
 
 from sendlimit import __version__
-from sendlimit.counting.committer import Mode
-from sendlimit.counting.events import Events
+from sendlimit.counting.events import Events, Mode
 from sendlimit.errors import SchemaError, StoreConflict, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
 from sendlimit.rules.limit import KNOWN_NAMES

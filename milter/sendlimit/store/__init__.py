@@ -24,6 +24,10 @@ COMMITTERS_KEPT_S = 30 * 86_400
 """How long a row of er_committer stays after its last writing: what a crash journal of this age has
 without one is booked already, or never was to be."""
 
+STILL_S = 4.0
+"""How long a holder's beat has stood still when it counts as stopped: the 3 s that a flush lets it
+grant, and 1 s for clocks that drift."""
+
 
 class LeaseRow(NamedTuple):
     """The row of er_lease.

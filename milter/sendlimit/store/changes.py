@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from sendlimit.errors import StoreError
+from sendlimit.store import STILL_S
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOOK_S = 0.05
-STILL_S = 4.0
-"""A holder whose beat stands still for so long grants nothing from memory any more (3 s)."""
 PATIENCE_S = 5.0
 
 _TEXT_MAX = 255

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.counting.committer import RECONNECT_S, REFRESH_S, Committer
+from sendlimit.counting.committer import RECONNECT_S, Committer
 from sendlimit.counting.lease import Lease
 from sendlimit.counting.ledger import Ledger
+from sendlimit.counting.limits_refresh import REFRESH_S
 from sendlimit.counting.unbooked_file import UnbookedFile, new_id
 from sendlimit.counting.waiter import Waiter
 from sendlimit.rules.counting_settings import CountingSettings

@@ -17,11 +17,8 @@ from support.counting_samples import (
     BOB,
     CAROL,
     DAILY,
-    DAY_START,
     LIMIT_OF_3,
     NOON,
-    key_of,
-    named,
     setting,
 )
 from support.doubles.daemon import SteppedDaemon
@@ -193,18 +190,6 @@ def test_stuck_ends_with_the_next_batch(daemon: SteppedDaemon) -> None:
     assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
 
 
-def test_limit_that_nobody_knew_yet(daemon: SteppedDaemon) -> None:
-    """A limit per minute set a moment ago is held against the counter it loads, from this mail on."""
-    daemon.refreshes = False
-    per_minute = key_of("mailbox.messages_per_minute", ALICE.mailbox)
-    daemon.tables.counters[per_minute] = 4
-    daemon.tables.limits = [setting("example.org", "mailbox.messages_per_minute", 5)]
-
-    assert [daemon.send(ALICE), daemon.send(ALICE)] == [True, False]
-    assert daemon.tables.used()[per_minute] == 5
-    assert named("mailbox.messages_per_minute") in daemon.ledger.names
-
-
 def test_boost_ends(daemon: SteppedDaemon) -> None:
     """R10: the database may still have the row of a boost that has ended; it does not hold."""
     daemon.tables.limits = [setting("*", DAILY, 5, until=NOON + 60)]
@@ -232,44 +217,6 @@ def test_episodes_are_written_with_the_next_batch(daemon: SteppedDaemon) -> None
 
     episode = daemon.tables.episodes[ALICES_DAY]
     assert (episode.first_at, episode.last_at, episode.attempts) == (NOON, NOON + 60, 3)
-
-
-def test_views_are_told(daemon: SteppedDaemon) -> None:
-    """The views' tables get the file's limits, the running day and the next ones, when they change."""
-    published = daemon.tables.published
-    assert published is not None
-    assert list(published.settings) == [LIMIT_OF_3]
-    assert published.days[0] == (DAY_START, DAY_START + 86_400)
-    assert len(published.days) == 8
-
-    daemon.step()
-    assert "publish" not in daemon.store.verbs
-    daemon.now += 86_400
-    daemon.step()
-
-    assert daemon.tables.published is not published
-
-
-def test_conflict_with_another_publisher(daemon: SteppedDaemon) -> None:
-    """Two daemons that tell the views at once: the one that lost tries again later."""
-    daemon.store.fail("publish", StoreConflict())
-    daemon.now += 86_400
-    daemon.step()
-    assert daemon.ledger.up
-
-    daemon.step()
-
-    assert daemon.tables.published is not None
-    assert daemon.tables.published.days[0][0] == DAY_START + 86_400
-
-
-def test_connection_closed_while_idle(daemon: SteppedDaemon) -> None:
-    """A server that closed an idle connection is no outage: the next mail is decided."""
-    daemon.store.fail("names_in_force", StoreUnavailable())
-
-    assert daemon.ledger.reserve(ALICE, daemon.now).decision is not None
-    assert daemon.tables.used() == ALICES_MAIL
-    assert daemon.events.recorded == []
 
 
 def test_fault_of_our_own(daemon: SteppedDaemon) -> None:

@@ -84,18 +84,6 @@ def test_statement_that_fails(daemon: SteppedDaemon, verb: str) -> None:
     assert ("down", "StoreError") in daemon.events.recorded
 
 
-def test_views_that_cannot_be_told(daemon: SteppedDaemon) -> None:
-    """What only the views need stops no counting; it is tried again with the next change."""
-    daemon.ledger.use(CountingSettings(file_rules(setting("*", DAILY, 4)), UTC))
-    daemon.store.fail("publish", StoreError("disk full"), applied=False)
-
-    assert daemon.send(ALICE)
-
-    assert daemon.ledger.up
-    assert daemon.tables.used() == ALICES_MAIL
-    assert daemon.events.recorded == ["publishing failed"]
-
-
 def test_wrong_schema_at_the_start(tmp_path: Path) -> None:
     """R11: with the tables of another version the daemon accepts mail, and says so once."""
     daemon = SteppedDaemon(tmp_path, setting("*", DAILY, 0))

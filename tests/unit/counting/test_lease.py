@@ -3,7 +3,6 @@
 import pytest
 
 from sendlimit.counting.lease import (
-    STILL_S,
     UNSEEN_S,
     VALID_S,
     Claim,
@@ -11,7 +10,7 @@ from sendlimit.counting.lease import (
     State,
     WrongStepError,
 )
-from sendlimit.store import LeaseRow
+from sendlimit.store import STILL_S, LeaseRow
 
 _STEPS = {
     "kept": lambda lease: lease.kept(0.0, 1),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sendlimit.counting.journal import Journal, RecordKeys
-from sendlimit.counting.lease import BEAT_S, STILL_S, UNSEEN_S, State
+from sendlimit.counting.lease import BEAT_S, UNSEEN_S, State
 from sendlimit.counting.left_journals import left_journals
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import Change, LeaseRow
+from sendlimit.store import STILL_S, Change, LeaseRow
 from support.counting_samples import ALICE, ALICES_DAY, LIMIT_OF_3, NOON
 from support.doubles.daemon import SteppedDaemon
 from support.doubles.store import Tables

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendlimit.store.changes import LOOK_S, PATIENCE_S, STILL_S, HolderWatch, Lease
+from sendlimit.store import STILL_S
+from sendlimit.store.changes import LOOK_S, PATIENCE_S, HolderWatch, Lease
 
 _AT_COMMIT = Lease("a", 10, 6)
 
