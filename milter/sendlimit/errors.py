@@ -105,6 +105,10 @@ class StoreStuck(StoreError):  # noqa: N818 - reads as the fact it reports
     """A transaction does not end: the database waits for a lock, or does not answer."""
 
 
+class NotHandedOver(StoreStuck):
+    """Another daemon on the same database decides, and does not let go."""
+
+
 class BatchFault(StoreError):  # noqa: N818 - reads as the fact it reports
     """An error of sendlimit ended a batch."""
 

@@ -70,7 +70,7 @@ def test_reservations_of_a_killed_daemon(
         with MilterClient(postfix.milter_socket) as session:
             assert session.send_mail(scene.login).kind == "continue"
 
-        assert store.used(scene.login) == len(sessions) + 1
+        store.wait_until_used(scene.login, len(sessions) + 1)
 
 
 def test_restarted_under_load(stage: Staged, store: Counters) -> None:

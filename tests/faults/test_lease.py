@@ -174,7 +174,8 @@ def test_a_frozen_holder_grants_nothing_when_it_wakes(
                 for thread in asked:
                     thread.start()
                 os.kill(first.process.pid, signal.SIGCONT)
-                assert not any(first.send(ALICE, 20))
+                passed = first.send(ALICE, 20)
+                assert not any(passed), first.process.log_tail()
                 for thread in asked:
                     thread.join()
                 tables.wait_until_used(ALICE, 1000)
@@ -257,7 +258,8 @@ def test_a_dump_that_is_restored(
     wait_for(lambda: first.send(BOB) == [True], DEADLINE_S, "a decision")
     first.wait_for_mode("memory")
 
-    assert sum(first.send(ALICE, 1000)) == 600
+    passed = sum(first.send(ALICE, 1000))
+    assert passed == 600, first.process.log_tail()
 
 
 def test_limits_hold_through_an_outage(

@@ -189,7 +189,8 @@ class Committer:
             return LOOK_S
         if state is State.SHARED:
             return 0.0 if is_pending else min(IDLE_REFRESH_S, self._membership.beat_in_s)
-        if waiting or is_more or self._is_loading or self._write_behind.has_to_report:
+        has_to_write = self._write_behind.has_to_report or self._lease.is_wanted
+        if waiting or is_more or self._is_loading or has_to_write:
             return 0.0
         due = self._flushed_at + (FLUSH_S if is_pending else BEAT_S)
         return max(0.0, due - self._uptime())
@@ -204,7 +205,8 @@ class Committer:
             self._abandon(waiters)
             self._report_mode()
             return
-        self._ledger.working_since = started
+        if self._ledger.working_since is None:
+            self._ledger.working_since = started
         try:
             self._limits.when_due(started)
             self._work(waiters, started)
@@ -213,8 +215,9 @@ class Committer:
             self._report_outage(error)
             self._abandon(waiters)
         finally:
-            self._ledger.working_since = None
-            self._ledger.up = self._is_connected and self._lease.state is not State.AWAY
+            self._ledger.up = self._is_connected
+            if not self._ledger.is_waiting:
+                self._ledger.working_since = None
             self._report_mode()
 
     def _work(self, waiters: list[Waiter], started: float) -> None:
@@ -300,7 +303,7 @@ class Committer:
         """Report how mail is decided, when that has changed."""
         if self._lease.holds:
             mode = Mode.MEMORY
-        elif self._ledger.up:
+        elif self._ledger.up and not self._ledger.is_waiting:
             mode = Mode.SHARED
         else:
             mode = Mode.METERED if self._ledger.is_metering else Mode.UNDECIDED
@@ -337,7 +340,7 @@ class Committer:
         except StoreError as error:
             self._report_outage(error)
             return False
-        self._ledger.up = self._lease.state is not State.AWAY
+        self._ledger.up = True
         return True
 
 

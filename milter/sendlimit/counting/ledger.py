@@ -26,7 +26,7 @@ from sendlimit.counting.sender_plan import Reservation
 from sendlimit.counting.stretches import Stretches
 from sendlimit.counting.unbooked_file import new_id
 from sendlimit.counting.waiter import Waiter
-from sendlimit.errors import StoreStuck
+from sendlimit.errors import NotHandedOver, StoreStuck
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import Unit
 
@@ -68,10 +68,12 @@ class Ledger:
         names, plans: what is counted, and the plans for it; written with the two above.
         limits_recipients: whether a limit on recipients is known to be in force anywhere.
         queue: from the callbacks to the committer; None only wakes it.
-        up: the database answers; written by the committer, read by callbacks, no lock.
+        up: the database answers, so a question may wait for an answer; written by the committer,
+            read by callbacks, no lock.
         stuck: a callback has waited in vain; set by callbacks, cleared by the committer, no lock.
         outage: whether it decides, and why not; what is told to log, notices and `doctor`.
-        working_since: start of the running batch, as clock; written by the committer, no lock.
+        working_since: start of the running batch, or of the waiting for another daemon, as clock;
+            written by the committer, no lock.
         mutex: of all that follows. Nothing that waits, logs or may raise is done under it.
         lease, journal, counters, stretches, memory: what decides from memory, and what is pending.
         asleep: the committer waits for the queue alone: what is counted has to wake it.
@@ -220,13 +222,20 @@ class Ledger:
         self.queue.put(waiter)
         if not waiter.wait(self._patience_s()) and waiter.abandon():
             self.stuck = True
-            self.outage.began(STUCK, StoreStuck(), self._clock())
+            self.outage.began(
+                STUCK, NotHandedOver() if self.is_waiting else StoreStuck(), self._clock()
+            )
         return waiter.result
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether another daemon holds the lease, and is asked to let go of it."""
+        return self.up and self.lease.state is State.AWAY
 
     def state(self) -> tuple[str, str]:
         """Return what the daemon says of itself: "decides" or why not, and "memory" or "batches"."""
         state: str = self.outage.state
-        if state == DECIDES and not self.up:
+        if state == DECIDES and self.is_waiting:
             state = WAITING
         return state, "memory" if self.lease.holds else "batches"
 

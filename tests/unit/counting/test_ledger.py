@@ -8,6 +8,7 @@ from sendlimit.counting import ledger as ledger_module
 from sendlimit.counting.batch import Answer
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.waiter import Waiter, WaiterState
+from sendlimit.errors import NotHandedOver
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.limit import LATCH
@@ -70,6 +71,18 @@ def test_patience_is_shared() -> None:
     ledger.working_since = time.monotonic() - 3600
 
     assert ledger.reserve(ALICE, NOON).decision is None
+
+
+def test_a_hand_over_is_waited_for_once() -> None:
+    """While another daemon holds the lease mail waits; too long, and the outage says for whom."""
+    ledger = _ledger(timeout_s=3600)
+    ledger.up = True
+    assert ledger.is_waiting
+    ledger.working_since = time.monotonic() - 3600
+
+    assert ledger.reserve(ALICE, NOON).decision is None
+    assert ledger.stuck
+    assert ledger.outage.error == NotHandedOver.__doc__
 
 
 def test_nothing_reserved_is_nothing_to_give_back() -> None:

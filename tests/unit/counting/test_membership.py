@@ -9,7 +9,9 @@ import pytest
 from sendlimit.counting.journal import Journal, RecordKeys
 from sendlimit.counting.lease import BEAT_S, UNSEEN_S, State
 from sendlimit.counting.left_journals import left_journals
+from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.errors import StoreUnavailable
+from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import STILL_S, Change, LeaseRow
 from support.counting_samples import ALICE, ALICES_DAY, LIMIT_OF_3, NOON
@@ -77,10 +79,29 @@ def test_a_living_holder_is_waited_for(tmp_path: Path) -> None:
         tables.lease = tables.lease._replace(beat=tables.lease.beat + 1)
 
     assert _state(daemon) is State.AWAY
-    assert not daemon.ledger.up
+    assert daemon.ledger.is_waiting
     assert not daemon.committer.decides
     assert tables.lease.holder == "other"
     assert tables.daemons["me"] >= 5
+
+
+def test_a_mail_waits_for_the_hand_over(tmp_path: Path) -> None:
+    """A request that comes while another daemon holds the lease is answered once it lets go."""
+    tables = Tables(lease=LeaseRow("other", 5, 0), daemons={"other": 9})
+    daemon = _daemon(tmp_path, tables)
+    daemon.step()
+    waiter = Waiter(Request(ALICE, NOON))
+    daemon.ledger.queue.put(waiter)
+    daemon.step()
+    assert waiter.state is WaiterState.WAITING
+    since = daemon.ledger.working_since
+
+    tables.lease = tables.lease._replace(holder="")
+    daemon.step()
+
+    assert waiter.result is not None
+    assert since is not None
+    assert daemon.ledger.working_since is None
 
 
 def test_a_dead_holder_is_passed_by(tmp_path: Path) -> None:

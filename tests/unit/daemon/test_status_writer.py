@@ -19,6 +19,7 @@ def ledger() -> Ledger:
     """A ledger that decides."""
     ledger = Ledger(CountingSettings(file_rules(), UTC), 1.0)
     ledger.up = True
+    ledger.lease.joined()
     ledger.outage.ended(0, 0.0, answered=False)
     return ledger
 
@@ -61,7 +62,8 @@ def test_contents(writer: StatusWriter, ledger: Ledger, tmp_path: Path) -> None:
 
 def test_waits_for_another_daemon(writer: StatusWriter, ledger: Ledger, tmp_path: Path) -> None:
     """A daemon that has no outage and may not decide says that it waits."""
-    ledger.up = False
+    ledger.lease.taken(0.0, 1, 0)
+    ledger.lease.lost()
     writer.tick(NOW, 20, 1000)
 
     assert _read(tmp_path).state == "waiting"
