@@ -123,6 +123,11 @@ def would_refuse_merged(refusal: Refusal, client_mailboxes: int, number: int) ->
     _refusal("would-refuse-merged", refusal, client_mailboxes, number=number)
 
 
+def rcpt_mailer_missing() -> None:
+    """A recipient came without {rcpt_mailer} while a limit on external mail is in force; it counts as external."""
+    _line(logging.WARNING, "rcpt-mailer-missing", asked_for="from the next connection on")
+
+
 def _suspension(event: str, suspension: Suspension) -> None:
     until = suspension.until
     _line(

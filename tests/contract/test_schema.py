@@ -13,7 +13,7 @@ from sendlimit.rules.learning import Learned, LearnRule
 from sendlimit.rules.limit import CounterKey, Setting
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.changes import Author
-from sendlimit.store.connection import Connection
+from sendlimit.store.connection import Connection, open_connection
 from sendlimit.store.learned import replace_learned
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
@@ -339,3 +339,40 @@ def test_learned_limits_in_the_view(day: Day) -> None:
         "b@x.org": (50, 7, 43),
         "c@x.org": (9, 7, 2),
     }
+
+
+@pytest.mark.parametrize("unit", ["external_messages", "external_recipients"])
+def test_external_units(tables: Connection, unit: str) -> None:
+    """R18: each table that has a unit takes the external ones; but a limit on one mail is on all its recipients."""
+    _insert(tables, "x.org", "domain", unit, "day", 5, None)
+    keys = "(scope, subject, unit, `window`, period_start"
+    rest = "'domain', 'x.org', %s, 'day', %s"
+    for row in (
+        f"er_counter {keys}) VALUES ({rest})",
+        f"er_refusal {keys}, `limit`, attempts, first_at, last_at) VALUES ({rest}, 1, 1, %s, %s)",
+        f"er_file_limit (scope, subject, unit, `window`, max) VALUES ({rest})",
+    ):
+        others = [to_sql(0)] * (row.count("%s") - 1) if "period_start" in row else [5]
+        tables.execute(f"INSERT INTO {row}", [unit, *others])
+        table = row.partition(" ")[0]
+        assert (unit,) in tables.execute(f"SELECT unit FROM {table}")  # noqa: S608
+    with pytest.raises(StoreError):
+        _insert(tables, "a@x.org", "mailbox", unit, "message", 5, None)
+
+
+def test_rows_survive_the_fifth_version(tmp_path: Path) -> None:
+    """SQLite makes er_limit again for the new units: overrides, boosts and learned limits stay as they were."""
+    path = tmp_path / "s.db"
+    tables = open_connection(SQLiteLocation(str(path)))
+    *before, fifth = [found for found in migrations(_SQLITE) if found.version <= 5]
+    for migration in before:
+        tables.script(migration.text)
+    _insert(tables, "x.org", "domain", "messages", "day", 5, None)
+    _insert(tables, "x.org", "domain", "messages", "day", 9, to_sql(60))
+    new = {"a@x.org": (Learned(122, 61, 0), "why")}
+    replace_learned(tables, named(_DAY), new, Author("me", "daemon", 0))
+    rows = tables.execute("SELECT * FROM er_limit ORDER BY id")
+    tables.script(fifth.text)
+
+    assert tables.execute("SELECT * FROM er_limit ORDER BY id") == rows
+    tables.close()

@@ -27,7 +27,7 @@ unit_option = click.option(
     type=click.Choice([str(unit) for unit in Unit]),
     default=str(Unit.MESSAGES),
     show_default=True,
-    help="Mails, or their recipients.",
+    help="Mails or their recipients, all or external ones.",
 )
 
 

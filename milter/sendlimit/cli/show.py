@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sendlimit.reports.usage import UsageReport
+    from sendlimit.rules.decision import LimitUsage
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.explain import LimitSource, LimitStatus
     from sendlimit.rules.window import Calendar
+
+
+_NAME_WIDTH = 32
 
 
 @click.command()
@@ -63,15 +67,19 @@ def show(invocation: Invocation, subject: str, *, as_json: bool) -> None:
     verdict = _verdict(report, calendar)
     print_data(
         *textwrap.wrap(escaped(verdict), WIDTH, break_on_hyphens=False),
-        style="bold red" if explanation.exceeded and not report.is_exempt else "bold",
+        style="bold red"
+        if (explanation.exceeded or explanation.exceeded_external) and not report.is_exempt
+        else "bold",
     )
-    print_data("", f"{'LIMIT':<32}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
+    names = [str(status.name) for status in (*explanation.statuses, *explanation.defaults)]
+    width = max(_NAME_WIDTH, *(len(name) + 1 for name in names))
+    print_data("", f"{'LIMIT':<{width}}{'USED':>9}{'OF':>11}{'LEFT':>9}  COUNTS AGAIN FROM")
     for status in explanation.statuses:
-        print_data(*_lines(status, calendar))
+        print_data(*_lines(status, calendar, width))
     if explanation.defaults:
-        print_data("", f"{'FOR EACH, UNLESS SET OTHERWISE':<32}{'':>9}{'LIMIT':>11}")
+        print_data("", f"{'FOR EACH, UNLESS SET OTHERWISE':<{width}}{'':>9}{'LIMIT':>11}")
         for status in explanation.defaults:
-            print_data(f"{status.name!s:<32}{'':>9}{limit_value(status.max):>11}")
+            print_data(f"{status.name!s:<{width}}{'':>9}{limit_value(status.max):>11}")
             print_data(*_source_lines(status.source, calendar))
     for finding in daemon.findings:
         print_note(f"no mail is limited now: {finding.problem} ({finding.remedy})")
@@ -82,23 +90,29 @@ def _verdict(report: UsageReport, calendar: Calendar) -> str:
     who = report.subject
     if report.is_exempt:
         return f"{who.title}: exempt (identity.exempt): its mail is never counted and never refused"
-    exceeded = report.explanation.exceeded
+    exceeded, external = report.explanation.exceeded, report.explanation.exceeded_external
+    answer = "would be refused, but passes: mode = observe" if report.observes else "is REFUSED"
+    if exceeded is None and external is not None:
+        return f"{who.title}: the next mail to external recipients {answer}: {_why(external, report, calendar)}; other mail passes"
     if exceeded is None:
         tail = "; mode = observe: nothing is refused" if report.observes else ""
         return f"{who.title}: the next mail passes{tail}"
-    answer = "would be refused, but passes: mode = observe" if report.observes else "is REFUSED"
     if exceeded.limit.name == SUSPENSION:
         return f"{who.title}: the next mail {answer}: suspended; 'sendlimit release' ends it"
-    sentence = f"{who.title}: the next mail {answer}: {exceeded.limit.name}, {exceeded.used} of {exceeded.limit.max} used"
+    return f"{who.title}: the next mail {answer}: {_why(exceeded, report, calendar)}"
+
+
+def _why(exceeded: LimitUsage, report: UsageReport, calendar: Calendar) -> str:
+    sentence = f"{exceeded.limit.name}, {exceeded.used} of {exceeded.limit.max} used"
     if exceeded.resets_at is None:
         return f"{sentence}: nothing may be sent"
     again = f"{local_time_with_zone(calendar, exceeded.resets_at)} (in {duration(exceeded.resets_at - report.at)})"
     return f"{sentence}; sending works again from {again}"
 
 
-def _lines(status: LimitStatus, calendar: Calendar) -> Iterator[str]:
+def _lines(status: LimitStatus, calendar: Calendar, width: int) -> Iterator[str]:
     """Write one limit: the numbers, where it comes from, the last refusals."""
-    numbers = f"{status.name!s:<32}{_count(status.used):>9}{limit_value(status.max):>11}{_count(status.remaining):>9}"
+    numbers = f"{status.name!s:<{width}}{_count(status.used):>9}{limit_value(status.max):>11}{_count(status.remaining):>9}"
     # Of one mail nothing adds up, and a new period does not help where the limit is 0.
     starts_again = status.used is not None and status.max != 0
     yield (

@@ -14,6 +14,7 @@ from sendlimit.config.notify import NotifySection  # noqa: TC001 - pydantic read
 from sendlimit.config.reply import ReplySection
 from sendlimit.config.sections import (
     CalendarSection,
+    CountingSection,
     IdentitySection,
     LogSection,
     MetricsSection,
@@ -46,6 +47,7 @@ class Config(Section):
     milter: MilterSection = Field(default_factory=MilterSection)
     store: StoreSection = Field(default_factory=StoreSection)
     calendar: CalendarSection = Field(default_factory=CalendarSection)
+    counting: CountingSection = Field(default_factory=CountingSection)
     identity: IdentitySection = Field(default_factory=IdentitySection)
     reply: ReplySection = Field(default_factory=ReplySection)
     suspend: SuspendSection | None = None

@@ -133,7 +133,7 @@ _EXAMPLES: dict[str, list[object]] = {str(RECIPIENTS_PER_MESSAGE): [50]}
 
 
 def _meaning(name: LimitName) -> str:
-    return f"{name.unit} per {name.window} of {_OWNERS[name.scope]}"
+    return f"{name.unit.words} per {name.window} of {_OWNERS[name.scope]}"
 
 
 class _ScopeLimits(Section):
@@ -174,8 +174,8 @@ class LimitsSection(Section):
     """All limits: a whole number, 0 (nothing may be sent), or "unlimited", as is what is not set.
 
     A key is SCOPE.UNIT_per_WINDOW with scope global (the whole server), domain (all mailboxes of
-    a domain together) or mailbox (each), unit messages or recipients, window minute, hour, day
-    or month.
+    a domain together) or mailbox (each), unit messages, recipients, external_messages or
+    external_recipients, window minute, hour, day or month.
     """
 
     global_: GlobalLimits = Field(default_factory=GlobalLimits, alias="global")  # type: ignore[valid-type]

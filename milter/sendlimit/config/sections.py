@@ -1,4 +1,4 @@
-"""The tables [milter], [store], [calendar], [identity], [log] and [metrics] of the config file."""
+"""The tables [milter], [store], [calendar], [counting], [identity], [log] and [metrics] of the config file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from sendlimit.config.base import Section
 from sendlimit.postfix.milter_socket import PORT_MAX, parse_milter_socket
 from sendlimit.rules.client import read_network
+from sendlimit.rules.external import LOCAL_TRANSPORTS, read_transport
 from sendlimit.rules.limit import Scope
 from sendlimit.rules.subject import read_subject
 from sendlimit.store.location import parse_url
@@ -129,6 +130,26 @@ class CalendarSection(Section):
     def _start(cls, value: str) -> str:
         if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
             raise ValueError(f'{value!r} is not a time of day; allowed: "00:00" to "23:59"')
+        return value
+
+
+class CountingSection(Section):
+    """What is external mail: that which Postfix does not deliver on this server."""
+
+    local_transports: tuple[str, ...] = Field(
+        LOCAL_TRANSPORTS,
+        description=(
+            "transports of Postfix (names of lines in master.cf) that deliver on this server;"
+            " recipients of all others are external"
+        ),
+        strict=False,
+    )
+
+    @field_validator("local_transports")
+    @classmethod
+    def _local_transports(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for written in value:
+            read_transport(written)
         return value
 
 

@@ -59,14 +59,14 @@ def charges_of(request: Request, names: Sequence[LimitName], calendar: Calendar)
         names: what is counted.
         calendar: cuts the periods.
     """
-    unit, amount = request.unit, request.recipients or 1
     charges = [
         Charge(found[0], amount)
         for name in names
-        if name.unit is unit and (found := counter(name, request.sender, calendar, request.at))
+        if (amount := request.amount(name.unit))
+        and (found := counter(name, request.sender, calendar, request.at))
     ]
-    if unit is Unit.MESSAGES:
-        charges.append(Charge(LATCH, amount))
+    if not request.recipients:
+        charges.append(_LATCHED)
     return charges
 
 
@@ -81,11 +81,13 @@ def optimistic_additions(
     additions: dict[CounterKey, int] = {LATCH: 0}
     for request in requests:
         plan = facts.plans.plan(request.sender, request.at)
-        unit, amount = request.unit, request.recipients or 1
-        if unit is Unit.MESSAGES:
-            additions[LATCH] += 1
-        for key in plan.keys if unit is Unit.MESSAGES else plan.counted(unit):
-            additions[key] = additions.get(key, 0) + (amount if key.unit is unit else 0)
+        if request.recipients:
+            for key in plan.keys_at_end:
+                additions[key] = additions.get(key, 0) + request.amount(key.unit)
+            continue
+        additions[LATCH] += 1
+        for key in plan.keys:
+            additions[key] = additions.get(key, 0) + (key.unit is Unit.MESSAGES)
     for key, amount in pending.items():
         additions[key] = max(0, additions.get(key, 0) + amount)
     return additions
@@ -137,7 +139,7 @@ def answer_all(
         decision = decide(request, facts)
         if decision.refused:
             effects = reverse(request.reserved)
-        elif request.unit is Unit.MESSAGES:
+        elif not request.recipients:
             effects = (*decision.charges, _LATCHED)
         else:
             effects = decision.charges

@@ -28,7 +28,7 @@ from sendlimit.counting.unbooked_file import new_id
 from sendlimit.counting.waiter import Waiter
 from sendlimit.errors import NotHandedOver, StoreStuck
 from sendlimit.rules.decision import Request
-from sendlimit.rules.limit import Unit
+from sendlimit.rules.limit import EXTERNAL, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,7 +66,9 @@ class Ledger:
         settings: of the config file; written by the main thread at a reload.
         known_names: what the database is known to limit anywhere; written by the committer.
         names, plans: what is counted, and the plans for it; written with the two above.
-        limits_recipients: whether a limit on recipients is known to be in force anywhere.
+        limits_recipients: whether a limit on recipients, external or not, or on external messages
+            is known to be in force anywhere.
+        limits_external: whether one on external mail is (R18).
         queue: from the callbacks to the committer; None only wakes it.
         up: the database answers, so a question may wait for an answer; written by the committer,
             read by callbacks, no lock.
@@ -124,7 +126,8 @@ class Ledger:
         in_force = self.settings.file.names() | known_names
         self.names = counted_now(self.settings, known_names)
         self.plans = self.settings.plans(self.names)
-        self.limits_recipients = any(name.unit is Unit.RECIPIENTS for name in in_force)
+        self.limits_recipients = any(name.unit is not Unit.MESSAGES for name in in_force)
+        self.limits_external = any(name.unit in EXTERNAL for name in in_force)
 
     def reserve(self, sender: Sender, at: int) -> Reservation:
         """Ask at MAIL whether the mail may come, and reserve its message.
@@ -144,13 +147,16 @@ class Ledger:
             return Reservation(sender, at, answer.decision, answer.effects)
         return self._meter(request) or Reservation(sender, at, None)
 
-    def settle(self, reservation: Reservation, recipients: int, at: int) -> Decision | None:
-        """Charge the recipients at end-of-message, all or none (R9).
+    def settle(
+        self, reservation: Reservation, recipients: int, at: int, external: int = 0
+    ) -> Decision | None:
+        """Charge the recipients at end-of-message, all or none (R9), and external mail (R18).
 
         Args:
             reservation: with a decision that counts recipients.
             recipients: RCPT commands that were accepted, >= 1.
             at: the moment of end-of-message; the recipients go to this period.
+            external: those of the recipients that are external.
 
         Returns:
             A decision; one that refuses has given the reservation back. None when nothing
@@ -158,12 +164,14 @@ class Ledger:
         """
         sender = reservation.sender
         with self.mutex:
-            decision = self.memory.settle(sender, recipients, at, self._clock())
+            decision = self.memory.settle(
+                Request(sender, at, recipients, (), external), self._clock()
+            )
             if self.asleep:
                 self._wake()
         if decision is not None:
             return decision
-        request = Request(sender, at, recipients, reservation.charges)
+        request = Request(sender, at, recipients, reservation.charges, external)
         answer = self.ask(request)
         if answer is not None:
             return answer.decision
@@ -187,15 +195,15 @@ class Ledger:
             self._wake()
         return reservation
 
-    def book(self, reservation: Reservation, recipients: int, at: int) -> None:
+    def book(self, reservation: Reservation, recipients: int, at: int, external: int = 0) -> None:
         """Count a mail that was accepted undecided: what is not reserved, and its recipients."""
         with self.mutex:
             self.unbooked += 1
             self.stretches.bookings += 1
             if reservation.decision is None:
-                self.memory.book(reservation.sender, 0, reservation.at)
+                self.memory.book(Request(reservation.sender, reservation.at))
             if recipients:
-                self.memory.book(reservation.sender, recipients, at)
+                self.memory.book(Request(reservation.sender, at, recipients, (), external))
             self._wake()
 
     def release(self, reservation: Reservation) -> None:

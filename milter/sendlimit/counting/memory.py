@@ -215,17 +215,17 @@ class Memory:
             self._stretches.close(journal.number)
         return plan.reservation
 
-    def settle(self, sender: Sender, recipients: int, at: int, now: float) -> Decision | None:
+    def settle(self, request: Request, now: float) -> Decision | None:
         """Charge the recipients of a mail at its end; None: the database has to be asked."""
         if now >= self._lease.grants_until:
             return None
-        plan = self._plan(sender, at)
+        plan = self._plan(request.sender, request.at)
         if not (plan.is_known() and self._journal.room()):
             return None
-        decision = self._decide(plan, Request(sender, at, recipients))
+        decision = self._decide(plan, request)
         if decision.exceeded is not None:
             return None
-        self._charge(plan.recipients, plan.recipient_keys, recipients, at)
+        self._charge_end(plan, request)
         self.granted += 1
         return decision
 
@@ -241,7 +241,7 @@ class Memory:
             self.add(reverse(request.reserved), at)
             return Reservation(sender, at, decision)
         if request.recipients:
-            self._charge(plan.recipients, plan.recipient_keys, request.recipients, at)
+            self._charge_end(plan, request)
             return Reservation(sender, at, decision)
         self._charge(plan.messages, plan.message_keys, 1, at)
         return Reservation(sender, at, decision, plan.charges, plan)
@@ -256,13 +256,13 @@ class Memory:
         else:
             self._add(plan.message_keys, -1, at)
 
-    def book(self, sender: Sender, recipients: int, at: int) -> None:
+    def book(self, request: Request) -> None:
         """Count a mail that was accepted undecided: its message, or with recipients > 0 those."""
-        plan = self._plan(sender, at)
-        if recipients:
-            self._charge(plan.recipients, plan.recipient_keys, recipients, at)
+        plan = self._plan(request.sender, request.at)
+        if request.recipients:
+            self._charge_end(plan, request)
         else:
-            self._charge(plan.messages, plan.message_keys, 1, at)
+            self._charge(plan.messages, plan.message_keys, 1, request.at)
 
     def add(self, charges: Iterable[Charge], at: int) -> None:
         """Count charges that no plan is known for."""
@@ -297,7 +297,7 @@ class Memory:
         if now >= self._lease.grants_until or not self._journal.room():
             return None
         if request.recipients:
-            self._charge(plan.recipients, plan.recipient_keys, request.recipients, request.at)
+            self._charge_end(plan, request)
             return Answer(decision, decision.charges)
         self._charge(plan.messages, plan.message_keys, 1, request.at)
         return Answer(decision, plan.charges)
@@ -353,6 +353,12 @@ class Memory:
         self._charge(plan.messages, plan.message_keys, 1, at)
         self.granted += 1
         return Reservation(sender, at, decision, plan.charges, plan)
+
+    def _charge_end(self, plan: SenderPlan, request: Request) -> None:
+        """Charge the recipients of a mail, and external mail; one record a unit."""
+        for unit, counters, keys in plan.at_end:
+            if amount := request.amount(unit):
+                self._charge(counters, keys, amount, request.at)
 
     def _charge(
         self, counters: tuple[Counter, ...], keys: RecordKeys, amount: int, at: int

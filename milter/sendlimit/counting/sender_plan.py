@@ -13,6 +13,7 @@ from sendlimit.counting.journal import RecordKeys
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.limit import (
     EVERYONE,
+    EXTERNAL,
     LATCH,
     RECIPIENTS_PER_MESSAGE,
     SUSPENSION,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 RETIRED = -1
 """The generation of a plan that is not kept any more."""
-_NOTHING = RecordKeys(())
 
 
 class Reservation:
@@ -87,7 +87,7 @@ class SenderPlan:
         since, until: the moments that it holds for, since <= at < until.
         generation: of the counters.
         messages: what a mail is charged to at MAIL, with the latch.
-        recipients: what its recipients are charged to at the end.
+        at_end: what its recipients, and external mail, are charged to at the end.
         checked: of messages, those with a limit, and from how much used on each needs a closer look.
         limited: all counters with a limit.
         quick: whether a mail below `checked` may be granted without a closer look.
@@ -99,14 +99,13 @@ class SenderPlan:
         "_may_be_quick",
         "_plan",
         "_sender",
+        "at_end",
         "checked",
         "generation",
         "limited",
         "message_keys",
         "messages",
         "quick",
-        "recipient_keys",
-        "recipients",
         "reservation",
         "since",
         "until",
@@ -117,11 +116,10 @@ class SenderPlan:
         self.until = maker.until
         self.generation = maker.generation
         self.messages = (*bound.messages, maker.latch)
-        self.recipients = bound.recipients
+        self.at_end = _by_unit(bound) if bound.at_end else ()
         self.checked = bound.checked
         self.limited = bound.limited
         self.message_keys = RecordKeys((*bound.message_keys, LATCH))
-        self.recipient_keys = RecordKeys(bound.recipient_keys) if bound.recipient_keys else _NOTHING
         self.quick = False
         self._maker = maker
         self._plan: Plan | None = None
@@ -131,7 +129,7 @@ class SenderPlan:
         if per_message is not None and self.plan.per_message is not None:
             granted = replace(granted, recipient_usage=(self.plan.per_message,))
         self._may_be_quick = (
-            not maker.limits_recipients
+            not maker.charges_at_end
             and (per_message is None or per_message.max > 0)
             and maker.limit(SUSPENSION, sender) is None
         )
@@ -152,9 +150,10 @@ class SenderPlan:
     def retire(self, counters: Counters) -> None:
         """Let go of the counters that no other sender has; what is reserved is given back by key."""
         self.generation = RETIRED
-        for counter in (*self.messages, *self.recipients):
-            if counter.group.name.scope is Scope.MAILBOX:
-                counters.rest(counter)
+        for group in (self.messages, *(charged.counters for charged in self.at_end)):
+            for counter in group:
+                if counter.group.name.scope is Scope.MAILBOX:
+                    counters.rest(counter)
 
     def is_known(self) -> bool:
         """Say whether all that a decision depends on is in memory; notes whether it may be quick."""
@@ -168,26 +167,47 @@ class SenderPlan:
         return {counter.key: counter.used for counter in self.limited}
 
 
+class ChargedAtEnd(NamedTuple):
+    """Counters that the same amount is added to at the end of a mail."""
+
+    unit: Unit
+    counters: tuple[Counter, ...]
+    keys: RecordKeys
+
+
 class Bound(NamedTuple):
     """Counters of several names, by what is done with them; as in SenderPlan."""
 
     messages: tuple[Counter, ...] = ()
-    recipients: tuple[Counter, ...] = ()
+    at_end: tuple[Counter, ...] = ()
     checked: tuple[tuple[Counter, int], ...] = ()
     limited: tuple[Counter, ...] = ()
     message_keys: tuple[CounterKey, ...] = ()
-    recipient_keys: tuple[CounterKey, ...] = ()
+    keys_at_end: tuple[CounterKey, ...] = ()
 
     def joined(self, other: Bound) -> Bound:
         """Return both."""
         return Bound(
             self.messages + other.messages,
-            self.recipients + other.recipients,
+            self.at_end + other.at_end,
             self.checked + other.checked,
             self.limited + other.limited,
             self.message_keys + other.message_keys,
-            self.recipient_keys + other.recipient_keys,
+            self.keys_at_end + other.keys_at_end,
         )
+
+
+def _by_unit(bound: Bound) -> tuple[ChargedAtEnd, ...]:
+    units = dict.fromkeys(key.unit for key in bound.keys_at_end)
+    pairs = [*zip(bound.at_end, bound.keys_at_end, strict=True)]
+    return tuple(
+        ChargedAtEnd(
+            unit,
+            tuple(counter for counter, key in pairs if key.unit is unit),
+            RecordKeys(tuple(key for _, key in pairs if key.unit is unit)),
+        )
+        for unit in units
+    )
 
 
 class PlanMaker:
@@ -205,7 +225,7 @@ class PlanMaker:
         generation: of the counters.
         latch: the counter of all mail.
         granted: the decision about a mail without anything to tell.
-        limits_recipients: whether a limit on the recipients of a period is in force for anybody.
+        charges_at_end: whether a limit on recipients or external mail of a period is in force for anybody.
     """
 
     def __init__(
@@ -236,9 +256,12 @@ class PlanMaker:
             for name in (*self._own, RECIPIENTS_PER_MESSAGE, SUSPENSION)
         }
         self._exceptions = self._subjects(plans)
-        recipients = [name for name in plans.names if name.unit is Unit.RECIPIENTS]
-        self.granted = Decision(counts_recipients=bool(recipients))
-        self.limits_recipients = bool(recipients)
+        units = {name.unit for name in plans.names}
+        self.granted = Decision(
+            counts_recipients=Unit.RECIPIENTS in units,
+            counts_external=not units.isdisjoint(EXTERNAL),
+        )
+        self.charges_at_end = len(units) > 1
 
     def make(self, sender: Sender) -> SenderPlan:
         """Return a sender's plan."""
@@ -253,7 +276,7 @@ class PlanMaker:
         return make_plan(sender, self.since, plans.rules, plans.names, plans.calendar)
 
     def _bind(self, sender: Sender, names: Iterable[LimitName]) -> Bound:
-        messages, recipients = [], []
+        messages, at_end = [], []
         checked: list[tuple[Counter, int]] = []
         limited: list[Counter] = []
         for name in names:
@@ -271,14 +294,14 @@ class PlanMaker:
                 if limit is not None:
                     checked.append((counter, _look_from(limit.max, self._warn_at_percent)))
             else:
-                recipients.append((counter, key))
+                at_end.append((counter, key))
         return Bound(
             tuple([counter for counter, _ in messages]),
-            tuple([counter for counter, _ in recipients]),
+            tuple([counter for counter, _ in at_end]),
             tuple(checked),
             tuple(limited),
             tuple([key for _, key in messages]),
-            tuple([key for _, key in recipients]),
+            tuple([key for _, key in at_end]),
         )
 
     def limit(self, name: LimitName, sender: Sender) -> Limit | None:

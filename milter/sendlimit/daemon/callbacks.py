@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from sendlimit.daemon.server_state import ServerState
 
 _libmilter = Milter.milter  # the C module; our folder milter/ would shadow `import milter`
+_M_ENVRCPT = Milter.M_ENVRCPT
 _CONTINUE, _TEMPFAIL = Milter.CONTINUE, Milter.TEMPFAIL
+_RCPT_MACROS = "{rcpt_addr} {rcpt_mailer}"
+"""The first, so that macros come with each RCPT, and no mailer stays from the one before."""
 _STATUS = {
     Verdict.CONTINUE: Milter.CONTINUE,
     Verdict.ACCEPT: Milter.ACCEPT,
@@ -55,6 +58,13 @@ class Context(Protocol):
     def getsymval(self, name: str, /) -> str | None:
         """Return a macro (smfi_getsymval)."""
 
+    def setsymlist(self, stage: int, macros: str, /) -> None:
+        """Ask for the macros of a stage, only within negotiate (smfi_setsymlist).
+
+        Raises:
+            Milter.error: they were asked for already.
+        """
+
     def setreply(self, code: str, enhanced_status: str, text: str, /) -> None:
         """Set the reply of the status TEMPFAIL (smfi_setreply), in which "%%" is one "%".
 
@@ -83,6 +93,8 @@ class Callbacks:
             if not wanted.rcpt_answered:
                 steps |= Milter.P_NR_RCPT
             options[1:] = [offered & steps, 0, 0]
+            if wanted.rcpt_mailer:
+                ctx.setsymlist(_M_ENVRCPT, _RCPT_MACROS)
         except Exception:  # noqa: BLE001 - the boundary
             self._server.events.fault("negotiate")
         return _CONTINUE

@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sendlimit import maillog
 from sendlimit.daemon.refusal_log import RefusalLog
+from sendlimit.rules.external import LOCAL_TRANSPORTS
 from sendlimit.rules.subject import is_exempt
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class SessionSettings:
         refuse_at_end: refusals wait for end-of-message (reply.at).
         tempfail: refuse what can't be decided (store.on_failure).
         data_callback: ask for `data`, which cures a 40 ms stall on inet sockets.
+        local_transports: whose recipients are not external (R18).
     """
 
     calendar: Calendar
@@ -47,6 +50,7 @@ class SessionSettings:
     refuse_at_end: bool = False
     tempfail: bool = False
     data_callback: bool = False
+    local_transports: frozenset[str] = frozenset(LOCAL_TRANSPORTS)
 
     def is_exempt(self, sender: Sender) -> bool:
         """Say whether a sender's mail is never counted."""
@@ -69,6 +73,8 @@ class ServerState:
         login_map: other spellings of logins, None without any; the reader's thread and the main
             thread replace it, callbacks read it.
         suspender: watches logins, None while [suspend] is absent; the main thread replaces it.
+        lacks_rcpt_mailer: Postfix has sent a RCPT without {rcpt_mailer}, so it has to be asked for;
+            callbacks set it, the main thread clears it at a reload.
         busy: sessions whose callback may be waiting for the ledger. The callback adds and discards
             its own session, the main thread reads when it stops.
     """
@@ -87,4 +93,16 @@ class ServerState:
         self.refusals = RefusalLog()
         self.login_map: LoginMap | None = None
         self.suspender: Suspender | None = None
+        self.lacks_rcpt_mailer = False
         self.busy: set[object] = set()
+
+    def is_external(self, transport: str) -> bool:
+        """Say whether Postfix does not deliver a recipient on this server, as far as it says (R18).
+
+        Args:
+            transport: {rcpt_mailer} at RCPT; "" when it is absent.
+        """
+        if not transport and not self.lacks_rcpt_mailer:
+            self.lacks_rcpt_mailer = True
+            maillog.rcpt_mailer_missing()
+        return transport not in self.settings.local_transports

@@ -178,6 +178,9 @@ class Service:
         self._config = config
         self._ledger.use(counting)
         self._state.settings = sessions
+        self._state.lacks_rcpt_mailer = (
+            False  # Postfix may have it again; it is asked for no longer
+        )
         self._login_map.use(config)
         self._watch_logins(config)
         self._learner.use(counting)

@@ -71,6 +71,7 @@ def session_settings(config: Config) -> SessionSettings:
         refuse_at_end=config.reply.at == "end-of-message",
         tempfail=config.store.on_failure == "tempfail",
         data_callback=config.milter.path is None,
+        local_transports=frozenset(config.counting.local_transports),
     )
 
 

@@ -88,7 +88,7 @@ class MailTransaction:
     """
 
     __slots__ = (
-        "_held", "_rcpt_answered", "_rcpt_reported", "_recipients", "_reservation", "_reverse_path", "_sender",
+        "_external", "_held", "_rcpt_answered", "_rcpt_reported", "_recipients", "_reservation", "_reverse_path", "_sender",
         "_server", "state",
     )  # fmt: skip
 
@@ -102,6 +102,7 @@ class MailTransaction:
         self._rcpt_answered = rcpt_answered
         self._rcpt_reported = False
         self._recipients = 0
+        self._external = 0
         self._reservation: Reservation | None = None
         self._held: Reply | None = None
 
@@ -127,10 +128,13 @@ class MailTransaction:
         return reply
 
     def rcpt(self, macro: MacroLookup) -> Reply | None:
-        """RCPT: count it. Return the reply that refuses it alone, None when it passes (R9)."""
+        """RCPT: count it. Return the reply that refuses it alone, None when it passes (R9, R18)."""
+        server, external = self._server, self._external
+        if server.ledger.limits_external and server.is_external(_text(macro, "{rcpt_mailer}")):
+            external += 1
         if self._rcpt_answered and self.state is RESERVED:
-            exceeded = recipient_beyond(self._recipient_usage(), self._recipients + 1)
-            settings = self._server.settings
+            exceeded = recipient_beyond(self._recipient_usage(), self._recipients + 1, external)
+            settings = server.settings
             if exceeded is not None and not (settings.observe and self._rcpt_reported):
                 self._rcpt_reported = True
                 reply = self._exceeded(exceeded, macro, refused=not settings.observe)
@@ -140,6 +144,7 @@ class MailTransaction:
                     self._hold(reply)
                     return None
         self._recipients += 1
+        self._external = external
         return None
 
     def end(self, macro: MacroLookup) -> Answer:
@@ -190,17 +195,18 @@ class MailTransaction:
     def _book(self, reservation: Reservation) -> None:
         self._step(BOOKED)
         server = self._server
-        server.ledger.book(reservation, self._recipients, int(server.clock()))
+        server.ledger.book(reservation, self._recipients, int(server.clock()), self._external)
 
     def _settle(
         self, reservation: Reservation, decision: Decision, macro: MacroLookup
     ) -> Reply | None:
-        """Charge the recipients where they are counted (R9). Return the reply that refuses the mail."""
-        server, recipients = self._server, self._recipients
+        """Charge the recipients where they are counted (R9, R18). Return the reply that refuses the mail."""
+        server, recipients, external = self._server, self._recipients, self._external
         if not self._rcpt_answered:
             exceeded = recipient_beyond(
                 [usage for usage in self._recipient_usage() if usage.limit.name == RECIPIENTS_PER_MESSAGE],
                 recipients,
+                external,
             )  # fmt: skip
             if exceeded is not None:
                 reply = self._exceeded(exceeded, macro, refused=not server.settings.observe)
@@ -208,11 +214,12 @@ class MailTransaction:
                     self._step(REFUSED)
                     server.ledger.release(reservation)
                     return reply
-        if not (decision.counts_recipients and recipients):
+        counts = decision.counts_recipients and recipients
+        if not (counts or (decision.counts_external and external)):
             self._step(SETTLED)
             return None
         started = time.monotonic()
-        settled = server.ledger.settle(reservation, recipients, int(server.clock()))
+        settled = server.ledger.settle(reservation, recipients, int(server.clock()), external)
         seconds = time.monotonic() - started
         if settled is not None:
             reply = self._decided(settled, seconds, macro)

@@ -75,7 +75,7 @@ def _result(state: PluginState, text: str, counted: Counted | None) -> PluginRes
 def _near(near: list[NearLimit]) -> str:
     words = [
         f"{'the server' if one.subject == EVERYONE else one.subject} {one.used} of {one.limit.max}"
-        f" {one.limit.name.unit} per {one.limit.name.window}"
+        f" {one.limit.name.unit.words} per {one.limit.name.window}"
         for one in near[:_SHOWN]
     ]
     more = f" and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""

@@ -111,6 +111,8 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "over_limit": "name of the limit that the next mail would pass, or null",
         "refused": "the next mail is refused",
         "resets_at": "when sending works again, or null",
+        "external_over_limit": "name of the limit that its external recipients would pass, or null",
+        "external_resets_at": "when sending to them works again, or null",
         "limits": "a list of the limits below",
         "defaults": "of a domain or the server: what holds for each below it, in the same form",
         "daemon_answers": "false: no mail is limited now",

@@ -57,6 +57,7 @@ class UsageReport:
     def short_record(self) -> dict[str, object]:
         """Return it without defaults and refusals, for a list of many."""
         exceeded = None if self.is_exempt else self.explanation.exceeded
+        external = None if self.is_exempt else self.explanation.exceeded_external
         return {
             "subject": self.subject.key,
             "scope": str(self.subject.scope),
@@ -66,6 +67,8 @@ class UsageReport:
             "over_limit": str(exceeded.limit.name) if exceeded else None,
             "refused": exceeded is not None and not self.observes,
             "resets_at": to_iso(exceeded.resets_at) if exceeded else None,
+            "external_over_limit": str(external.limit.name) if external else None,
+            "external_resets_at": to_iso(external.resets_at) if external else None,
             "limits": [_counted_record(status) for status in self.explanation.statuses],
         }
 

@@ -26,17 +26,27 @@ class Request:
         recipients: 0 at MAIL (reserve the message), or the accepted RCPT commands at
             end-of-message (charge the recipients, R9).
         reserved: what the mail has reserved; given back when the answer is no (R9).
+        external: of the recipients, those that Postfix does not deliver on this server (R18).
     """
 
     sender: Sender
     at: int
     recipients: int = 0
     reserved: tuple[Charge, ...] = ()
+    external: int = 0
 
-    @property
-    def unit(self) -> Unit:
-        """What this request charges."""
-        return Unit.RECIPIENTS if self.recipients else Unit.MESSAGES
+    def amount(self, unit: Unit) -> int:
+        """Return what this request charges of a unit."""
+        if unit is Unit.MESSAGES:
+            return 0 if self.recipients else 1
+        return amount_at_end(unit, self.recipients, self.external)
+
+
+def amount_at_end(unit: Unit, recipients: int, external: int) -> int:
+    """Return what a mail with so many recipients, some external, is charged of a unit at its end."""
+    if unit is Unit.RECIPIENTS:
+        return recipients
+    return external if unit is Unit.EXTERNAL_RECIPIENTS else min(1, external)
 
 
 class LimitUsage(NamedTuple):
@@ -84,6 +94,7 @@ class Decision:
         refused: False in observe mode, also when a limit is exceeded.
         recipient_usage: after a reservation, the limits on recipients and what is used of them.
         counts_recipients: whether the end of the mail has recipients to charge.
+        counts_external: whether it has external ones to charge (R18).
         usage_changes: counters with a limit that were charged.
         metered: made from what was known last, as the database is away (store.on_failure).
     """
@@ -93,5 +104,6 @@ class Decision:
     refused: bool = False
     recipient_usage: tuple[LimitUsage, ...] = ()
     counts_recipients: bool = False
+    counts_external: bool = False
     usage_changes: tuple[UsageChange, ...] = ()
     metered: bool = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.decision import LimitUsage
 from sendlimit.rules.limit import (
+    EXTERNAL,
     KNOWN_NAMES,
     MESSAGES_PER_DAY,
     SUSPENSION,
@@ -106,11 +107,14 @@ class Explanation(NamedTuple):
         statuses: the limits that are in force or counted, the narrowest scope first.
         defaults: of a domain or the server: the settings that hold for its mailboxes or domains.
         exceeded: the limit that would refuse the next mail (R7); None: it passes.
+        exceeded_external: the limit that would refuse its external recipients (R18); None: these
+            pass as others do.
     """
 
     statuses: tuple[LimitStatus, ...]
     defaults: tuple[LimitStatus, ...]
     exceeded: LimitUsage | None
+    exceeded_external: LimitUsage | None
 
 
 def counters(
@@ -196,8 +200,10 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
                 yield LimitStatus(name, setting.subject, setting.max, where, None, period)
 
     found = tuple(statuses())
-    exceeded = first_to_name(status.exceeded for status in found if status.exceeded is not None)
-    return Explanation(found, tuple(defaults()), exceeded)
+    exceeded = [status.exceeded for status in found if status.exceeded is not None]
+    external = [usage for usage in exceeded if usage.limit.name.unit in EXTERNAL]
+    every = [usage for usage in exceeded if usage not in external]
+    return Explanation(found, tuple(defaults()), first_to_name(every), first_to_name(external))
 
 
 def _origin(row: Setting) -> Origin:

@@ -29,10 +29,17 @@ class Scope(StrEnum):
 
 
 class Unit(StrEnum):
-    """What is counted: mails, or the RCPT commands that Postfix accepted (R3)."""
+    """What is counted: mails, or the RCPT commands that Postfix accepted (R3), of both all or external ones (R18)."""
 
     MESSAGES = "messages"
     RECIPIENTS = "recipients"
+    EXTERNAL_MESSAGES = "external_messages"
+    EXTERNAL_RECIPIENTS = "external_recipients"
+
+    @property
+    def words(self) -> str:
+        """What people read."""
+        return self.replace("_", " ")
 
 
 class Origin(StrEnum):
@@ -142,6 +149,9 @@ class Charge(NamedTuple):
     amount: int
 
 
+EXTERNAL = frozenset({Unit.EXTERNAL_MESSAGES, Unit.EXTERNAL_RECIPIENTS})
+"""Of what Postfix does not deliver on this server (R18)."""
+
 MESSAGES_PER_DAY = tuple(LimitName(scope, Unit.MESSAGES, Window.DAY) for scope in Scope)
 """Always counted, limit or not (R14)."""
 
@@ -175,7 +185,8 @@ def parse_limit_name(text: str) -> LimitName:
     """
     found = _BY_TEXT.get(text.lower())
     if found is None:
-        allowed = "<global|domain|mailbox>.<messages|recipients>_per_<minute|hour|day|month>"
+        units = "|".join(Unit)
+        allowed = f"<global|domain|mailbox>.<{units}>_per_<minute|hour|day|month>"
         raise ValueError(f"{text!r} is not a limit; allowed: {allowed}, {RECIPIENTS_PER_MESSAGE}")
     return found
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.decision import Decision, LimitUsage
 from sendlimit.rules.limit import (
+    EXTERNAL,
     RECIPIENTS_PER_MESSAGE,
     SUSPENSION,
     Charge,
@@ -61,7 +62,7 @@ class Plan:
         since, until: the moments that it holds for, since <= at < until.
         keys: all counters, those of messages first.
         messages: counters of messages that have a limit.
-        recipients: counters of recipients that have a limit.
+        at_end: counters of recipients, and of external mail, that have a limit.
         per_message: recipients_per_message with nothing used, if it is in force.
         suspended: the suspension, if there is one (R17).
         granted: the decision about a mail at MAIL when no limit is exceeded and nothing is to be reported.
@@ -71,14 +72,15 @@ class Plan:
     until: int
     keys: tuple[CounterKey, ...]
     messages: tuple[LimitedCounter, ...]
-    recipients: tuple[LimitedCounter, ...]
+    at_end: tuple[LimitedCounter, ...]
     per_message: LimitUsage | None
     suspended: LimitUsage | None
     granted: Decision
 
-    def counted(self, unit: Unit) -> tuple[CounterKey, ...]:
-        """Return the counters of a unit."""
-        return tuple(key for key in self.keys if key.unit is unit)
+    @property
+    def keys_at_end(self) -> tuple[CounterKey, ...]:
+        """The counters that the end of a mail is charged to."""
+        return tuple(key for key in self.keys if key.unit is not Unit.MESSAGES)
 
 
 def make_plan(
@@ -87,29 +89,34 @@ def make_plan(
     """Work out what a sender's mail is counted and checked by at the moment."""
     day = calendar.period(Window.DAY, at)
     since, until = day
-    keys: dict[Unit, list[CounterKey]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
-    checked: dict[Unit, list[LimitedCounter]] = {Unit.MESSAGES: [], Unit.RECIPIENTS: []}
+    messages: list[CounterKey] = []
+    at_end: list[CounterKey] = []
+    checked: list[LimitedCounter] = []
+    checked_at_end: list[LimitedCounter] = []
     for name in names:
         found = counter(name, sender, calendar, at)
         if found is None:
             continue
         key, period = found
         since, until = max(since, period.start), min(until, period.end)
-        keys[name.unit].append(key)
+        is_of_messages = name.unit is Unit.MESSAGES
+        (messages if is_of_messages else at_end).append(key)
         limit = rules.limit(name, sender)
         if limit is not None:
-            checked[name.unit].append(LimitedCounter(limit, key, period))
+            limited = LimitedCounter(limit, key, period)
+            (checked if is_of_messages else checked_at_end).append(limited)
     return Plan(
         since=since,
         until=until,
-        keys=(*keys[Unit.MESSAGES], *keys[Unit.RECIPIENTS]),
-        messages=tuple(checked[Unit.MESSAGES]),
-        recipients=tuple(checked[Unit.RECIPIENTS]),
+        keys=(*messages, *at_end),
+        messages=tuple(checked),
+        at_end=tuple(checked_at_end),
         per_message=_of_one_mail(RECIPIENTS_PER_MESSAGE, sender, rules, day),
         suspended=_of_one_mail(SUSPENSION, sender, rules, day),
         granted=Decision(
-            charges=tuple(Charge(key, 1) for key in keys[Unit.MESSAGES]),
-            counts_recipients=bool(keys[Unit.RECIPIENTS]),
+            charges=tuple(Charge(key, 1) for key in messages),
+            counts_recipients=any(key.unit is Unit.RECIPIENTS for key in at_end),
+            counts_external=any(key.unit in EXTERNAL for key in at_end),
         ),
     )
 

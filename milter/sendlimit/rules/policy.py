@@ -1,6 +1,6 @@
 """Whether a mail may pass: usage and time come in, a decision goes out, the caller acts. Pure.
 
-Rules R6, R7 and R9 of docs/limits.md.
+Rules R6, R7, R9 and R18 of docs/limits.md.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sendlimit.rules.decision import Decision, LimitUsage, Request, UsageChange
+from sendlimit.rules.decision import Decision, LimitUsage, Request, UsageChange, amount_at_end
 from sendlimit.rules.limit import (
+    EXTERNAL,
     ORDER,
     SCOPE_ORDER,
     SUSPENSION,
     Charge,
     CounterKey,
-    Unit,
 )
 from sendlimit.rules.window import EVER
 
@@ -50,30 +50,38 @@ def decide(request: Request, facts: Facts) -> Decision:
 def decide_by(plan: Plan, request: Request, facts: Facts) -> Decision:
     """Decide one request by its sender's plan."""
     if request.recipients:
-        amount, checked = request.recipients, plan.recipients
-        charges = tuple(Charge(key, amount) for key in plan.counted(Unit.RECIPIENTS))
+        checked = plan.at_end
+        charges = tuple(
+            Charge(key, amount) for key in plan.keys_at_end if (amount := request.amount(key.unit))
+        )
         recipient_usage: tuple[LimitUsage, ...] = ()
     else:
-        amount, checked = 1, plan.messages
+        checked = plan.messages
         charges = plan.granted.charges
         recipient_usage = tuple(
-            _limit_usage(found, _used(facts, found.key)) for found in plan.recipients
+            _limit_usage(found, _used(facts, found.key)) for found in plan.at_end
         )
         if plan.per_message is not None:
             recipient_usage = (*recipient_usage, plan.per_message)
     passed = [
         _limit_usage(found, used)
         for found in checked
-        if (used := _used(facts, found.key)) + amount > found.limit.max
+        if (amount := request.amount(found.key.unit))
+        and (used := _used(facts, found.key)) + amount > found.limit.max
     ]
-    # A mailbox with no recipient left is refused at MAIL already (R9).
-    passed += [usage for usage in recipient_usage if usage.used >= usage.limit.max]
+    # A mailbox with no recipient left is refused at MAIL already (R9), but not with no external one
+    # left: the mail may be for this server (R18).
+    passed += [
+        usage
+        for usage in recipient_usage
+        if usage.used >= usage.limit.max and usage.limit.name.unit not in EXTERNAL
+    ]
     if plan.suspended is not None and not request.recipients:
         passed.append(plan.suspended)
     exceeded = first_to_name(passed) if passed else None
     if exceeded is not None and not facts.observe:
         return Decision(exceeded=exceeded, refused=True)
-    changes = tuple(_usage_changes(checked, amount, facts))
+    changes = tuple(_usage_changes(checked, request, facts))
     if exceeded is None and not (changes or recipient_usage or request.recipients):
         return plan.granted
     return Decision(
@@ -81,6 +89,7 @@ def decide_by(plan: Plan, request: Request, facts: Facts) -> Decision:
         exceeded=exceeded,
         recipient_usage=recipient_usage,
         counts_recipients=not request.recipients and plan.granted.counts_recipients,
+        counts_external=not request.recipients and plan.granted.counts_external,
         usage_changes=changes,
     )
 
@@ -94,15 +103,15 @@ def _used(facts: Facts, key: CounterKey) -> int:
 
 
 def _usage_changes(
-    checked: Iterable[LimitedCounter], amount: int, facts: Facts
+    checked: Iterable[LimitedCounter], request: Request, facts: Facts
 ) -> Iterator[UsageChange]:
     """Yield the counters that a charge takes far enough to be warned about."""
     percent = facts.usage_changes_from_percent
     if percent is None:
         return
     for limit, key, period in checked:
-        before = _used(facts, key)
-        if (before + amount) * 100 >= limit.max * percent:
+        before, amount = _used(facts, key), request.amount(key.unit)
+        if amount and (before + amount) * 100 >= limit.max * percent:
             yield UsageChange(limit, key, before, before + amount, period)
 
 
@@ -123,13 +132,19 @@ def first_to_name(passed: Iterable[LimitUsage]) -> LimitUsage | None:
     )
 
 
-def recipient_beyond(recipient_usage: Iterable[LimitUsage], recipients: int) -> LimitUsage | None:
-    """Return the limit that this many recipients of one mail would pass (R9).
+def recipient_beyond(
+    recipient_usage: Iterable[LimitUsage], recipients: int, external: int = 0
+) -> LimitUsage | None:
+    """Return the limit that this many recipients of one mail would pass (R9, R18).
 
     Args:
         recipient_usage: from the decision at MAIL.
         recipients: accepted so far, with the one that is asked about.
+        external: those of them that are external.
     """
     return first_to_name(
-        usage for usage in recipient_usage if usage.used + recipients > usage.limit.max
+        usage
+        for usage in recipient_usage
+        if (amount := amount_at_end(usage.limit.name.unit, recipients, external))
+        and usage.used + amount > usage.limit.max
     )

@@ -10,7 +10,7 @@ import string
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, SUSPENSION, Scope, subject_of
+from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, SUSPENSION, Scope, Unit, subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,7 +124,7 @@ def values(exceeded: LimitUsage, sender: Sender, calendar: Calendar, at: int) ->
         "used": str(exceeded.used),
         "limit": str(exceeded.limit.max),
         "remaining": str(max(0, exceeded.limit.max - exceeded.used)),
-        "unit": str(exceeded.limit.name.unit),
+        "unit": exceeded.limit.name.unit.words,
         "mailbox": sender.mailbox,
         "domain": subject_of(Scope.DOMAIN, sender) or sender.mailbox,
         "scope": "server"
@@ -160,6 +160,7 @@ def one_line(text: str) -> str:
 
 _LONGEST: Mapping[str, str] = {
     **dict.fromkeys(PLACEHOLDERS, "0" * 10),
+    "unit": Unit.EXTERNAL_RECIPIENTS.words,
     "mailbox": "m" * 254,
     "domain": "d" * 253,
     "resets_at": "2026-12-31 00:00 +0000",

@@ -9,6 +9,8 @@ NOREPLY: int
 REJECT: int
 DISCARD: int
 
+M_ENVRCPT: int
+
 P_NOCONNECT: int
 P_NOHELO: int
 P_NORCPT: int

@@ -17,12 +17,14 @@ class MilterContext:
     Attributes:
         macros: what getsymval finds, by name as Postfix sends it.
         replies: what was set, as (code, enhanced status, text as the client reads it).
+        asked_for: macros that were asked for, by stage.
     """
 
     def __init__(self, macros: Mapping[str, str | bytes] | None = None) -> None:
         """Begin with these macros."""
         self.macros = dict(macros or {})
         self.replies: list[tuple[str, str, str]] = []
+        self.asked_for: dict[int, str] = {}
         self._session: Session | None = None
 
     def getpriv(self) -> Session | None:
@@ -37,6 +39,12 @@ class MilterContext:
         """Return a macro; bytes that are not UTF-8 raise as in pymilter."""
         value = self.macros.get(name)
         return value.decode() if isinstance(value, bytes) else value
+
+    def setsymlist(self, stage: int, macros: str) -> None:
+        """Ask for the macros of a stage, once."""
+        if stage in self.asked_for:
+            raise Milter.error
+        self.asked_for[stage] = macros
 
     def setreply(self, code: str, enhanced_status: str, text: str) -> None:
         """Take a reply, or refuse it as libmilter does."""

@@ -243,7 +243,7 @@ class TestRecipients:
     def test_the_decision_at_mail_says_what_is_left(self) -> None:
         """RCPT is answered by it."""
         sole = _Sole(setting("*", _PER_DAY, 5), setting("*", "mailbox.recipients_per_message", 3))
-        assert sole.memory.settle(ALICE, 2, NOON, _VALID) is not None
+        assert sole.memory.settle(Request(ALICE, NOON, 2), _VALID) is not None
         reservation = sole.memory.reserve(ALICE, NOON, _VALID)
         assert reservation is not None
         assert reservation.decision is not None
@@ -269,12 +269,37 @@ class TestRecipients:
     def test_settle_charges_all_or_asks(self) -> None:
         """Up to the limit from memory; what would pass it is not charged."""
         sole = _Sole(setting("*", _PER_DAY, 5))
-        assert sole.memory.settle(ALICE, 3, NOON, _VALID) is not None
-        assert sole.memory.settle(ALICE, 3, NOON, _VALID) is None
-        assert sole.memory.settle(ALICE, 2, NOON, sole.lease.grants_until) is None
-        assert sole.memory.settle(ALICE, 2, NOON, _VALID) is not None
+        assert sole.memory.settle(Request(ALICE, NOON, 3), _VALID) is not None
+        assert sole.memory.settle(Request(ALICE, NOON, 3), _VALID) is None
+        assert sole.memory.settle(Request(ALICE, NOON, 2), sole.lease.grants_until) is None
+        assert sole.memory.settle(Request(ALICE, NOON, 2), _VALID) is not None
         assert sole.pending() == {_ALICES_RECIPIENTS: 5}
         assert [record.amount for record in sole.journal.records] == [3, 2]
+
+    def test_external_mail_is_charged_beside_them(self) -> None:
+        """R18: each unit its own amount, in one record of its own; a mail without an external one counts for neither."""
+        messages, recipients = (
+            "mailbox.external_messages_per_day",
+            "mailbox.external_recipients_per_day",
+        )
+        sole = _Sole(*(setting("*", name, 5) for name in (_PER_DAY, messages, recipients)))
+        assert sole.memory.settle(Request(ALICE, NOON, 3, (), 2), _VALID) is not None
+        assert sole.memory.settle(Request(ALICE, NOON, 1), _VALID) is not None
+        assert sole.pending() == {
+            _ALICES_RECIPIENTS: 4,
+            key_of(messages, ALICE.mailbox): 1,
+            key_of(recipients, ALICE.mailbox): 2,
+        }
+        assert [record.amount for record in sole.journal.records] == [3, 1, 2, 1]
+
+    def test_external_mail_over_its_limit_is_charged_to_nothing(self) -> None:
+        """R6, R18: and local mail goes on, also at MAIL."""
+        recipients = "mailbox.external_recipients_per_day"
+        sole = _Sole(setting("*", _PER_DAY, 9), setting("*", recipients, 0))
+        assert sole.memory.settle(Request(ALICE, NOON, 2, (), 1), _VALID) is None
+        assert sole.pending() == {}
+        assert sole.memory.settle(Request(ALICE, NOON, 2), _VALID) is not None
+        assert sole.send()
 
 
 class TestAnswers:
@@ -342,8 +367,8 @@ class TestBookings:
         """Beyond any limit, as no decision was made."""
         sole = _Sole(setting("*", DAILY, 0), setting("*", _PER_DAY, 1))
         sole.lease.lapse(100.0)
-        sole.memory.book(ALICE, 0, NOON)
-        sole.memory.book(ALICE, 4, NOON)
+        sole.memory.book(Request(ALICE, NOON))
+        sole.memory.book(Request(ALICE, NOON, 4))
         assert sole.pending() == {**ALICES_MAIL, _ALICES_RECIPIENTS: 4}
 
     def test_memory_has_them_when_the_lease_is_kept(self) -> None:
@@ -351,7 +376,7 @@ class TestBookings:
         sole = _Sole(LIMIT_OF_3)
         sole.lease.lapse(100.0)
         for _ in range(2):
-            sole.memory.book(ALICE, 0, NOON)
+            sole.memory.book(Request(ALICE, NOON))
         sole.lease.kept(101.0, 2)
         assert [sole.send(now=102.0), sole.send(now=102.0)] == [True, False]
 
@@ -359,7 +384,7 @@ class TestBookings:
         """What is not in the journal is pending all the same."""
         sole = _Sole(LIMIT_OF_3)
         sole.journal.full = True
-        sole.memory.book(ALICE, 0, NOON)
+        sole.memory.book(Request(ALICE, NOON))
         assert sole.pending() == ALICES_MAIL
 
     def test_decisions_of_a_batch_are_given_back_by_key(self) -> None:

@@ -43,9 +43,10 @@ def test_it_is_bound_to_the_counters_of_both_units() -> None:
     """Messages with the latch at MAIL, recipients at the end."""
     plan, counters = _plan(LIMIT_OF_3, setting("*", _RECIPIENTS, 5))
     assert {counter.key for counter in plan.messages} == set(ALICES_MAIL)
-    assert [counter.key for counter in plan.recipients] == [key_of(_RECIPIENTS, ALICE.mailbox)]
+    (charged,) = plan.at_end
+    assert [counter.key for counter in charged.counters] == [key_of(_RECIPIENTS, ALICE.mailbox)]
     assert plan.message_keys.keys == tuple(counter.key for counter in plan.messages)
-    assert {key.unit for key in plan.recipient_keys.keys} == {Unit.RECIPIENTS}
+    assert {key.unit for key in charged.keys.keys} == {charged.unit} == {Unit.RECIPIENTS}
     assert counters.get(ALICES_DAY) in plan.messages
 
 
@@ -135,12 +136,13 @@ def test_bound_as_the_rules_say(rows: list[tuple[str, str, int | None]]) -> None
     maker = PlanMaker(Plans(rules, names, UTC), NOON, 2**62, Counters(Stretches()), None)
     for sender in (ALICE, BOB, CAROL, Sender("root", None)):
         bound, plan = maker.make(sender), make_plan(sender, NOON, rules, names, UTC)
-        keys = [counter.key for counter in (*bound.messages[:-1], *bound.recipients)]
+        at_end = [counter for charged in bound.at_end for counter in charged.counters]
+        keys = [counter.key for counter in (*bound.messages[:-1], *at_end)]
         assert sorted(keys) == sorted(plan.keys)
         assert {(counter.key, most) for counter, most in bound.checked} == {
             (limited.key, limited.limit.max) for limited in plan.messages
         }
         assert {counter.key for counter in bound.limited} == {
-            limited.key for limited in (*plan.messages, *plan.recipients)
+            limited.key for limited in (*plan.messages, *plan.at_end)
         }
         assert plan.since <= bound.since <= NOON < bound.until <= plan.until

@@ -67,6 +67,17 @@ def test_rcpt_with_an_answer() -> None:
     assert [connection.rcpt(), connection.rcpt()] == [Milter.CONTINUE, Milter.TEMPFAIL]
 
 
+def test_rcpt_mailer_is_asked_for() -> None:
+    """R18: only of connections after one whose RCPT lacked it, with a macro that comes each time."""
+    server = Server(setting("*", "mailbox.external_recipients_per_day", 1))
+    first = _connect(server)
+    first.mail()
+    first.rcpt()
+
+    assert first.context.asked_for == {}
+    assert _connect(server).context.asked_for == {Milter.M_ENVRCPT: "{rcpt_addr} {rcpt_mailer}"}
+
+
 def test_a_postfix_that_offers_nothing() -> None:
     """What is not offered is not asked for."""
     assert _connect(Server(), offered=0).options == [0x1FF, 0, 0, 0]
@@ -258,9 +269,9 @@ def test_callbacks_in_flight_are_known(
         seen.append(set(server.state.busy))
         return reserve(sender, at)
 
-    def look_and_settle(reservation: Reservation, recipients: int, at: int) -> object:
+    def look_and_settle(reservation: Reservation, *what: int) -> object:
         seen.append(set(server.state.busy))
-        return settle(reservation, recipients, at)
+        return settle(reservation, *what)
 
     monkeypatch.setattr(server.daemon.ledger, "reserve", look_and_reserve)
     monkeypatch.setattr(server.daemon.ledger, "settle", look_and_settle)

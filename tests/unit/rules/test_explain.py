@@ -216,3 +216,17 @@ def test_a_share() -> None:
     assert status.source is not None
     assert (status.max, status.source.origin) == (99, Origin.SHARE)
     assert status.source.part_of == PartOf(named("global.messages_per_day"), 999, 10)
+
+
+def test_external_limit_that_is_used_up() -> None:
+    """R18: the next mail passes, unless it has external recipients: both are told, each with its limit."""
+    external, day = "mailbox.external_recipients_per_day", "mailbox.messages_per_day"
+    limits = (Setting("*", named(external), 5), Setting("*", named(day), 9))
+    found = explained(*limits, used={external: 5, day: 8})
+
+    assert found.exceeded is None
+    assert found.exceeded_external is not None
+    assert (found.exceeded_external.limit.name, found.exceeded_external.used) == (named(external), 5)
+    found = explained(*limits, used={external: 4, day: 9})
+    assert found.exceeded is not None
+    assert found.exceeded_external is None

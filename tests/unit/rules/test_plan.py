@@ -55,9 +55,21 @@ def test_counters_of_messages_come_first() -> None:
     """R3, R9: MAIL charges the counters of messages, the end those of recipients."""
     found = _plan(file_rules(setting("*", "global.recipients_per_hour", 5)))
 
-    assert found.keys == found.counted(Unit.MESSAGES) + found.counted(Unit.RECIPIENTS)
-    assert found.counted(Unit.RECIPIENTS) == (key_of("global.recipients_per_hour", "*"),)
+    assert {key.unit for key in found.keys[:-1]} == {Unit.MESSAGES}
+    assert found.keys[-1:] == found.keys_at_end == (key_of("global.recipients_per_hour", "*"),)
     assert found.granted.counts_recipients
+    assert not found.granted.counts_external
+
+
+def test_counters_of_external_mail() -> None:
+    """R18: the end charges those of both units; recipients alone are not counted for them."""
+    names = ("mailbox.external_messages_per_day", "mailbox.external_recipients_per_hour")
+    found = _plan(file_rules(*(setting("*", name, 5) for name in names)))
+
+    assert {*found.keys_at_end} == {key_of(name, ALICE.mailbox) for name in names}
+    assert {limited.key for limited in found.at_end} == {*found.keys_at_end}
+    assert found.granted.counts_external
+    assert not found.granted.counts_recipients
 
 
 def test_counted_without_a_limit() -> None:

@@ -256,6 +256,50 @@ def test_recipient_beyond_what_was_left(
     assert recipient_beyond(recipient_usage, first_refused) is not None
 
 
+_EXTERNAL = ("mailbox.external_messages_per_day", "mailbox.external_recipients_per_day")
+
+
+@pytest.mark.parametrize("name", _EXTERNAL)
+def test_mail_is_not_refused_for_external_limits(name: str) -> None:
+    """R18: at MAIL it is not known yet whether the mail leaves the server, also when nothing is left, or less than nothing."""
+    decision = _decide(file_rules(setting("*", name, 3)), _used(**{name.replace(".", "__"): 7}))
+
+    assert not decision.refused
+    assert decision.counts_external
+    assert recipient_beyond(decision.recipient_usage, 5, external=0) is None
+    assert recipient_beyond(decision.recipient_usage, 1, external=1) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "recipients", "external", "refused"),
+    [
+        pytest.param(_EXTERNAL[0], 2, 9, 9, False, id="one message, however many recipients"),
+        pytest.param(_EXTERNAL[0], 3, 9, 1, True, id="no message left"),
+        pytest.param(_EXTERNAL[0], 3, 9, 0, False, id="no message left, a local one"),
+        pytest.param(_EXTERNAL[1], 1, 9, 2, False, id="as many recipients as are left"),
+        pytest.param(_EXTERNAL[1], 1, 3, 3, True, id="more than are left"),
+        pytest.param(_EXTERNAL[1], 7, 9, 0, False, id="over the limit, all local"),
+    ],
+)
+def test_end_of_an_external_mail(
+    name: str, used: int, recipients: int, external: int, *, refused: bool
+) -> None:
+    """R6, R18: charged at the end, all or none, by what is external of it."""
+    facts = Facts(
+        Plans(file_rules(setting("*", name, 3)), counted_names([named(name)]), UTC),
+        {key_of(name, ALICE.mailbox): used},
+    )
+    decision = decide(Request(ALICE, NOON, recipients, external=external), facts)
+
+    assert decision.refused == refused
+    amount = external if name == _EXTERNAL[1] else min(1, external)
+    charged = {} if refused or not amount else {key_of(name, ALICE.mailbox): amount}
+    assert dict(decision.charges) == charged
+    assert [change.after - change.before for change in decision.usage_changes] == [
+        *charged.values()
+    ]
+
+
 def test_no_recipients_in_one_mail_refuses_at_mail() -> None:
     """R9, R10: recipients_per_message 0 stops a mailbox at MAIL."""
     decision = _decide(file_rules(setting("*", "mailbox.recipients_per_message", 0)))

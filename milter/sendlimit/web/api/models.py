@@ -157,6 +157,8 @@ class _UsageOut(Out):
     over_limit: str | None
     refused: bool
     resets_at: datetime | None
+    external_over_limit: str | None
+    external_resets_at: datetime | None
 
 
 class ShortUsageOut(_UsageOut):

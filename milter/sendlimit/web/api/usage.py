@@ -66,7 +66,7 @@ def _meaning(name: LimitName) -> LimitMeaning:
     if name.window is Window.MESSAGE:
         meaning = "recipients that one message of a mailbox may have"
     else:
-        meaning = f"{name.unit} {_WHOSE[name.scope]} in a {name.window}"
+        meaning = f"{name.unit.words} {_WHOSE[name.scope]} in a {name.window}"
     return LimitMeaning(
         limit=str(name), scope=name.scope, unit=name.unit, window=name.window, meaning=meaning
     )

@@ -54,11 +54,13 @@ async def show(request: Request, service: Service, visitor: Visitor) -> Response
 
 def _own_verdict(words: Words, report: UsageReport, at: int) -> Verdict:
     """Say what happens to the next message, without a word about the limits of others."""
-    exceeded = report.explanation.exceeded
+    exceeded = report.explanation.exceeded or report.explanation.exceeded_external
     if exceeded is None or report.is_exempt or exceeded.limit.name.scope is Scope.MAILBOX:
         return verdict(words, report, at)
     if report.observes:
         return Verdict("ok", [words("state.passes")])
+    if report.explanation.exceeded is None:
+        return Verdict("note", [words("owner.other_external_limit")])
     return Verdict("bad", [words("owner.other_limit")])
 
 

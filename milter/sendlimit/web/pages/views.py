@@ -91,13 +91,16 @@ def verdict(words: Words, report: UsageReport, now: int) -> Verdict:
     """Say what happens to the next message of a subject."""
     if report.is_exempt:
         return Verdict("note", [words("state.exempt")])
-    exceeded = report.explanation.exceeded
+    explanation = report.explanation
+    exceeded = explanation.exceeded or explanation.exceeded_external
     if exceeded is None:
         unknown = [] if report.is_known else [words("state.unknown")]
         return Verdict("note" if unknown else "ok", [*unknown, words("state.passes")])
     limit = words.full_limit_name(exceeded.limit.name)
     if report.observes:
         return Verdict("note", [words("state.would_be_refused", limit=limit)])
+    if explanation.exceeded is None:
+        return Verdict("note", [words("state.external_refused", limit=limit)])
     if exceeded.resets_at is None:
         return Verdict("bad", [words("state.refused_zero", limit=limit)])
     again = words(
