@@ -226,7 +226,10 @@ def test_external_limit_that_is_used_up() -> None:
 
     assert found.exceeded is None
     assert found.exceeded_external is not None
-    assert (found.exceeded_external.limit.name, found.exceeded_external.used) == (named(external), 5)
+    assert (found.exceeded_external.limit.name, found.exceeded_external.used) == (
+        named(external),
+        5,
+    )
     found = explained(*limits, used={external: 4, day: 9})
     assert found.exceeded is not None
     assert found.exceeded_external is None
