@@ -204,6 +204,16 @@ def journal_unavailable(error: SendlimitError) -> None:
     _line(logging.WARNING, "journal-unavailable", error=error)
 
 
+def journal_full(error: SendlimitError) -> None:
+    """The crash journal has no space: what is accepted from now on is kept in memory alone."""
+    _line(logging.ERROR, "journal-full", error=error)
+
+
+def journal_whole() -> None:
+    """All that is not booked is in the crash journal again."""
+    _line(logging.INFO, "journal-whole")
+
+
 def batch_retried(error: SendlimitError) -> None:
     """A transaction is done again: a conflict with another writer, or a lost connection."""
     _line(logging.INFO, "batch-retried", error=error)

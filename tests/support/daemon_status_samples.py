@@ -12,6 +12,7 @@ STATUS = DaemonStatus(
     state="decides",
     error="",
     how="memory",
+    journal="",
     unbooked=0,
     descriptors=20,
     descriptors_max=1000,

@@ -168,17 +168,16 @@ class Backlog:
         with ledger.mutex:
             left = ledger.stretches.all(ledger.journal.number)
             is_all_booked = not left and ledger.stretches.in_flight is None
-        is_durable = ledger.journal.is_durable
         taken = set(self.pending.unbooked)
         entries = [] if more is None else [more]
         if self.in_doubt is not None:
             taken |= self.in_doubt.pending.unbooked
             unless = (committer, self.in_doubt.number)
             pending = self.in_doubt.pending
-            pending.merge(_left_of(self.in_doubt.stretch, is_durable=is_durable))
+            pending.merge(not_in_journal(self.in_doubt.stretch))
             entries.append(Entry(new_id(), pending, unless, self.in_doubt.undo()))
         for stretch in left:
-            self.pending.merge(_left_of(stretch, is_durable=is_durable))
+            self.pending.merge(not_in_journal(stretch))
         if self.pending:
             entries.append(Entry(new_id(), self.pending))
         entries += [entry for entry in self._entries if entry.id not in taken]
@@ -198,6 +197,7 @@ class Backlog:
             self._events.fault("journal")
 
 
-def _left_of(stretch: Stretch, *, is_durable: bool) -> PendingWrites:
-    """Return what the unbooked file has to keep of a stretch: the journal keeps the amounts."""
-    return PendingWrites({} if is_durable else dict(stretch.sums), bookings=stretch.bookings)
+def not_in_journal(stretch: Stretch) -> PendingWrites:
+    """Return what the unbooked file has to keep of a stretch: the journal may keep the amounts."""
+    additions = {} if stretch.is_recorded else dict(stretch.sums)
+    return PendingWrites(additions, bookings=stretch.bookings)

@@ -18,6 +18,7 @@ from sendlimit.counting.backlog import Backlog
 from sendlimit.counting.batch_writer import RECOVERIES_MAX, BatchWriter, LeaseHeldError
 from sendlimit.counting.committer_row import CommitterRow
 from sendlimit.counting.events import Mode
+from sendlimit.counting.journal_upkeep import JournalUpkeep
 from sendlimit.counting.lease import BEAT_S, LOOK_S, State
 from sendlimit.counting.ledger import boottime
 from sendlimit.counting.limits_refresh import LimitsRefresh
@@ -96,6 +97,7 @@ class Committer:
             ledger=ledger, store=store, write_behind=self._write_behind, events=events,
             clock=clock, uptime=uptime,
         )  # fmt: skip
+        self._journal_upkeep = JournalUpkeep(ledger, events)
         self._kept: list[Waiter] = []
         self._is_connected = False
         self._is_loading = False
@@ -199,6 +201,7 @@ class Committer:
 
     def _serve(self, waiters: list[Waiter]) -> None:
         started = self._uptime()
+        self._journal_upkeep.tick()
         with self._ledger.mutex:
             self._lease.lapse(started)
         if not self._is_connected and (started < self._connect_at or not self._connect()):
@@ -261,7 +264,7 @@ class Committer:
             and self._stop_by is None
             and not self._backlog.pending.unbooked
             and journal.is_durable
-            and journal.room()
+            and not journal.is_full
         )
 
     def _flush(self, waiters: Sequence[Waiter]) -> None:

@@ -36,7 +36,9 @@ class DaemonStatus:
         state: "decides", or why it does not: "loading", "away", "stuck", "fault", or "waiting" for
             another daemon on the same database.
         error: what the outage is about; "" while it decides.
-        how: "memory" while it holds the lease, else "batches".
+        how: "memory" while it holds the lease, "metered" while limits hold on without the database
+            (store.on_failure), else "batches".
+        journal: why what is not written yet would not outlive a kill of the process; "" where it would.
         unbooked: mails accepted without a decision and not yet in the database.
         descriptors: open file descriptors.
         descriptors_max: how many it may open, RLIMIT_NOFILE.
@@ -51,6 +53,7 @@ class DaemonStatus:
     state: str
     error: str
     how: str
+    journal: str
     unbooked: int
     descriptors: int
     descriptors_max: int

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sendlimit.errors import StoreError
+    from sendlimit.errors import JournalError, StoreError
     from sendlimit.rules.decision import Decision, LimitUsage
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.suspicion import Suspension
@@ -73,6 +73,12 @@ class Events:
 
     def journal_unreadable(self, error: ValueError, /) -> None:
         """The file of an earlier stop is damaged and was put aside."""
+
+    def journal_full(self, error: JournalError, /) -> None:
+        """The crash journal has no space: what is accepted now would be lost if the process were killed."""
+
+    def journal_whole(self) -> None:
+        """All that is not booked yet is in the crash journal again."""
 
     def row_unreadable(self, row: UnreadableRow, /) -> None:
         """A row of the tables can't be read and is left out; reported each time it is met."""

@@ -1,7 +1,7 @@
 """The crash journal: what was counted in memory and is not in the database yet (R11).
 
-Two files mapped into memory, so what is written outlives `kill -9` without a call to the system.
-A flush writes the number of the last record that it booked into er_committer, in its own
+Files mapped into memory, so what is written outlives `kill -9` without a call to the system: two
+in turn, and more of them, one after the other, while the database is away. A flush writes the number of the last record that it booked into er_committer, in its own
 transaction: at the next start what comes after that number is booked, once.
 
 A loss of power takes what the system had not written yet; in /run, all of it.
@@ -18,6 +18,7 @@ import fcntl
 import mmap
 import os
 import zlib
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,10 +38,14 @@ from sendlimit.counting.journal_segment import (
 from sendlimit.errors import JournalError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from sendlimit.rules.limit import CounterKey
 
 SEGMENT_BYTES = 8 << 20
 """Some 400,000 decisions of mailboxes that are defined already; 16 MiB with the other segment."""
+SEGMENTS_MAX = 64
+"""512 MiB: an outage with 25 million decisions."""
 SEGMENT_MIN = 4 * DEFINITION_MAX
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -74,20 +79,23 @@ class RecordKeys:
 
 
 class Journal:
-    """The journal of one process; all methods are called under one mutex.
+    """The journal of one process: two segments in turn, more of them while the database is away.
 
-    room(), add() and advance() never raise, wait or log. They are told the moment.
+    room(), add(), advance() and reopen() are called under one mutex; they never raise, wait or
+    log, and are told the moment.
 
     Args:
         folder: where the files are made; other processes' journals may lie beside them.
         token: new with every start, hexadecimal.
         lease_id: under which this process holds er_lease.
         boot: boot_id().
-        segment_bytes: of each of the two files, at least SEGMENT_MIN.
+        segment_bytes: of each file, at least SEGMENT_MIN.
+        segments_max: how many files there may be.
 
     Attributes:
         number: of the last record, 0 before the first.
         is_durable: whether what is written outlives the process.
+        is_full: a record had no room; none has until reopen().
 
     Raises:
         JournalError: the files can't be made, or have no space; none is left behind.
@@ -95,24 +103,32 @@ class Journal:
 
     is_durable = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whose it is, and how large
         self,
         folder: Path,
         token: str,
         lease_id: str,
         boot: str,
         segment_bytes: int = SEGMENT_BYTES,
+        *,
+        segments_max: int = SEGMENTS_MAX,
     ) -> None:
         self.number = 0
+        self.is_full = False
+        self._folder = folder
         self._head = Head(1, token, boot, lease_id)
+        self._segment_bytes = segment_bytes
+        self._segments_max = segments_max
         self._booked = 0
         self._offset = 0
         self._check = 0
         self._use: object = None
         self._end = segment_bytes - DEFINITION_MAX - 2 * RECORD.size
-        self._now = _Segment(folder / file_name(token, 0), segment_bytes)
+        self._made = 0
+        self._now = self._make()
+        self._full: deque[_Segment] = deque()
         try:
-            self._other = _Segment(folder / file_name(token, 1), segment_bytes)
+            self._free = [self._make()]
         except JournalError:
             self._now.remove()
             raise
@@ -121,9 +137,12 @@ class Journal:
     def room(self) -> bool:
         """Say whether a further record fits; asked before each add().
 
-        Goes on in the other segment when this one is full and the other is booked.
+        Goes on in another segment when this one is full and another is free.
         """
-        return self._offset <= self._end or self._switch()
+        if self._offset <= self._end or self._switch():
+            return True
+        self.is_full = True
+        return False
 
     def add(self, keys: RecordKeys, amount: int, at: int) -> None:
         """Write a record.
@@ -143,31 +162,86 @@ class Journal:
     def advance(self, booked: int) -> None:
         """Note up to which number the database has the records.
 
-        Goes on in the other segment when this one is half full and the other is booked, so
-        that at least one and a half are free when an outage begins.
+        Goes on in another segment when this one is half full and another is free, so that at
+        least one and a half are free when an outage begins.
         """
         self._booked = booked
         if self._offset > self._end // 2:
             self._switch()
 
+    def reopen(self) -> bool:
+        """Take records again if there is room; return whether that is so.
+
+        The caller books apart what it counted while there was none.
+        """
+        self.is_full = False
+        return self.room()
+
+    def keep_space(self, mutex: AbstractContextManager[object]) -> None:
+        """Make a segment when one will be needed, remove those that are not needed any more.
+
+        Called by one thread, without the mutex: it talks to the file system.
+
+        Raises:
+            JournalError: it has no space, or there are too many; the next call tries again.
+        """
+        with mutex:
+            self._free_booked()
+            unneeded, self._free = self._free[1:], self._free[:1]
+            is_short = not self._free and self._offset > self._end // 2
+            number = len(self._full) + 1
+        for segment in unneeded:
+            segment.remove()
+        if not is_short:
+            return
+        if number >= self._segments_max:
+            raise JournalError(f"{self._folder}: {number} segments of the journal are full")
+        segment = self._make()
+        with mutex:
+            self._free.append(segment)
+
     def close(self) -> None:
         """Let go of the files, which stay for the next start; nothing may be added any more."""
-        self._now.map.close()
-        self._other.map.close()
+        for segment in self._all():
+            segment.map.close()
 
-    def remove(self) -> None:
-        """Remove the files, once all is booked; nothing may be added any more."""
-        self._now.remove()
-        self._other.remove()
+    def remove(self) -> bool:
+        """Remove the files, once all is booked; nothing may be added any more.
+
+        Returns:
+            Whether none is left.
+        """
+        removed = [segment.remove() for segment in self._all()]
+        return all(removed)
+
+    def _all(self) -> list[_Segment]:
+        return [*self._full, self._now, *self._free]
+
+    def _make(self) -> _Segment:
+        """Make a segment.
+
+        Raises:
+            JournalError: it can't be made.
+        """
+        path = self._folder / file_name(self._head.token, self._made)
+        segment = _Segment(path, self._segment_bytes)
+        self._made += 1
+        return segment
 
     def _switch(self) -> bool:
-        """Go on in the other segment; return whether it is booked."""
-        if self._other.last > self._booked:
+        """Go on in a free segment; return whether there is one."""
+        self._free_booked()
+        if self.is_full or not self._free:
             return False
         self._now.last = self.number
-        self._now, self._other = self._other, self._now
+        self._full.append(self._now)
+        self._now = self._free.pop()
         self._begin(self._now)
         return True
+
+    def _free_booked(self) -> None:
+        while self._full and self._full[0].last <= self._booked:
+            self._free.append(self._full.popleft())
 
     def _begin(self, segment: _Segment) -> None:
         head = self._head._replace(first=self.number + 1)
@@ -195,9 +269,11 @@ class NoJournal:
     Attributes:
         number: of the last record.
         is_durable: no.
+        is_full: never.
     """
 
     is_durable = False
+    is_full = False
 
     def __init__(self) -> None:
         self.number = 0
@@ -214,11 +290,19 @@ class NoJournal:
     def advance(self, booked: int) -> None:
         """Do nothing."""
 
+    def reopen(self) -> bool:
+        """Say yes."""
+        return True
+
+    def keep_space(self, mutex: AbstractContextManager[object]) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing."""
 
-    def remove(self) -> None:
-        """Do nothing."""
+    def remove(self) -> bool:
+        """Say that nothing is left."""
+        return True
 
 
 class _Segment:
@@ -253,8 +337,11 @@ class _Segment:
         finally:
             os.close(descriptor)
 
-    def remove(self) -> None:
-        """Let go of the file and remove it; where that fails the next start removes it."""
+    def remove(self) -> bool:
+        """Let go of the file and remove it; return False where the next start has to."""
         self.map.close()
-        with suppress(OSError):
+        try:
             self.path.unlink()
+        except OSError:
+            return False
+        return True

@@ -39,7 +39,7 @@ DEFINITION_MAX = 64 * 1024
 _START = struct.Struct("<8sH6x")
 _HEAD = struct.Struct("<8sH6xQ64s64s40s")
 _CRC = struct.Struct("<I")
-_NAME = re.compile(r"journal\.([0-9a-f]{1,64})\.([01])")
+_NAME = re.compile(r"journal\.([0-9a-f]{1,64})\.[0-9]{1,9}")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -76,7 +76,7 @@ class Record(NamedTuple):
 
 
 def file_name(token: str, place: int) -> str:
-    """Return the name of a process's first (0) or second (1) segment."""
+    """Return the name of a process's segment; the first two are 0 and 1."""
     return f"journal.{token}.{place}"
 
 

@@ -78,6 +78,8 @@ class Ledger:
             written by the committer, no lock.
         mutex: of all that follows. Nothing that waits, logs or may raise is done under it.
         lease, journal, counters, stretches, memory: what decides from memory, and what is pending.
+        journal_problem: why what is pending would not outlive a kill of the process, "" where it
+            would; written by the committer, no lock.
         asleep: the committer waits for the queue alone: what is counted has to wake it.
         unbooked: mails accepted without the database and not yet in it.
     """
@@ -100,9 +102,10 @@ class Ledger:
         self.mutex = threading.Lock()
         self.lease = lease or Lease(new_id())
         self.journal = journal or NoJournal()
-        self.stretches = Stretches()
+        self.stretches = Stretches(is_recorded=self.journal.is_durable)
         self.counters = Counters(self.stretches)
         self.memory = Memory(self.lease, settings, self.journal, self.counters, self.stretches)
+        self.journal_problem = ""
         self.asleep = False
         self.unbooked = 0
         self._clock = clock
@@ -241,10 +244,12 @@ class Ledger:
         return self.up and self.lease.state is State.AWAY
 
     def state(self) -> tuple[str, str]:
-        """Return what the daemon says of itself: "decides" or why not, and "memory" or "batches"."""
+        """Return what the daemon says of itself: "decides" or why not, and DaemonStatus.how."""
         state: str = self.outage.state
         if state == DECIDES and self.is_waiting:
             state = WAITING
+        if state != DECIDES and self.is_metering:
+            return state, "metered"
         return state, "memory" if self.lease.holds else "batches"
 
     def _wake(self) -> None:

@@ -11,7 +11,13 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.counting.journal_segment import Head, read_head, read_records, token_of
+from sendlimit.counting.journal_segment import (
+    HEAD_BYTES,
+    Head,
+    read_head,
+    read_records,
+    token_of,
+)
 from sendlimit.errors import JournalError
 
 if TYPE_CHECKING:
@@ -39,7 +45,6 @@ class Stretch(NamedTuple):
 class _Segment(NamedTuple):
     head: Head | None
     path: Path
-    content: bytes
 
 
 class LeftJournal:
@@ -47,12 +52,12 @@ class LeftJournal:
 
     Args:
         token: of the process: the row of er_committer that says what is booked.
-        segments: its files, read.
+        segments: its files.
 
     Attributes:
         boot_id: of the system's start that it ran in; "": not known.
         lease_id: under which it held er_lease; "": it counted nothing.
-        damage: a sentence for each place where the reading ended too early, from stretches().
+        damage: a sentence for each place where the last reading ended too early.
     """
 
     def __init__(self, token: str, segments: list[_Segment]) -> None:
@@ -60,13 +65,25 @@ class LeftJournal:
         self.damage: list[str] = []
         self._paths = [segment.path for segment in segments]
         self._begun = sorted(
-            (segment.head, segment.path, segment.content)
-            for segment in segments
-            if segment.head is not None
+            (segment.head, segment.path) for segment in segments if segment.head is not None
         )
         head = self._begun[0][0] if self._begun else Head(1, token, "", "")
         self.boot_id = head.boot_id
         self.lease_id = head.lease_id
+        self._reading: Iterator[Stretch] = iter(())
+        self._read_up_to = -1
+
+    def next_stretch(self, booked: int, counters_max: int, not_before: int = 0) -> Stretch | None:
+        """Return the next stretch that is not booked; None: all is.
+
+        Goes on where it was when the stretch before is booked, else reads from the beginning. Arguments
+        as of stretches().
+        """
+        if booked != self._read_up_to:
+            self._reading = self.stretches(booked, counters_max, not_before)
+        stretch = next(self._reading, None)
+        self._read_up_to = -1 if stretch is None else stretch.last
+        return stretch
 
     def stretches(self, booked: int, counters_max: int, not_before: int = 0) -> Iterator[Stretch]:
         """Yield what is not booked, in portions, in the order of the numbers.
@@ -79,7 +96,7 @@ class LeftJournal:
         """
         additions: dict[CounterKey, int] = {}
         last = booked
-        for record in self._records():
+        for record in self._records(booked):
             if record.number <= booked or record.at < not_before:
                 continue
             last = record.number
@@ -97,12 +114,18 @@ class LeftJournal:
             with suppress(OSError):
                 path.unlink()
 
-    def _records(self) -> Iterator[Record]:
-        for head, path, content in self._begun:
+    def _records(self, booked: int) -> Iterator[Record]:
+        """Yield the records of all segments, one segment in memory, but for those that are booked whole."""
+        self.damage.clear()
+        for number, (head, path) in enumerate(self._begun):
+            following = self._begun[number + 1 : number + 2]
+            if following and following[0][0].first <= booked + 1:
+                continue
             try:
-                yield from read_records(content, head)
-            except ValueError as error:
-                self.damage.append(f"{path} {error}: the records from there on are not booked")
+                yield from read_records(_content(path), head)
+            except (OSError, ValueError) as error:
+                reason = f": {error.strerror}" if isinstance(error, OSError) else f" {error}"
+                self.damage.append(f"{path}{reason}: the records from there on are not booked")
 
 
 def left_journals(folder: Path, own_token: str) -> tuple[list[LeftJournal], list[str]]:
@@ -147,26 +170,30 @@ def left_journals(folder: Path, own_token: str) -> tuple[list[LeftJournal], list
 
 
 def _read(path: Path, token: str) -> _Segment:
-    """Read a segment.
+    """Read the head of a segment.
 
     Raises:
         BlockingIOError: its process lives.
         OSError: it can't be read, or is a link.
         ValueError: it is no journal of this release.
     """
+    head = read_head(_content(path, HEAD_BYTES))
+    if head is not None and head.token != token:
+        raise ValueError("is a copy of another journal: its name does not fit")
+    return _Segment(head, path)
+
+
+def _content(path: Path, size: int = -1) -> bytes:
+    """Read a file whose process has ended; -1: all of it."""
     descriptor = os.open(path, _READ)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("is not a regular file")
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read()
+            return file.read(size)
     finally:
         os.close(descriptor)
-    head = read_head(content)
-    if head is not None and head.token != token:
-        raise ValueError("is a copy of another journal: its name does not fit")
-    return _Segment(head, path, content)
 
 
 def _stretch(last: int, additions: dict[CounterKey, int]) -> Stretch:

@@ -128,7 +128,7 @@ class Membership:
                 return False
             booked = self._store.booked_record(journal.token)
             not_before = int(self._clock()) - COMMITTERS_KEPT_S if booked is None else 0
-            stretch = next(journal.stretches(booked or 0, CLOSE_AT, not_before), None)
+            stretch = journal.next_stretch(booked or 0, CLOSE_AT, not_before)
             if stretch is None:
                 self._store.rollback()
                 return True

@@ -25,6 +25,7 @@ from sendlimit.rules.policy import decide_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from sendlimit.counting.counters import Counter, Counters
     from sendlimit.counting.lease import Lease
@@ -47,10 +48,12 @@ class Records(Protocol):
     Attributes:
         number: of the last record.
         is_durable: whether what is written outlives the process.
+        is_full: a record had no room; none has until reopen().
     """
 
     number: int
     is_durable: bool
+    is_full: bool
 
     def room(self) -> bool:
         """Say whether a further record fits."""
@@ -61,11 +64,21 @@ class Records(Protocol):
     def advance(self, booked: int) -> None:
         """Note up to which number the database has the records."""
 
+    def reopen(self) -> bool:
+        """Take records again if there is room; return whether that is so."""
+
+    def keep_space(self, mutex: AbstractContextManager[object]) -> None:
+        """Make room that will be needed; called without the mutex.
+
+        Raises:
+            JournalError: there is no space.
+        """
+
     def close(self) -> None:
         """Leave it for the next start."""
 
-    def remove(self) -> None:
-        """Remove it, once all is booked."""
+    def remove(self) -> bool:
+        """Remove it, once all is booked; return whether nothing is left."""
 
 
 class Memory:
@@ -363,22 +376,29 @@ class Memory:
     def _charge(
         self, counters: tuple[Counter, ...], keys: RecordKeys, amount: int, at: int
     ) -> None:
+        self._record(keys, amount, at)
         touched = self._touched
         for counter in counters:
             counter.used += amount
             if not counter.pending:
                 touched.append(counter)
             counter.pending += amount
-        self._record(keys, amount, at)
+        if len(touched) >= CLOSE_AT:
+            self._stretches.close(self._journal.number)
 
     def _add(self, keys: RecordKeys, amount: int, at: int) -> None:
+        self._record(keys, amount, at)
         for key in keys.keys:
             self._counters.add(key, amount)
-        self._record(keys, amount, at)
+        if len(self._touched) >= CLOSE_AT:
+            self._stretches.close(self._journal.number)
 
     def _record(self, keys: RecordKeys, amount: int, at: int) -> None:
-        journal = self._journal
+        """Write to the journal what is counted next; a stretch is there whole or not at all."""
+        journal, stretches = self._journal, self._stretches
+        if not keys.keys:
+            return
         if journal.room():
             journal.add(keys, amount, at)
-        if len(self._touched) >= CLOSE_AT:
-            self._stretches.close(journal.number)
+        elif stretches.is_recorded:
+            stretches.begin(journal.number, is_recorded=False)

@@ -24,11 +24,13 @@ class Stretch(NamedTuple):
         sums: by counter; what sums up to nothing is left out.
         last: number of the last record in the journal that they hold.
         bookings: how many mails in them were accepted undecided.
+        is_recorded: whether the journal has them, all of them.
     """
 
     sums: dict[CounterKey, int]
     last: int
     bookings: int = 0
+    is_recorded: bool = True
 
 
 NOTHING = Stretch({}, 0)
@@ -45,9 +47,11 @@ class Stretches:
             be in it twice. Written by counting, which calls close() at CLOSE_AT.
         in_flight: what a transaction carries whose outcome is not known yet.
         bookings: mails in the open stretch that were accepted undecided; counted by the caller.
+        is_recorded: whether the journal has what is in the open stretch; changed by begin().
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_recorded: bool = True) -> None:
+        self.is_recorded = is_recorded
         self.touched: list[Counter] = []
         self.in_flight: Stretch | None = None
         self.bookings = 0
@@ -71,11 +75,19 @@ class Stretches:
         bookings, self.bookings = self.bookings, 0
         if not sums and not bookings:
             return
-        if self._closed and len(self._closed[-1].sums) + len(sums) <= CLOSE_AT:
+        if self._closed and self._may_join(self._closed[-1], len(sums)):
             before = self._closed.pop()
             sums = _sum(before.sums, sums)
             bookings += before.bookings
-        self._closed.append(Stretch(sums, last, bookings))
+        self._closed.append(Stretch(sums, last, bookings, self.is_recorded))
+
+    def _may_join(self, before: Stretch, more: int) -> bool:
+        return before.is_recorded is self.is_recorded and len(before.sums) + more <= CLOSE_AT
+
+    def begin(self, last: int, *, is_recorded: bool) -> None:
+        """End the open stretch: what is added from now on is in the journal, or is not."""
+        self.close(last)
+        self.is_recorded = is_recorded
 
     def take(self, last: int) -> Stretch:
         """Return the oldest stretch for a transaction, with nothing in it when all is booked.
@@ -105,6 +117,12 @@ class Stretches:
     def is_open(self) -> bool:
         """Whether anything was added since the last stretch was closed."""
         return bool(self.touched or self._by_key or self.bookings)
+
+    @property
+    def is_all_recorded(self) -> bool:
+        """Whether the journal has all that is pending."""
+        pending = (*self._closed, *(() if self.in_flight is None else (self.in_flight,)))
+        return self.is_recorded and all(stretch.is_recorded for stretch in pending)
 
     def __bool__(self) -> bool:
         """Say whether anything waits for a transaction."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from sendlimit.counting.backlog import not_in_journal
 from sendlimit.counting.batch import reverse, subjects_to_load
 from sendlimit.counting.lease import State
 from sendlimit.counting.unbooked_file import Entry, new_id
@@ -102,11 +103,13 @@ class WriteBehind:
         return bool(self._changed) or self._lease.applied_change != self._reported
 
     def unsaved(self) -> Entry | None:
-        """Return the refusals of a flush in doubt, for the unbooked file; its counts are in the journal."""
+        """Return what of a flush in doubt is for the unbooked file: refusals, and what no journal has."""
         sent = self._in_doubt
-        if sent is None or not sent.pending:
+        if sent is None:
             return None
-        return Entry(new_id(), sent.pending, (self._row.id, sent.flush.batch))
+        pending = not_in_journal(sent.stretch)
+        pending.merge(sent.pending)
+        return Entry(new_id(), pending, (self._row.id, sent.flush.batch)) if pending else None
 
     def resolve(self) -> None:
         """Learn on a new connection what became of the flush in doubt.

@@ -58,13 +58,15 @@ def counting_parts(config: Config, store: Store, state_dir: Path, events: Events
         exclusive=isinstance(location, SQLiteLocation),
     )
     has_one_host = isinstance(location, SQLiteLocation) or len(location.hosts) == 1
+    journal, problem = _journal(state_dir, daemon, boot)
     ledger = Ledger(
         counting_settings(config),
         config.store.decision_timeout_s,
         lease,
-        _journal(state_dir, daemon, boot),
+        journal,
         meters=config.store.on_failure == "meter" and has_one_host,
     )
+    ledger.journal_problem = problem
     committer = Committer(
         ledger,
         store,
@@ -87,9 +89,10 @@ def _left(state_dir: Path, own: str) -> list[LeftJournal]:
     return left
 
 
-def _journal(state_dir: Path, daemon: str, boot: str) -> Records:
+def _journal(state_dir: Path, daemon: str, boot: str) -> tuple[Records, str]:
+    """Return the crash journal; where there can be none, also why."""
     try:
-        return Journal(state_dir, daemon, daemon, boot)
+        return Journal(state_dir, daemon, daemon, boot), ""
     except JournalError as error:
         maillog.journal_unavailable(error)
-        return NoJournal()
+        return NoJournal(), str(error)

@@ -11,7 +11,7 @@ from sendlimit import maillog
 from sendlimit.counting.events import Events
 
 if TYPE_CHECKING:
-    from sendlimit.errors import StoreError
+    from sendlimit.errors import JournalError, StoreError
     from sendlimit.rules.suspicion import Suspension
     from sendlimit.store.unreadable import UnreadableRow
 
@@ -57,6 +57,14 @@ class EventLog(Events):
     def journal_unreadable(self, error: ValueError, /) -> None:
         """Log the damage."""
         maillog.journal_unreadable(error)
+
+    def journal_full(self, error: JournalError, /) -> None:
+        """Log what would be lost from now on."""
+        maillog.journal_full(error)
+
+    def journal_whole(self) -> None:
+        """Log that nothing would be lost any more."""
+        maillog.journal_whole()
 
     def row_unreadable(self, row: UnreadableRow, /) -> None:
         """Log each row once; it is met with every batch."""

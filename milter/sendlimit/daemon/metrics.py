@@ -148,12 +148,18 @@ class Metrics(Events):
             "Mails accepted without the database that are still to be counted.",
             registry=registry,
         )
+        self._journal = Gauge(
+            "sendlimit_journal_whole",
+            "1 while all that is not written yet would outlive a kill of the daemon.",
+            registry=registry,
+        )
 
     def watch(self, ledger: Ledger) -> None:
         """Read the state of the ledger whenever Prometheus asks."""
         self._up.set_function(lambda: ledger.up and not ledger.stuck)
         self._queue.set_function(ledger.queue.qsize)
         self._unbooked.set_function(lambda: ledger.unbooked)
+        self._journal.set_function(lambda: not ledger.journal_problem)
 
     def expect_routes(self, routes: Iterable[str]) -> None:
         """Begin the series of these routes of notices at zero."""

@@ -63,6 +63,7 @@ class StatusWriter:
             state=state,
             error="" if state == "decides" else ledger.outage.error,
             how=how,
+            journal=ledger.journal_problem,
             unbooked=ledger.unbooked,
             descriptors=descriptors,
             descriptors_max=descriptors_max,

@@ -16,7 +16,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "mode": ("observe",),
     "logins": ("login-map",),
     "daemon": ("daemon",),
-    "deciding": ("status", "undecided", "descriptors"),
+    "deciding": ("status", "undecided", "metered", "journal", "descriptors"),
     "database": ("database",),
     "encryption": ("unencrypted",),
     "latency": ("latency",),

@@ -30,15 +30,28 @@ _CAUSES = {
         f"see that the other daemon is well (sendlimit db status); if it stays: {_LOG}",
     ),
 }  # fmt: skip
+_METERED_WHY = (
+    "the limits hold on by what the daemon knew last and has counted since; a mailbox that it knows"
+    " nothing of begins at 0, and changes by commands do not reach it"
+)
+_JOURNAL_WHY = (
+    "what is accepted while the database is away may be lost if the daemon is killed meanwhile, and"
+    " without a journal nothing is decided from memory"
+)
+_JOURNAL_REMEDY = (
+    "make space in the directory that it names, which has to be the daemon's own; a journal that could"
+    " not be made at the start: systemctl restart sendlimit"
+)
 _WHY = "no limit holds meanwhile: mail is accepted (or refused: store.on_failure), and booked later"
 
 
-def deciding(state_dir: Path, now: float) -> Check:
+def deciding(state_dir: Path, now: float, *, meters: bool = False) -> Check:
     """Check whether the daemon that answers on the socket decides.
 
     Args:
         state_dir: of the configuration.
         now: seconds since 1970.
+        meters: store.on_failure = "meter".
     """
     path = state_dir / NAME
     try:
@@ -58,10 +71,19 @@ def deciding(state_dir: Path, now: float) -> Check:
     findings = tuple(_troubles(status))
     if findings:
         return found("deciding", *findings)
-    return passed("deciding", f"the daemon decides, from {_HOW.get(status.how, status.how)}")
+    outage = _OUTAGES.get(status.how, "") if meters else ""
+    return passed(
+        "deciding", f"the daemon decides, from {_HOW.get(status.how, status.how)}{outage}"
+    )
 
 
 _HOW = {"memory": "memory", "batches": "the database"}
+_OUTAGES = {
+    "memory": '; without the database the limits hold on from memory (store.on_failure = "meter")',
+    "batches": '; without the database mail passes, as store.on_failure = "meter" needs a daemon that is'
+    " alone on one server",
+}
+"""What store.on_failure = "meter" means, by how the daemon decides."""
 
 
 def _untold(path: Path, problem: str) -> Finding:
@@ -76,11 +98,17 @@ def _untold(path: Path, problem: str) -> Finding:
 
 
 def _troubles(status: DaemonStatus) -> Iterator[Finding]:
-    if not status.decides:
+    if not status.decides and status.how == "metered":
+        words, remedy = _CAUSES.get(status.state, (status.state, _RESTART))
+        problem = f"{words}: {status.error}; unbooked mails: {status.unbooked}"
+        yield warning("metered", "daemon", problem, _METERED_WHY, remedy)
+    elif not status.decides:
         words, remedy = _CAUSES.get(status.state, (status.state, _RESTART))
         reason = f": {status.error}" if status.error else ""
         problem = f"nothing is decided, {words}{reason}; unbooked mails: {status.unbooked}"
         yield error("undecided", "daemon", problem, _WHY, remedy)
+    if status.journal:
+        yield warning("journal", "crash journal", status.journal, _JOURNAL_WHY, _JOURNAL_REMEDY)
     if status.descriptors * 100 >= status.descriptors_max * NEAR_PERCENT > 0:
         yield warning(
             "descriptors",

@@ -193,7 +193,8 @@ class Examination:
         return found
 
     def _deciding(self) -> Check:
-        return deciding(Path(self.config.state_dir), self.clock())
+        meters = self.config.store.on_failure == "meter"
+        return deciding(Path(self.config.state_dir), self.clock(), meters=meters)
 
     def _rules(self, connection: Connection) -> Rules:
         return rules_in_force(connection, self._file_settings, int(self.clock()))

@@ -1,7 +1,7 @@
 """A receiver of events that records them."""
 
 from sendlimit.counting.events import Events
-from sendlimit.errors import StoreError
+from sendlimit.errors import JournalError, StoreError
 from sendlimit.rules.decision import Decision, LimitUsage
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.suspicion import Suspension
@@ -66,6 +66,14 @@ class RecordingEvents(Events):
     def store_back(self, bookings: int, /) -> None:
         """Record the number of bookings."""
         self.recorded.append(("back", bookings))
+
+    def journal_full(self, error: JournalError, /) -> None:
+        """Keep the reason."""
+        self.recorded.append(("journal full", str(error)))
+
+    def journal_whole(self) -> None:
+        """Keep the end."""
+        self.recorded.append("journal whole")
 
     def mode_changed(self, mode: str, /) -> None:
         """Record the mode."""

@@ -17,7 +17,7 @@ from support.simulation.actor import Actor
 from support.simulation.network_store import NetworkStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from sendlimit.counting.batch import Answer
     from sendlimit.counting.unbooked_file import Entry
@@ -52,9 +52,10 @@ class KeptRecords(ListedRecords):
         self._token = token
         machine.journals[token] = self
 
-    def remove(self) -> None:
+    def remove(self) -> bool:
         """All is booked."""
         del self._machine.journals[self._token]
+        return True
 
 
 class LeftRecords:
@@ -66,16 +67,17 @@ class LeftRecords:
         self.token = token
         self._machine = machine
 
-    def stretches(self, booked: int, counters_max: int, not_before: int = 0) -> Iterator[Stretch]:
-        """Yield what is not booked, two records at a time: a replay can end in the middle."""
+    def next_stretch(self, booked: int, counters_max: int, not_before: int = 0) -> Stretch | None:
+        """Return two records that are not booked: a replay can end in the middle."""
         del counters_max, not_before
-        records = [r for r in self._machine.journals[self.token].records if r.number > booked]
-        for start in range(0, len(records), 2):
-            sums: dict[CounterKey, int] = {}
-            for record in records[start : start + 2]:
-                for key in record.keys:
-                    sums[key] = sums.get(key, 0) + record.amount
-            yield Stretch(records[min(start + 1, len(records) - 1)].number, sums)
+        records = [r for r in self._machine.journals[self.token].records if r.number > booked][:2]
+        if not records:
+            return None
+        sums: dict[CounterKey, int] = {}
+        for record in records:
+            for key in record.keys:
+                sums[key] = sums.get(key, 0) + record.amount
+        return Stretch(records[-1].number, sums)
 
     def remove(self) -> None:
         """All is booked."""

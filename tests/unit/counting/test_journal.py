@@ -2,6 +2,7 @@
 
 import stat
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -146,15 +147,75 @@ def test_both_segments_full(tmp_path: Path) -> None:
     full = journal.number
     journal.advance(full // 4)
 
-    assert not journal.room()
+    assert not journal.reopen()
 
     journal.advance(full * 3 // 4)
-    assert journal.room()
+    assert not journal.room(), "the caller is to note first that records are missing"
+    assert journal.reopen()
     _fill(journal, alice)
     assert journal.number > full
     journal.close()
     (stretch,) = _left(tmp_path).stretches(full * 3 // 4, 100)
     assert stretch == (journal.number, dict.fromkeys(_ALICE, journal.number - full * 3 // 4))
+
+
+def test_grows_in_an_outage(tmp_path: Path) -> None:
+    """Looked after in time it never fills: all records are read; booked, two files are left."""
+    journal = _journal(tmp_path)
+    alice = RecordKeys(_ALICE)
+    mutex = threading.Lock()
+    for number in range(60_000):
+        assert journal.room()
+        journal.add(alice, 1, NOON)
+        if number % 1000 == 0:
+            journal.keep_space(mutex)
+    assert len(list(tmp_path.iterdir())) > 4
+
+    journal.advance(journal.number)
+    journal.keep_space(mutex)
+    assert len(list(tmp_path.iterdir())) == 2
+    journal.add(alice, 1, NOON)
+    journal.close()
+    assert list(_left(tmp_path).stretches(60_000, 100)) == [(60_001, dict.fromkeys(_ALICE, 1))]
+
+
+def test_grown_and_killed(tmp_path: Path) -> None:
+    """All segments of a long outage are read in order, portion by portion."""
+    journal = _journal(tmp_path)
+    keys = [RecordKeys((key_of("mailbox.messages_per_day", f"u{n}@x.org"),)) for n in range(50)]
+    mutex = threading.Lock()
+    for number in range(60_000):
+        assert journal.room()
+        journal.add(keys[number % 50], 1, NOON)
+        if number % 1000 == 0:
+            journal.keep_space(mutex)
+    journal.close()
+
+    left = _left(tmp_path)
+    booked, total, tried = 0, 0, 0
+    while (stretch := left.next_stretch(booked, 20)) is not None:
+        tried += 1
+        if tried % 100:  # else the transaction was not committed, and it is read again
+            booked = stretch.last
+            total += sum(stretch.additions.values())
+    assert (booked, total) == (60_000, 60_000)
+
+
+def test_no_more_space(tmp_path: Path) -> None:
+    """At its largest it says so, each time; records have no room until a segment is booked."""
+    journal = Journal(tmp_path, _TOKEN, "1ea5e", "b007", SEGMENT_MIN, segments_max=2)
+    mutex = threading.Lock()
+    _fill(journal, RecordKeys(_ALICE))
+    for _ in range(2):
+        with pytest.raises(JournalError, match=f"{tmp_path}: 2 segments of the journal are full"):
+            journal.keep_space(mutex)
+    assert journal.is_full
+    assert not journal.reopen()
+
+    journal.advance(journal.number)
+    assert journal.reopen()
+    assert journal.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_booked_in_time_it_never_fills(tmp_path: Path) -> None:
@@ -179,6 +240,8 @@ def test_half_a_segment_is_kept_for_an_outage(tmp_path: Path) -> None:
     alice = RecordKeys(_ALICE)
     _fill(journal, alice)
     both = journal.number
+    journal.advance(both)
+    assert journal.reopen()
     for _ in range(both // 2 - 10):
         journal.advance(journal.number)
         journal.add(alice, 1, NOON)

@@ -109,7 +109,7 @@ def test_damage_is_named_by_its_place(entry: bytes | None) -> None:
 def test_names_of_files() -> None:
     """The token is told from the name; other files of the folder are no segments."""
     assert token_of(file_name("c0ffee", 1)) == "c0ffee"
-    assert [token_of(name) for name in ("journal.c0ffee.2", "journal.C.0", "unbooked.json")] == [
+    assert [token_of(name) for name in ("journal.c0ffee.x", "journal.C.0", "unbooked.json")] == [
         None
     ] * 3
 

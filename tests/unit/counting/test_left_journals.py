@@ -187,7 +187,7 @@ def test_older_use_of_a_segment(tmp_path: Path) -> None:
         journal.add(alice, 1, NOON)
     full = journal.number
     journal.advance(full)
-    assert journal.room()
+    assert journal.reopen()
     journal.add(alice, 1, NOON)
     journal.close()
 

@@ -236,8 +236,12 @@ def test_nothing_is_replayed_beside_a_living_holder(tmp_path: Path) -> None:
 
 def test_damage_of_a_left_journal_is_reported(tmp_path: Path) -> None:
     """After a loss of power: what was whole is booked, the rest is said to be lost."""
-    left = _left(tmp_path / "journals", "aa", mails=2)
-    left.damage.append("here")
+    left = _left(tmp_path / "journals", "aa", mails=3)
+    (path,) = (tmp_path / "journals").glob("*.0")
+    written = len(path.read_bytes().rstrip(b"\0"))
+    with path.open("r+b") as file:
+        file.seek(written - 12)  # where the last record names its counters
+        file.write(b"\xff")
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3, alone=True, left=[left]).start()
 
     assert daemon.tables.used()[ALICES_DAY] == 2

@@ -47,6 +47,42 @@ def test_undecided(tmp_path: Path, state: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("how", "words"),
+    [("memory", "the limits hold on from memory"), ("batches", "without the database mail passes")],
+)
+def test_decides_and_meters(tmp_path: Path, how: str, words: str) -> None:
+    """With store.on_failure = "meter" it says what an outage will mean."""
+    write_status(tmp_path, replace(STATUS, how=how))
+
+    check = deciding(tmp_path, NOW, meters=True)
+
+    assert words in check.message
+    assert check.findings == ()
+
+
+def test_metered(tmp_path: Path) -> None:
+    """An outage in which the limits hold on is a warning with its cause: mail is limited."""
+    write_status(tmp_path, replace(STATUS, state="away", how="metered", error="gone", unbooked=3))
+
+    (finding,) = deciding(tmp_path, NOW).findings
+
+    assert (finding.code, finding.severity) == ("metered", "warning")
+    assert finding.problem == "its database is away: gone; unbooked mails: 3"
+    assert "what the daemon knew last" in finding.why
+
+
+def test_journal(tmp_path: Path) -> None:
+    """A crash journal that is missing or full is a warning that names the place."""
+    write_status(tmp_path, replace(STATUS, journal="/var/lib/sendlimit: no space"))
+
+    (finding,) = deciding(tmp_path, NOW).findings
+
+    assert (finding.code, finding.severity) == ("journal", "warning")
+    assert finding.problem == "/var/lib/sendlimit: no space"
+    assert "may be lost if the daemon is killed" in finding.why
+
+
+@pytest.mark.parametrize(
     ("used", "limit", "codes"), [(89, 100, []), (90, 100, ["descriptors"]), (90, -1, [])]
 )
 def test_descriptors(tmp_path: Path, used: int, limit: int, codes: list[str]) -> None:
