@@ -10,7 +10,8 @@ import sys
 from itertools import cycle
 from pathlib import Path
 
-from sendlimit.counting.journal import SEGMENT_MIN, Journal, RecordKeys
+from sendlimit.counting.journal import SEGMENT_MIN, Journal
+from sendlimit.counting.records import RecordKeys
 from sendlimit.rules.limit import LATCH, CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 from sendlimit.counting.backlog import Backlog
 from sendlimit.counting.batch_writer import RECOVERIES_MAX, BatchWriter, LeaseHeldError
 from sendlimit.counting.committer_row import CommitterRow
-from sendlimit.counting.events import Mode
 from sendlimit.counting.journal_upkeep import JournalUpkeep
 from sendlimit.counting.lease import BEAT_S, LOOK_S, State
 from sendlimit.counting.ledger import boottime
 from sendlimit.counting.limits_refresh import LimitsRefresh
 from sendlimit.counting.membership import Membership
+from sendlimit.counting.mode import ModeReport
 from sendlimit.counting.outage import AWAY, DECIDES, FAULT, LOADING
 from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.counting.write_behind import FLUSH_S, WriteBehind
@@ -105,7 +105,7 @@ class Committer:
         self._is_held = False
         self._connect_at = 0.0
         self._flushed_at = 0.0
-        self._mode: Mode | None = None
+        self._mode = ModeReport(ledger, events)
         self._stop_by: float | None = None
 
     def load(self) -> None:
@@ -303,16 +303,9 @@ class Committer:
         self._outage.began(AWAY, error, self._uptime())
 
     def _report_mode(self) -> None:
-        """Report how mail is decided, when that has changed."""
-        if self._lease.holds:
-            mode = Mode.MEMORY
-        elif self._ledger.up and not self._ledger.is_waiting:
-            mode = Mode.SHARED
-        else:
-            mode = Mode.METERED if self._ledger.is_metering else Mode.UNDECIDED
-        if mode is not self._mode and self._stop_by is None:
-            self._mode = mode
-            self._events.mode_changed(mode)
+        """Report how mail is decided; a stop is no other way."""
+        if self._stop_by is None:
+            self._mode.tick()
 
     def _report_back(self, waiters: Sequence[Waiter]) -> None:
         """Report the end of an outage, once what was accepted meanwhile is booked."""

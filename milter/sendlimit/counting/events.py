@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,15 +10,6 @@ if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.suspicion import Suspension
     from sendlimit.store.unreadable import UnreadableRow
-
-
-class Mode(StrEnum):
-    """How mail is decided: what log and metrics say."""
-
-    MEMORY = "memory"
-    SHARED = "shared"
-    METERED = "metered"
-    UNDECIDED = "undecided"
 
 
 class Events:
@@ -63,7 +53,7 @@ class Events:
         """The outage is over, and that many mails accepted meanwhile are booked."""
 
     def mode_changed(self, mode: str, /) -> None:
-        """Decisions are made in another way now; mode is a value of Mode."""
+        """Decisions are made in another way now; mode is a value of counting.mode.Mode."""
 
     def batch_done(self, decisions: int, seconds: float, /) -> None:
         """A transaction was committed that many seconds after its batch was begun."""

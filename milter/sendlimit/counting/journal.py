@@ -40,7 +40,7 @@ from sendlimit.errors import JournalError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from sendlimit.rules.limit import CounterKey
+    from sendlimit.counting.records import RecordKeys
 
 SEGMENT_BYTES = 8 << 20
 """Some 400,000 decisions of mailboxes that are defined already; 16 MiB with the other segment."""
@@ -59,23 +59,6 @@ def boot_id() -> str:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return ""
-
-
-class RecordKeys:
-    """Counters that the same amount is added to; belongs to what charges them, such as a plan.
-
-    The journal writes them once a segment and notes here where. Used under the journal's mutex.
-
-    Attributes:
-        keys: the counters, at most one of each limit's name and the latch.
-    """
-
-    __slots__ = ("keys", "position", "use")
-
-    def __init__(self, keys: tuple[CounterKey, ...]) -> None:
-        self.keys = keys
-        self.use: object = None
-        self.position = 0
 
 
 class Journal:
@@ -261,48 +244,6 @@ class Journal:
         self._offset = begin + padded(len(text))
         keys.position = offset
         keys.use = self._use
-
-
-class NoJournal:
-    """In the place of a journal that can't be had: what is not booked ends with the process.
-
-    Attributes:
-        number: of the last record.
-        is_durable: no.
-        is_full: never.
-    """
-
-    is_durable = False
-    is_full = False
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def room(self) -> bool:
-        """Say yes."""
-        return True
-
-    def add(self, keys: RecordKeys, amount: int, at: int) -> None:
-        """Count a record."""
-        del keys, amount, at
-        self.number += 1
-
-    def advance(self, booked: int) -> None:
-        """Do nothing."""
-
-    def reopen(self) -> bool:
-        """Say yes."""
-        return True
-
-    def keep_space(self, mutex: AbstractContextManager[object]) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-    def remove(self) -> bool:
-        """Say that nothing is left."""
-        return True
 
 
 class _Segment:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import counted_now
 from sendlimit.counting.counters import Counters
-from sendlimit.counting.journal import NoJournal
 from sendlimit.counting.lease import Lease, State
 from sendlimit.counting.memory import Memory
 from sendlimit.counting.outage import DECIDES, STUCK, Outage
+from sendlimit.counting.records import NoJournal
 from sendlimit.counting.sender_plan import Reservation
 from sendlimit.counting.stretches import Stretches
 from sendlimit.counting.unbooked_file import new_id
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sendlimit.counting.batch import Answer
-    from sendlimit.counting.memory import Records
+    from sendlimit.counting.records import Records
     from sendlimit.rules.counting_settings import CountingSettings
     from sendlimit.rules.decision import Decision
     from sendlimit.rules.episode import Episode

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import Answer, reverse
 from sendlimit.counting.counters import CLOCK_ALLOWANCE_S
-from sendlimit.counting.journal import RecordKeys
+from sendlimit.counting.records import RecordKeys
 from sendlimit.counting.sender_plan import PlanMaker, Reservation
 from sendlimit.counting.stretches import CLOSE_AT
 from sendlimit.rules.decision import Request
@@ -25,10 +25,10 @@ from sendlimit.rules.policy import decide_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from sendlimit.counting.counters import Counter, Counters
     from sendlimit.counting.lease import Lease
+    from sendlimit.counting.records import Records
     from sendlimit.counting.sender_plan import SenderPlan
     from sendlimit.counting.stretches import Stretches
     from sendlimit.rules.counting_settings import CountingSettings
@@ -40,45 +40,6 @@ PLANS_MAX = 20_000
 """Plans that are kept at once; a plan is some 1 KB."""
 RETIRED_AT_ONCE = 500
 _FOR_EVER = 2**62
-
-
-class Records(Protocol):
-    """A journal, or what stands in its place.
-
-    Attributes:
-        number: of the last record.
-        is_durable: whether what is written outlives the process.
-        is_full: a record had no room; none has until reopen().
-    """
-
-    number: int
-    is_durable: bool
-    is_full: bool
-
-    def room(self) -> bool:
-        """Say whether a further record fits."""
-
-    def add(self, keys: RecordKeys, amount: int, at: int) -> None:
-        """Write a record."""
-
-    def advance(self, booked: int) -> None:
-        """Note up to which number the database has the records."""
-
-    def reopen(self) -> bool:
-        """Take records again if there is room; return whether that is so."""
-
-    def keep_space(self, mutex: AbstractContextManager[object]) -> None:
-        """Make room that will be needed; called without the mutex.
-
-        Raises:
-            JournalError: there is no space.
-        """
-
-    def close(self) -> None:
-        """Leave it for the next start."""
-
-    def remove(self) -> bool:
-        """Remove it, once all is booked; return whether nothing is left."""
 
 
 class Memory:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.counting.journal import RecordKeys
+from sendlimit.counting.records import RecordKeys
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.limit import (
     EVERYONE,

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit import maillog
 from sendlimit.counting.committer import Committer
 from sendlimit.counting.committer_thread import CommitterThread
-from sendlimit.counting.journal import Journal, NoJournal, boot_id
+from sendlimit.counting.journal import Journal, boot_id
 from sendlimit.counting.lease import Lease
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.left_journals import left_journals
+from sendlimit.counting.records import NoJournal
 from sendlimit.counting.unbooked_file import UnbookedFile, new_id
 from sendlimit.daemon.settings import counting_settings
 from sendlimit.errors import JournalError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from sendlimit.config import Config
     from sendlimit.counting.events import Events
     from sendlimit.counting.left_journals import LeftJournal
-    from sendlimit.counting.memory import Records
+    from sendlimit.counting.records import Records
     from sendlimit.store import Store
 
 

@@ -19,7 +19,8 @@ from prometheus_client import (
 )
 
 from sendlimit import __version__
-from sendlimit.counting.events import Events, Mode
+from sendlimit.counting.events import Events
+from sendlimit.counting.mode import Mode
 from sendlimit.errors import SchemaError, StoreConflict, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
 from sendlimit.rules.limit import KNOWN_NAMES

@@ -9,7 +9,7 @@ from sendlimit.errors import JournalError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from sendlimit.counting.journal import RecordKeys
+    from sendlimit.counting.records import RecordKeys
     from sendlimit.rules.limit import CounterKey
 
 

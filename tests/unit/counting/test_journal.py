@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendlimit.counting.journal import SEGMENT_MIN, Journal, RecordKeys, boot_id
+from sendlimit.counting.journal import SEGMENT_MIN, Journal, boot_id
 from sendlimit.counting.journal_segment import file_name
 from sendlimit.counting.left_journals import LeftJournal, left_journals
+from sendlimit.counting.records import RecordKeys
 from sendlimit.errors import JournalError
 from sendlimit.rules.limit import LATCH, CounterKey, Scope, Unit
 from sendlimit.rules.window import Window

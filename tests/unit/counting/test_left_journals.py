@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting.journal import SEGMENT_MIN, Journal, RecordKeys
+from sendlimit.counting.journal import SEGMENT_MIN, Journal
 from sendlimit.counting.journal_segment import HEAD_BYTES, MAGIC, file_name
 from sendlimit.counting.left_journals import LeftJournal, left_journals
+from sendlimit.counting.records import RecordKeys
 from sendlimit.errors import JournalError
 from sendlimit.rules.limit import LATCH
 from support.counting_samples import ALICE, NOON, key_of

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sendlimit.counting.journal import Journal, RecordKeys
+from sendlimit.counting.journal import Journal
 from sendlimit.counting.lease import BEAT_S, UNSEEN_S, State
 from sendlimit.counting.left_journals import left_journals
+from sendlimit.counting.records import RecordKeys
 from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.decision import Request

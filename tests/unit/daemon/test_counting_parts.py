@@ -7,8 +7,9 @@ import pytest
 
 from sendlimit.config import Config
 from sendlimit.counting.events import Events
-from sendlimit.counting.journal import Journal, NoJournal, RecordKeys, boot_id
+from sendlimit.counting.journal import Journal, boot_id
 from sendlimit.counting.lease import State
+from sendlimit.counting.records import NoJournal, RecordKeys
 from sendlimit.daemon.counting_parts import CountingParts, counting_parts
 from sendlimit.daemon.settings import make_store
 from sendlimit.rules.limit import LATCH

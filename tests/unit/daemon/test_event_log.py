@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from sendlimit.daemon.event_log import EventLog
-from sendlimit.errors import StoreConflict, StoreUnavailable
+from sendlimit.errors import JournalError, StoreConflict, StoreUnavailable
 from sendlimit.rules.decision import Decision
 from support.counting_samples import ALICE, usage_of
 
@@ -18,6 +18,8 @@ from support.counting_samples import ALICE, usage_of
         (lambda log: log.mode_changed("memory"), "counting mode=memory"),
         (lambda log: log.store_back(3), "store-back bookings=3"),
         (lambda log: log.batch_retried(StoreConflict("deadlock")), "batch-retried error=deadlock"),
+        (lambda log: log.journal_full(JournalError("no space")), 'journal-full error="no space"'),
+        (lambda log: log.journal_whole(), "journal-whole"),
         (lambda log: log.journal_unreadable(ValueError("line 3")), 'journal-unreadable error="line 3"'),
     ],
 )  # fmt: skip

@@ -114,6 +114,15 @@ def test_ledger_is_asked_when_prometheus_asks(metrics: Metrics) -> None:
     assert shown() == [0, 1, 1]
 
 
+def test_journal(metrics: Metrics) -> None:
+    """1 while a kill would lose nothing that is counted."""
+    ledger = Ledger(CountingSettings(Rules(), UTC), 1)
+    metrics.watch(ledger)
+    assert _samples(metrics)["sendlimit_journal_whole"] == 1
+    ledger.journal_problem = "no space"
+    assert _samples(metrics)["sendlimit_journal_whole"] == 0
+
+
 def test_no_series_by_mailbox(metrics: Metrics) -> None:
     """A hundred mailboxes make no more series than none."""
     before = set(_samples(metrics))

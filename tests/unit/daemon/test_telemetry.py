@@ -16,7 +16,7 @@ from sendlimit.config import Config
 from sendlimit.counting.events import Events
 from sendlimit.counting.ledger import Ledger
 from sendlimit.daemon.telemetry import EVENTS, Telemetry
-from sendlimit.errors import StoreConflict, StoreError, StoreUnavailable
+from sendlimit.errors import JournalError, StoreConflict, StoreError, StoreUnavailable
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision, UsageChange
 from sendlimit.rules.precedence import Rules
@@ -58,6 +58,8 @@ _EVENTS: dict[str, Callable[[Telemetry], None]] = {
     "batch_done": lambda t: t.batch_done(7, 0.1),
     "batch_retried": lambda t: t.batch_retried(StoreConflict("again")),
     "journal_unreadable": lambda t: t.journal_unreadable(ValueError("bad")),
+    "journal_full": lambda t: t.journal_full(JournalError("no space")),
+    "journal_whole": lambda t: t.journal_whole(),
     "row_unreadable": lambda t: t.row_unreadable(UnreadableRow("er_limit", "a@b", "odd")),
     "publishing_failed": lambda t: t.publishing_failed(StoreError("disk full")),
     "notice_done": lambda t: t.notice_done("mail", "sent"),

@@ -1,0 +1,108 @@
+"""What counting needs of a crash journal, and what stands in the place of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from sendlimit.rules.limit import CounterKey
+
+
+class RecordKeys:
+    """Counters that the same amount is added to; belongs to what charges them, such as a plan.
+
+    The journal writes them once a segment and notes here where. Used under the journal's mutex.
+
+    Attributes:
+        keys: the counters, at most one of each limit's name and the latch.
+    """
+
+    __slots__ = ("keys", "position", "use")
+
+    def __init__(self, keys: tuple[CounterKey, ...]) -> None:
+        self.keys = keys
+        self.use: object = None
+        self.position = 0
+
+
+class Records(Protocol):
+    """A journal, or what stands in its place.
+
+    Attributes:
+        number: of the last record.
+        is_durable: whether what is written outlives the process.
+        is_full: a record had no room; none has until reopen().
+    """
+
+    number: int
+    is_durable: bool
+    is_full: bool
+
+    def room(self) -> bool:
+        """Say whether a further record fits."""
+
+    def add(self, keys: RecordKeys, amount: int, at: int) -> None:
+        """Write a record."""
+
+    def advance(self, booked: int) -> None:
+        """Note up to which number the database has the records."""
+
+    def reopen(self) -> bool:
+        """Take records again if there is room; return whether that is so."""
+
+    def keep_space(self, mutex: AbstractContextManager[object]) -> None:
+        """Make room that will be needed; called without the mutex.
+
+        Raises:
+            JournalError: there is no space.
+        """
+
+    def close(self) -> None:
+        """Leave it for the next start."""
+
+    def remove(self) -> bool:
+        """Remove it, once all is booked; return whether nothing is left."""
+
+
+class NoJournal:
+    """In the place of a journal that can't be had: what is not booked ends with the process.
+
+    Attributes:
+        number: of the last record.
+        is_durable: no.
+        is_full: never.
+    """
+
+    is_durable = False
+    is_full = False
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def room(self) -> bool:
+        """Say yes."""
+        return True
+
+    def add(self, keys: RecordKeys, amount: int, at: int) -> None:
+        """Count a record."""
+        del keys, amount, at
+        self.number += 1
+
+    def advance(self, booked: int) -> None:
+        """Do nothing."""
+
+    def reopen(self) -> bool:
+        """Say yes."""
+        return True
+
+    def keep_space(self, mutex: AbstractContextManager[object]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def remove(self) -> bool:
+        """Say that nothing is left."""
+        return True
