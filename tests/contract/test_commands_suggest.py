@@ -164,3 +164,34 @@ def test_nothing_counted(commands: Commands, words: Sequence[str]) -> None:
     assert commands("suggest", *words) == 1
     assert "has been counted from 2026-1" in commands.stderr
     assert "while a limit on it is in force" in commands.stderr
+
+
+def test_learned_limits_beside_one_for_all(commands: Commands) -> None:
+    """R15: of the past 35 days, by what could be learned in the 35 before each; the limits that were tried beside it."""
+    sent(commands, ALICE, *[20] * 70)
+    sent(commands, BOB, *[10] * 65, 300, *[10] * 4)
+    sent(commands, CAROL, 400, *[0] * 30, 400, *[0] * 30)
+    then = NOW - 5 * 86400
+    commands.refuse(episode(day(BOB, moment=then), last_at=then, mailbox=BOB))
+    found = commands.json("suggest", "--days", "60", "--at-limit", "100")["comparison"]
+
+    assert (found["since"], found["until"]) == (
+        "2026-10-17T22:00:00+00:00", "2026-11-21T23:00:00+00:00",
+    )  # fmt: skip
+    assert (found["times"], found["at_least"], found["at_most"]) == (2, 50, 1000)
+    keys = ("limit", "mailboxes_refused", "days", "thief_median", "thief_most")
+    assert [tuple(one[key] for key in keys) for one in found["outcomes"]] == [
+        (None, 1, 1, 50, 800),
+        (100, 2, 2, 100, 100),
+        (450, 0, 0, 450, 450),
+    ]
+    lines = [" ".join(line.split()) for line in commands.lines("suggest", "--at-limit", "100")]
+    assert "learned 1 1 50 800" in lines
+    assert "100 for all 2 2 100 100" in lines
+
+
+def test_months_are_not_learned(commands: Commands) -> None:
+    """R15: of a window whose limits can't be learned nothing is compared."""
+    month = CounterKey(Scope.MAILBOX, ALICE, Unit.MESSAGES, Window.MONTH, at("2026-10-01 00:00"))
+    commands.count(month, 5)
+    assert commands.json("suggest", "--window", "month")["comparison"] is None

@@ -132,6 +132,7 @@ def snapshot_of(*services: SmtpdService) -> Snapshot:
         main_cf=file,
         master_cf=file,
         ispconfig_custom=None,
+        mailbox_transports={},
     )
 
 

@@ -297,7 +297,33 @@ def _revoke_delete(server: Server) -> None:
     server.mariadb.query(f"REVOKE DELETE ON {server.account}.* FROM {server.account}@'%'")
 
 
+def _limit_external(server: Server, **settings: str) -> None:
+    """Set a limit on external mail, and change main.cf."""
+    server.sendlimit.command("limit", "set", *_EXTERNAL, "1000")
+    for name, value in settings.items():
+        server.postfix.postconf("-e", f"{name} = {value}")
+
+
+def _forget_external(server: Server, *settings: str) -> None:
+    server.sendlimit.command("limit", "unset", *_EXTERNAL)
+    for name in settings:
+        server.postfix.postconf("-X", name)
+
+
+_EXTERNAL = ("*", "mailbox.external_recipients_per_day")
 BREAKAGES = {
+    "mailboxes-external": Breakage(
+        "local-transports",
+        'counting.local_transports = ["local", "virtual", "lmtp", "discard"]',
+        _limit_external,
+        _forget_external,
+    ),
+    "rcpt-macros": Breakage(
+        "rcpt-macros",
+        "milter_rcpt_macros = i {rcpt_mailer}",
+        lambda server: _limit_external(server, milter_rcpt_macros="i"),
+        lambda server: _forget_external(server, "milter_rcpt_macros"),
+    ),
     "daemon-stopped": Breakage(
         "daemon",
         "systemctl start sendlimit",

@@ -18,7 +18,13 @@ from sendlimit.cli.printing import (
     print_table,
 )
 from sendlimit.errors import SendlimitError
-from sendlimit.onboarding.suggestion import DEFAULT_DAYS, suggest_limits, time_to_evaluate
+from sendlimit.onboarding.suggestion import (
+    DEFAULT_DAYS,
+    compare_with_learned,
+    suggest_limits,
+    time_to_evaluate,
+)
+from sendlimit.rules.learning import DAYS
 from sendlimit.rules.limit import LimitName, Scope, Unit
 from sendlimit.rules.subject import domain_subject
 from sendlimit.rules.window import Window
@@ -28,6 +34,7 @@ from sendlimit.store.sqltime import to_iso
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sendlimit.onboarding.comparison import Comparison
     from sendlimit.onboarding.suggestion import ExceedingSubject, Suggestion
     from sendlimit.onboarding.usage_statistics import ScopeStatistics
     from sendlimit.rules.window import Calendar
@@ -68,7 +75,9 @@ def suggest(  # noqa: PLR0913 - one parameter an option
     without mail are left out. The proposal for mailboxes is the smallest round number above what
     99 of 100 mailboxes sent in their busiest period; in the same way for domains and the server.
     Messages a day are always counted; other windows, and recipients, while a limit on them is in
-    force for anybody. Nothing is set: the lines to take over are printed.
+    force for anybody. For limits per hour and day it also says what learned limits would have refused
+    in the past 35 days, and how much a thief in one mailbox could have sent. Nothing is set: the lines to
+    take over are printed.
 
     Example: sendlimit suggest --at-limit 100 --at-limit 500
     """
@@ -79,6 +88,7 @@ def suggest(  # noqa: PLR0913 - one parameter an option
     with invocation.database() as connection:
         rules = invocation.rules_without_boosts(lasting(connection))
         found = suggest_limits(connection, span, calendar, rules, at_limits)
+        compared = found and compare_with_learned(connection, found, calendar, rules, at)
     if found is None:
         raise SendlimitError(
             f"no {name} has been counted from {local_time(calendar, span.since)} to"
@@ -86,12 +96,14 @@ def suggest(  # noqa: PLR0913 - one parameter an option
             " a day is counted only while a limit on it is in force, however high"
         )
     if as_json:
-        print_json(_record(found))
+        print_json(_record(found, compared))
     else:
-        _show(found, calendar, observes=invocation.config.mode == "observe")
+        _show(found, compared, calendar, observes=invocation.config.mode == "observe")
 
 
-def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
+def _show(
+    found: Suggestion, compared: Comparison | None, calendar: Calendar, *, observes: bool
+) -> None:
     unit, window = found.name.unit, found.name.window
     print_data(
         f"{unit} per {window}, {local_time(calendar, found.since)} to {local_time(calendar, found.until)}"
@@ -118,6 +130,8 @@ def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
         (">|LIMIT", ">|MAILBOXES", f">|{window.upper()}S", f">|{unit.upper()}"),
         (tuple(str(value) for value in one) for one in found.trials),
     )
+    if compared is not None:
+        _show_comparison(compared, found.name)
     if found.exceeding:
         print_data("", "above the proposed limit, they need one of their own:")
         print_table(
@@ -145,6 +159,23 @@ def _show(found: Suggestion, calendar: Calendar, *, observes: bool) -> None:
         )
 
 
+def _show_comparison(found: Comparison, name: LimitName) -> None:
+    """Write what learned limits would have done, and what is left to a thief."""
+    rule = found.rule
+    learned = f"{rule.percent / 100:g} times, {rule.at_least} to {rule.at_most}"
+    print_data("", f"the past {DAYS} days with limits that learn ({learned}), or one for all;")
+    print_data(
+        f"a thief in one mailbox could have sent so many {name.unit.words} in a {name.window}:"
+    )
+    print_table(
+        ("", ">|MAILBOXES REFUSED", ">|DAYS", ">|THIEF, MEDIAN", ">|THIEF, MOST"),
+        (
+            ("learned" if one.limit is None else f"{one.limit} for all", *map(str, one[1:]))
+            for one in found.outcomes
+        ),
+    )
+
+
 def _command(one: ExceedingSubject) -> str:
     reason = f"busiest {one.name.window}: {one.busiest}"
     subject = domain_subject(one.subject).word if one.name.scope is Scope.DOMAIN else one.subject
@@ -152,7 +183,7 @@ def _command(one: ExceedingSubject) -> str:
     return shlex.join([*words, "--reason", reason])
 
 
-def _record(found: Suggestion) -> Mapping[str, object]:
+def _record(found: Suggestion, compared: Comparison | None) -> Mapping[str, object]:
     return {
         "limit": str(found.name),
         "since": to_iso(found.since),
@@ -163,6 +194,19 @@ def _record(found: Suggestion) -> Mapping[str, object]:
         "proposals": [_named(one.name, one) for one in found.statistics],
         "trials": [one._asdict() for one in found.trials],
         "exceeding": [_named(one.name, one) for one in found.exceeding],
+        "comparison": None if compared is None else _compared(compared),
+    }
+
+
+def _compared(found: Comparison) -> Mapping[str, object]:
+    rule = found.rule
+    return {
+        "since": to_iso(found.since),
+        "until": to_iso(found.until),
+        "times": rule.percent / 100,
+        "at_least": rule.at_least,
+        "at_most": rule.at_most,
+        "outcomes": [one._asdict() for one in found.outcomes],
     }
 
 

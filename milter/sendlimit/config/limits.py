@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, PlainValidator, create_model, field_validator, model_validator
 
 from sendlimit.config.base import Section, refuse_repeats
-from sendlimit.rules.learning import LearnRule
+from sendlimit.rules.learning import LEARNED_WINDOWS, LearnRule
 from sendlimit.rules.limit import (
     EVERYONE,
     LIMIT_NAMES,
@@ -19,7 +19,6 @@ from sendlimit.rules.limit import (
     Share,
 )
 from sendlimit.rules.subject import read_subject
-from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +32,6 @@ _NUMBER = re.compile(r"[0-9]{1,20}")
 
 _LEARNED_KEYS = ("times", "at_least", "at_most")
 _LEARNED = "{ learned = { times = 2, at_least = 50, at_most = 1000 } }"
-LEARNED_WINDOWS = (Window.HOUR, Window.DAY)
 
 
 def _limit(value: object) -> object:

@@ -37,6 +37,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "reachable": ("chroot", "unreachable"),
     "networks": ("open-network", "open-relay"),
     "exempt": ("exempt-proxy",),
+    "external": ("rcpt-macros", "local-transports"),
     "webmail": ("webmail-login",),
 }
 """Every check in the order of the report, with the codes of its findings."""

@@ -6,6 +6,7 @@ are made.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +17,12 @@ from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import canary
 from sendlimit.doctor.check import Check, passed
 from sendlimit.doctor.deciding import deciding
+from sendlimit.doctor.external import external
 from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitError
 from sendlimit.notify.notifier import routes_of
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
-from sendlimit.rules.limit import Scope, Settings
+from sendlimit.rules.limit import EXTERNAL, Scope, Settings
 from sendlimit.rules.never_in_force import never_in_force
 from sendlimit.rules.precedence import Rules
 from sendlimit.store import health
@@ -138,6 +140,10 @@ class Examination:
             yield reach.reachable(snapshot, statuses, section)
         yield bypasses.networks(snapshot)
         yield bypasses.exempt(snapshot, self.config.identity.exempt_networks())
+        if self._limits_external():
+            yield external(snapshot, self.config.counting.local_transports)
+        else:
+            yield passed("external", "no limit on external mail is in force")
 
     def _tables(
         self, connection: Connection, seen_within_s: int, *, with_canary: bool
@@ -198,6 +204,13 @@ class Examination:
 
     def _rules(self, connection: Connection) -> Rules:
         return rules_in_force(connection, self._file_settings, int(self.clock()))
+
+    def _limits_external(self) -> bool:
+        """Say whether a limit on external mail is in force; without the database, by the file."""
+        rules = Rules(self._file_settings)
+        with suppress(SendlimitError), self.connect() as connection:
+            rules = self._rules(connection)
+        return any(name.unit in EXTERNAL for name in rules.names())
 
     @cached_property
     def _daemon(self) -> Check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from sendlimit.onboarding.comparison import EXAMPLE_RULE, Comparison, Days, compare, mailbox_days
 from sendlimit.onboarding.usage_statistics import (
     History,
     count_periods,
@@ -12,8 +13,10 @@ from sendlimit.onboarding.usage_statistics import (
     scope_statistics,
     trial,
 )
+from sendlimit.rules.learning import LEARNED_WINDOWS, days_to_learn_from
 from sendlimit.rules.limit import EVERYONE, Scope, counted_sender
 from sendlimit.rules.window import Window
+from sendlimit.store import learned
 from sendlimit.store.history import Span, above, amounts, beginning, busiest, refused_subjects
 
 if TYPE_CHECKING:
@@ -134,6 +137,39 @@ def suggest_limits(
         trials,
         exceeding,
     )
+
+
+def compare_with_learned(
+    connection: Connection, found: Suggestion, calendar: Calendar, rules: Rules, now: int
+) -> Comparison | None:
+    """Compare learned limits with those that were tried for all, over the 35 days before today.
+
+    Args:
+        connection: to the tables.
+        found: whose trials.
+        calendar: cuts the periods.
+        rules: the settings in force without boosts: how limits are learned, if the file says so.
+        now: seconds since 1970.
+
+    Returns:
+        None: no limits are learned in this window, or no mailbox has sent anything in 70 days.
+    """
+    name, limits = found.name, [one.limit for one in found.trials]
+    if name.window not in LEARNED_WINDOWS:
+        return None
+    since, until = days_to_learn_from(calendar, now)
+    before = days_to_learn_from(calendar, since)[0]
+    times = learned.Span(before, until)
+    everyone = rules.file.by_subject.get((EVERYONE, name))
+    rule = (everyone and everyone.learn) or EXAMPLE_RULE
+    days = Days(calendar)
+    refusals = learned.refusals_by_subject(connection, Scope.MAILBOX, times)
+    mailboxes = (
+        mailbox_days(counts, refusals.get(subject, ()), days)
+        for subject, counts in learned.counts_by_subject(connection, name, times)
+    )
+    outcomes = compare(mailboxes, rule, limits, days.number(until - 1))
+    return None if outcomes is None else Comparison(since, until, rule, outcomes)
 
 
 def _exceeding(

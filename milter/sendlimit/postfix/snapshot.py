@@ -18,6 +18,8 @@ ISPCONFIG = Path("/usr/local/ispconfig")
 _CUSTOM = Path("server/conf-custom/install/postfix_custom.conf.master")
 _EFFECTIVE = (
     "milter_mail_macros",
+    "milter_protocol",
+    "milter_rcpt_macros",
     "mynetworks",
     "proxy_interfaces",
     "receive_override_options",
@@ -32,6 +34,7 @@ _EFFECTIVE = (
     "smtpd_sasl_auth_enable",
     "smtpd_sender_restrictions",
 )
+_MAILBOX_TRANSPORTS = ("local_transport", "virtual_transport")
 _CHROOT_DEFAULT_CHANGED = 1  # compatibility_level from which "-" means no chroot
 
 
@@ -83,6 +86,7 @@ class Snapshot:
         main_cf: the file.
         master_cf: the file.
         ispconfig_custom: ISPConfig's postfix_custom.conf.master; None: there is no ISPConfig.
+        mailbox_transports: local_transport and virtual_transport of main.cf, references resolved.
     """
 
     config_directory: Path
@@ -97,6 +101,7 @@ class Snapshot:
     main_cf: TextFile
     master_cf: TextFile
     ispconfig_custom: TextFile | None
+    mailbox_transports: Mapping[str, str]
 
 
 def read_snapshot(
@@ -128,6 +133,7 @@ def read_snapshot(
             raise PostfixError(msg)
     expanded = commands.parameters(
         "-x",
+        *_MAILBOX_TRANSPORTS,
         "compatibility_level",
         "mail_version",
         "multi_instance_directories",
@@ -148,6 +154,7 @@ def read_snapshot(
         main_cf=main_cf,
         master_cf=master_cf,
         ispconfig_custom=_ispconfig_custom(ispconfig_directory),
+        mailbox_transports={name: expanded[name] for name in _MAILBOX_TRANSPORTS},
     )
 
 

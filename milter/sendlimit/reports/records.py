@@ -183,6 +183,22 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "proposals": "a list, one a scope that was counted",
         "trials": "a list: what limits for each mailbox would have refused",
         "exceeding": "a list of those who were above a proposal",
+        "comparison": "limits that learn beside one for all; null: none are learned in this window",
+    },
+    "suggest, comparison": {
+        "since": "the first of the past 35 days",
+        "until": "the end: today is left out",
+        "times": "how limits were learned: times the greatest count of the 35 days before",
+        "at_least": "the lowest limit",
+        "at_most": "the highest",
+        "outcomes": "a list: the first of limits that learn, then of one for all each",
+    },
+    "suggest, each of outcomes": {
+        "limit": "the one for all; null: limits that learn",
+        "mailboxes_refused": "how many mailboxes would have been refused something",
+        "days": "on how many days, all mailboxes together",
+        "thief_median": "what a thief could send in one period, in half of the mailboxes at most",
+        "thief_most": "what one could send in the mailbox with the highest limit",
     },
     "suggest, each of proposals": {
         "limit": "its name",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DAYS = 35
 """So long that each day of a month is in it, whichever month it is."""
+LEARNED_WINDOWS = (Window.HOUR, Window.DAY)
 _NOON_S = DAY_S // 2
 
 
