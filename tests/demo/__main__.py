@@ -1,4 +1,4 @@
-"""Run the demo: `script/demo [--mariadb]`. Exit 0: every promise was kept; 1: one was not."""
+"""Run the demo: `script/demo [--mariadb | --stolen-password]`. Exit 0: every promise was kept; 1: one was not."""
 
 import argparse
 import signal
@@ -10,6 +10,8 @@ from typing import NoReturn
 from demo.narration import Narrator, PromiseBrokenError
 from demo.stage import set_stage
 from demo.story import Story
+from demo.theft import TheftStory
+from demo.theft_stage import set_theft_stage
 from support.rig.process import end_children
 from support.rig.smtp import ConnectionLostError
 
@@ -20,13 +22,23 @@ _WAYS_OUT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main() -> int:
     """Set the stage, tell the story, clear the stage."""
     parser = argparse.ArgumentParser(prog="script/demo", description=__doc__)
-    parser.add_argument("--mariadb", action="store_true", help="count in a private MariaDB")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--mariadb", action="store_true", help="count in a private MariaDB")
+    which.add_argument(
+        "--stolen-password",
+        action="store_true",
+        help="fifty clients use one of twenty mailboxes: what gets out with which limits",
+    )
     options = parser.parse_args()
     narrator = Narrator()
     started = time.monotonic()
     try:
-        with set_stage(mariadb=options.mariadb) as stage:
-            Story(stage, narrator).tell()
+        if options.stolen_password:
+            with set_theft_stage() as theft_stage:
+                TheftStory(theft_stage, narrator).tell()
+        else:
+            with set_stage(mariadb=options.mariadb) as stage:
+                Story(stage, narrator).tell()
     except (PromiseBrokenError, ConnectionLostError, OSError) as error:
         narrator.end(f"The demo failed: {error}")
         return 1

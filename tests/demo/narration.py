@@ -49,6 +49,11 @@ class Narrator:
         for line in lines:
             self._wrapped(line, _SAID)
 
+    def lines(self, lines: Iterable[str]) -> None:
+        """Print lines as they are."""
+        for line in lines:
+            self._print(_SAID + line)
+
     def output(self, command: str, text: str) -> None:
         """Print a command and what it answered, as it is."""
         self._print(_SAID + self._styled(f"$ {command}", _CYAN))

@@ -6,6 +6,7 @@ virtual environment anew in which this test runs.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,34 @@ def test_keeps_its_promises(folder: Path, options: tuple[str, ...]) -> None:
     assert code == 0, printed(folder)
     assert "450 4.7.1 Sending limit reached: 3 of 3 messages" in printed(folder)
     assert "\033[" not in printed(folder)
+    assert left_behind(folder) == []
+
+
+@pytest.mark.postfix
+def test_stolen_password(folder: Path) -> None:
+    """The limit for all lets 450 mails of a thief out, the learned one 62, suspension a few; it leaves nothing behind."""
+    with demo(folder, "--stolen-password") as process:
+        code = process.wait(300)
+
+    told = printed(folder)
+    assert code == 0, told
+    assert "450 mails of the thief got out" in told
+    assert "62 mails of the thief got out" in told
+    assert len(re.findall("^ +(?:one limit of 450 for all|limits that learn|suspension) .* 19/19 ", told, re.MULTILINE)) == 3  # fmt: skip
+    assert "450 4.7.1 Sending is suspended for anna@example.org" in told
+    assert left_behind(folder) == []
+
+
+@pytest.mark.postfix
+def test_stolen_password_interrupted(folder: Path) -> None:
+    """After Ctrl-C in the middle of the theft nothing is left either."""
+    with demo(folder, "--stolen-password") as process:
+        wait_for(lambda: "The thief begins" in printed(folder), 120, "the theft")
+        process.send_signal(signal.SIGINT)
+        code = process.wait(60)
+
+    assert code == 130
+    assert "Interrupted" in printed(folder)
     assert left_behind(folder) == []
 
 

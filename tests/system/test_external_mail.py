@@ -295,7 +295,9 @@ def test_macro_that_is_missing(
 
 
 @pytest.mark.parametrize(
-    "changed", [{"milter_rcpt_macros": "i {rcpt_addr}", "milter_protocol": "4"}], indirect=True
+    "changed",
+    [{"milter_rcpt_macros": "i {rcpt_addr}", "milter_protocol": n} for n in "23"],
+    indirect=True,
 )
 def test_macro_that_cannot_be_asked_for(
     sender: Sender, daemon: Sendlimit, changed: Mapping[str, str]

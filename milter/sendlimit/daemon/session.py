@@ -107,10 +107,15 @@ class Session:
         mail = MailTransaction(
             server, sender, reverse_path, rcpt_answered=self.after_rcpt is CONTINUE
         )
+        suspender = server.suspender
+        if suspender is not None and sender.mailbox in suspender.waiting:
+            answer = mail.suspended(macro)
+            if answer is CONTINUE:
+                self._mail = mail
+            return answer
         answer = mail.reserve(macro)
         if answer is CONTINUE:
             self._mail = mail
-            suspender = server.suspender
             if suspender is not None and suspender.watches_clients:
                 suspender.sent(sender, client_addr(macro))
         return answer

@@ -1,10 +1,11 @@
 """The thread that suspends logins (R17), and the watch over what the sessions see of them.
 
 A callback only tells; the thread has a connection of its own and writes as the command
-`sendlimit suspend` does, so that each daemon on the database refuses from the next mail on.
+`sendlimit suspend` does, so that each daemon on the database refuses from then on. Until then this
+one refuses by itself: fifty clients send much in the time that a transaction takes.
 
-FAILURE: while the database is away a suspension waits and is tried again. A daemon that stops loses
-what waits, and a restart forgets what was seen.
+FAILURE: while the database is away a suspension waits and is tried again, and holds in this daemon.
+A daemon that stops loses what waits, and a restart forgets what was seen.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class Suspender:
 
     Attributes:
         watches_clients: whether sent() has something to look at.
+        waiting: mailboxes whose suspension is decided and not yet in the tables; changed under
+            `_mutex`, read by callbacks without it.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Suspender:
         retry_s: float = RETRY_S,
     ) -> None:
         self.watches_clients = False
+        self.waiting: set[str] = set()
         self._connect = connect
         self._events = events
         self._clock = clock
@@ -72,6 +76,7 @@ class Suspender:
         with self._mutex:
             if rule is None:
                 self._suspicion = None
+                self.waiting.clear()
             elif self._suspicion is None or self._suspicion.rule != rule:
                 self._suspicion = Suspicion(rule)
         self.watches_clients = rule is not None and rule.after_client_addresses is not None
@@ -82,13 +87,13 @@ class Suspender:
     def refused(self, sender: Sender, client: str) -> None:
         """Take a refusal by a limit of the mailbox."""
         with self._mutex:
-            if self._suspicion is not None:
+            if self._suspicion is not None and sender.mailbox not in self.waiting:
                 self._queue_it(self._suspicion.refused(sender, client, int(self._clock())))
 
     def sent(self, sender: Sender, client: str) -> None:
         """Take a mail that passed MAIL."""
         with self._mutex:
-            if self._suspicion is not None:
+            if self._suspicion is not None and sender.mailbox not in self.waiting:
                 self._queue_it(self._suspicion.sent(sender, client, int(self._clock())))
 
     def stop(self) -> None:
@@ -97,8 +102,11 @@ class Suspender:
         self._queue.put(None)
 
     def _queue_it(self, suspension: Suspension | None) -> None:
-        if suspension is not None:
-            self._queue.put(suspension)
+        if suspension is None:
+            return
+        if not suspension.observe:
+            self.waiting.add(suspension.sender.mailbox)
+        self._queue.put(suspension)
 
     def _run(self) -> None:
         while (suspension := self._queue.get()) is not None:
@@ -107,6 +115,9 @@ class Suspender:
                     self._events.suspended(suspension)
             except Exception:  # noqa: BLE001 - the thread's boundary
                 self._events.fault("suspend")
+            finally:
+                with self._mutex:
+                    self.waiting.discard(suspension.sender.mailbox)
 
     def _suspend(self, suspension: Suspension) -> bool:
         """Write it, however often it takes; return False when the daemon stops before it is done."""

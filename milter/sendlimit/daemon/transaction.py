@@ -21,6 +21,7 @@ from sendlimit.maillog import Refusal
 from sendlimit.rules.client import client_address
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, SUSPENSION, Scope
+from sendlimit.rules.plan import suspension
 from sendlimit.rules.policy import recipient_beyond
 from sendlimit.rules.reply import one_line
 
@@ -122,6 +123,19 @@ class MailTransaction:
             server.events.opened()
             return CONTINUE
         if server.settings.refuse_at_end:
+            self._hold(reply)
+            return CONTINUE
+        self._step(REFUSED)
+        return reply
+
+    def suspended(self, macro: MacroLookup) -> Answer:
+        """MAIL of a login whose suspension is not in the tables yet: refuse it, now or at the end (R17)."""
+        server = self._server
+        settings, now = server.settings, int(server.clock())
+        usage = suspension(self._sender, now, settings.calendar)
+        self._report(usage, macro, now, refused=True)
+        reply = settings.wording.refusal(usage, self._sender, settings.calendar, now)
+        if settings.refuse_at_end:
             self._hold(reply)
             return CONTINUE
         self._step(REFUSED)
@@ -262,19 +276,26 @@ class MailTransaction:
         return None
 
     def _exceeded(self, exceeded: LimitUsage, macro: MacroLookup, *, refused: bool) -> Reply | None:
-        """Log and record a refusal (R13), or in observe mode what would have been one.
+        """Report a refusal, or in observe mode what would have been one.
 
         Returns:
             The reply; None in observe mode (R12).
         """
-        server, sender, settings = self._server, self._sender, self._server.settings
+        settings, at = self._server.settings, int(self._server.clock())
+        self._report(exceeded, macro, at, refused=refused)
+        if not refused:
+            return None
+        return settings.wording.refusal(exceeded, self._sender, settings.calendar, at)
+
+    def _report(self, exceeded: LimitUsage, macro: MacroLookup, at: int, *, refused: bool) -> None:
+        """Log and record a refusal (R13)."""
+        server, sender = self._server, self._sender
         client, reverse_path = client_addr(macro), self._sender_text()
         again = exceeded.resets_at
-        resets_at = None if again is None else settings.calendar.local(again)
+        resets_at = None if again is None else server.settings.calendar.local(again)
         server.refusals.refused(
             Refusal(exceeded, sender.mailbox, client, reverse_path, resets_at, refused)
         )
-        at = int(server.clock())
         server.ledger.record(
             Episode(
                 exceeded.key,
@@ -291,9 +312,6 @@ class MailTransaction:
         name = exceeded.limit.name
         if server.suspender is not None and name.scope is Scope.MAILBOX and name != SUSPENSION:
             server.suspender.refused(sender, client)
-        return (
-            settings.wording.refusal(exceeded, sender, settings.calendar, at) if refused else None
-        )
 
     def _sender_text(self) -> str:
         """Return the reverse path as text, without the angle brackets."""

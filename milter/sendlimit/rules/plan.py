@@ -18,6 +18,7 @@ from sendlimit.rules.limit import (
     CounterKey,
     Limit,
     LimitName,
+    Origin,
     Unit,
     subject_of,
 )
@@ -127,6 +128,16 @@ def _of_one_mail(name: LimitName, sender: Sender, rules: Rules, day: Period) -> 
     if limit is None:
         return None
     key = CounterKey(name.scope, sender.mailbox, name.unit, name.window, day.start)
+    return LimitUsage(limit, key, 0, day)
+
+
+def suspension(sender: Sender, at: int, calendar: Calendar) -> LimitUsage:
+    """Return the limit of a suspension that was decided and is not in the tables yet (R17)."""
+    day = calendar.period(Window.DAY, at)
+    limit = Limit(SUSPENSION, 0, sender.mailbox, Origin.OVERRIDE)
+    key = CounterKey(
+        SUSPENSION.scope, sender.mailbox, SUSPENSION.unit, SUSPENSION.window, day.start
+    )
     return LimitUsage(limit, key, 0, day)
 
 

@@ -51,7 +51,7 @@ class SmtpClient:
     raised, except that AUTH and the greeting must succeed when the constructor does them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client may be
         self,
         port: int,
         login: str | None = None,
@@ -59,15 +59,25 @@ class SmtpClient:
         *,
         helo: str = "client.example.net",
         timeout_s: float = 60,
+        source: str = "",
     ) -> None:
         """Connect to a port of 127.0.0.1, say EHLO, and AUTH when there is a login.
+
+        Args:
+            port: to connect to.
+            login: whom to log in as.
+            password: of the login.
+            helo: what it calls itself.
+            timeout_s: how long it waits for a reply.
+            source: address to come from, within 127.0.0.0/8.
 
         Raises:
             ConnectionLostError: the server hung up or refused the greeting or the login.
         """
         self.dialogue: list[str] = []
         self._helo = helo
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout_s)
+        own = (source, 0) if source else None
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout_s, own)
         self._replies = self._socket.makefile("rb")
         try:
             self._demand(self.read_reply("connect"))

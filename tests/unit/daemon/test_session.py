@@ -5,17 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from sendlimit.counting.events import Events
 from sendlimit.daemon.server_state import SessionSettings
-from sendlimit.daemon.suspender import Suspender
 from sendlimit.daemon.verdict import Verdict
 from sendlimit.rules.client import read_network
-from sendlimit.rules.limit import LATCH, SUSPENSION, Setting
+from sendlimit.rules.limit import LATCH
 from sendlimit.rules.login_map import LoginMap
-from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.reply import Wording
-from sendlimit.store.connection import open_connection
-from sendlimit.store.location import SQLiteLocation
 from support.counting_samples import ALICE, DAY_START, UTC, setting
 from support.doubles.server import Connection, Server
 
@@ -285,61 +280,3 @@ def test_spellings_of_a_login() -> None:
 
     assert answers == [Verdict.CONTINUE] * 3 + ["450"]
     assert server.used() == 3
-
-
-def test_a_suspended_login() -> None:
-    """R17: from the next mail on each is refused with the text that has no number, and is recorded."""
-    server = Server()
-    connection = server.connect()
-    assert connection.send() == Verdict.CONTINUE
-    server.daemon.tables.limits = [Setting(ALICE.mailbox, SUSPENSION, 0)]
-
-    assert [connection.send(), connection.send()] == ["450", "450"]
-    assert connection.last_text == (
-        "Sending is suspended for alice@example.org, please ask your administrator"
-    )
-    assert server.used() == 1
-    (episode,) = server.episodes()
-    assert (episode.attempts, episode.key.window) == (2, SUSPENSION.window)
-
-
-class Seen(Suspender):
-    """Keeps what it is told."""
-
-    def __init__(self, *, watches_clients: bool) -> None:
-        """Begin with nothing seen."""
-        super().__init__(lambda: open_connection(SQLiteLocation(":memory:")), Events())
-        self.watches_clients = watches_clients
-        self.seen: list[tuple[str, str, str]] = []
-
-    def refused(self, sender: Sender, client: str) -> None:
-        """Keep it."""
-        self.seen.append(("refused", sender.mailbox, client))
-
-    def sent(self, sender: Sender, client: str) -> None:
-        """Keep it."""
-        self.seen.append(("sent", sender.mailbox, client))
-
-
-@pytest.mark.parametrize("watches_clients", [True, False])
-def test_what_is_watched(*, watches_clients: bool) -> None:
-    """R17: mail that passes and refusals of the mailbox are told, those by wider limits are not."""
-    server = Server(setting("*", _DAY, 1), setting("*", "global.messages_per_day", 3))
-    server.state.suspender = seen = Seen(watches_clients=watches_clients)
-    for login in (ALICE.mailbox, ALICE.mailbox, "bob@example.org", "carol@example.net", "dave"):
-        server.connect(login).send()
-
-    sent = [("sent", name, "192.0.2.7") for name in (ALICE.mailbox, "bob@example.org", "carol@example.net")]  # fmt: skip
-    refused = ("refused", ALICE.mailbox, "192.0.2.7")
-    expected = [sent[0], refused, *sent[1:]] if watches_clients else [refused]
-    assert seen.seen == expected
-
-
-def test_refusals_of_a_suspended_login_are_not_watched() -> None:
-    """R17: a login that is suspended and tries on is not suspended a second time for it."""
-    server = Server()
-    server.state.suspender = seen = Seen(watches_clients=True)
-    server.daemon.tables.limits = [Setting(ALICE.mailbox, SUSPENSION, 0)]
-    server.connect().send()
-
-    assert seen.seen == []

@@ -79,21 +79,26 @@ def test_observe(watch: Watch) -> None:
     watch.suspender.use(SuspendRule(1, None, 60, None, observe=True))
     watch.suspender.refused(ALICE, "192.0.2.7")
 
+    assert watch.suspender.waiting == set()
     assert watch.wait_for_events(1) == [("would suspend", ALICE.mailbox)]
     assert suspensions(watch.tables) == []
 
 
 def test_database_away(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
-    """While the database is away the suspension waits, which is logged once, and comes then."""
+    """While the database is away the suspension waits, which is logged once, holds here, is not made twice, and comes then."""
     caplog.set_level(logging.INFO, logger="sendlimit")
     watch.away = True
     watch.suspender.use(SuspendRule(1, None, 60, None))
     watch.suspender.refused(ALICE, "192.0.2.7")
     wait_for(lambda: "suspend-failed mailbox=alice@example.org" in caplog.text, 20, "the line")
+    assert watch.suspender.waiting == {ALICE.mailbox}
+    watch.suspender.refused(ALICE, "192.0.2.8")
     watch.away = False
 
     assert watch.wait_for_events(1) == [("suspended", ALICE.mailbox)]
+    wait_for(lambda: not watch.suspender.waiting, 20, "the tables have it")
     assert len(suspensions(watch.tables)) == 1
+    assert watch.events.recorded == [("suspended", ALICE.mailbox)]
     assert caplog.text.count("suspend-failed") == 1
 
 
