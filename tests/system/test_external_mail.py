@@ -273,9 +273,12 @@ def test_connections_that_were_open(sender: Sender, daemon: Sendlimit, folder: P
 
 @pytest.mark.parametrize(
     "changed",
-    [{"milter_rcpt_macros": "i {rcpt_addr}"}, {"milter_rcpt_macros": ""}],
+    [
+        pytest.param({"milter_rcpt_macros": "i {rcpt_addr}"}, id="without {rcpt_mailer}"),
+        pytest.param({"milter_rcpt_macros": ""}, id="empty"),
+        pytest.param({"milter_rcpt_macros": "", "milter_protocol": "2"}, id="old protocol"),
+    ],
     indirect=True,
-    ids=["without {rcpt_mailer}", "empty"],
 )
 def test_macro_that_is_missing(
     sender: Sender, daemon: Sendlimit, changed: Mapping[str, str]
@@ -292,24 +295,6 @@ def test_macro_that_is_missing(
         first.quit()
     sender.wait_until_used(2, "external_recipients")
     sender.store.wait_until_used(sender.domain.bob, 1, unit="external_recipients")
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [{"milter_rcpt_macros": "i {rcpt_addr}", "milter_protocol": n} for n in "23"],
-    indirect=True,
-)
-def test_macro_that_cannot_be_asked_for(
-    sender: Sender, daemon: Sendlimit, changed: Mapping[str, str]
-) -> None:
-    """With an old milter_protocol Postfix takes no list of macros: all recipients stay external."""
-    assert changed
-    assert daemon.reload()
-    for _ in range(2):
-        with sender.connect() as client:
-            assert client.send_mail(_ME, _BOX).is_ok
-            client.quit()
-    sender.wait_until_used(2, "external_recipients")
 
 
 def test_own_list(sender: Sender, daemon: Sendlimit, module_folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, found, passed
-from sendlimit.postfix.findings import error, warning
+from sendlimit.postfix.findings import warning
 from sendlimit.postfix.services import Role, role_of
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from sendlimit.postfix.snapshot import SmtpdService, Snapshot
 
 _MACRO = "{rcpt_mailer}"
-_ASKS_FROM = 6
-"""The milter_protocol from which a milter can ask for macros (libmilter's smfi_setsymlist)."""
 
 
 def external(snapshot: Snapshot, local_transports: Collection[str]) -> Check:
@@ -52,20 +50,11 @@ def _without_macro(service: SmtpdService) -> Finding:
         if "milter_rcpt_macros" in service.options
         else f"postconf -e 'milter_rcpt_macros = {f'{macros} {_MACRO}'.strip()}' && postfix reload"
     )
-    if _can_be_asked(service):
-        why = (
-            "the daemon asks each connection for it, which costs time where each mail has its own;"
-            " until it has noticed, recipients of this server count as external"
-        )
-        return warning("rcpt-macros", service.key, problem, why, remedy)
-    protocol = service.effective["milter_protocol"]
-    why = f"with milter_protocol = {protocol} the daemon can't ask for it: all recipients are external"
-    return error("rcpt-macros", service.key, problem, why, remedy)
-
-
-def _can_be_asked(service: SmtpdService) -> bool:
-    protocol = service.effective.get("milter_protocol", str(_ASKS_FROM))
-    return protocol.isdigit() and int(protocol) >= _ASKS_FROM
+    why = (
+        "the daemon asks each connection for it, which costs time where each mail has its own; until"
+        " it has noticed, recipients of this server count as external"
+    )
+    return warning("rcpt-macros", service.key, problem, why, remedy)
 
 
 def _not_local(name: str, value: str, local_transports: Collection[str]) -> Finding:

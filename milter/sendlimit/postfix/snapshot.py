@@ -18,7 +18,6 @@ ISPCONFIG = Path("/usr/local/ispconfig")
 _CUSTOM = Path("server/conf-custom/install/postfix_custom.conf.master")
 _EFFECTIVE = (
     "milter_mail_macros",
-    "milter_protocol",
     "milter_rcpt_macros",
     "mynetworks",
     "proxy_interfaces",
