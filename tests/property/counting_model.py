@@ -8,8 +8,10 @@ from sendlimit.rules.mailbox import Sender
 LIMITS = {
     "mailbox.messages_per_day": 4,
     "domain.messages_per_hour": 6,
+    "domain.messages_per_rolling_hour": 7,
     "global.messages_per_day": 9,
     "mailbox.recipients_per_day": 8,
+    "mailbox.recipients_per_rolling_day": 10,
     "mailbox.recipients_per_message": 4,
 }
 _COUNTED = {
@@ -17,12 +19,20 @@ _COUNTED = {
         ("global", "day"),
         ("domain", "day"),
         ("domain", "hour"),
+        ("domain", "rolling_hour"),
         ("mailbox", "day"),
         ("global", "ever"),
     ],
-    "recipients": [("mailbox", "day")],
+    "recipients": [("mailbox", "day"), ("mailbox", "rolling_day")],
 }
-_SECONDS = {"hour": 3600, "day": 86_400, "ever": 2**62}
+_SECONDS = {
+    "hour": 3600,
+    "day": 86_400,
+    "rolling_hour": 60,
+    "rolling_day": 3600,
+    "ever": 2**62,
+}
+_SPANS = {"rolling_hour": 3600, "rolling_day": 86_400}
 
 Key = tuple[str, str, str, str, int]
 """(scope, subject, unit, window, period_start), as in er_counter."""
@@ -66,8 +76,18 @@ class Model:
             if name == "mailbox.messages_per_day":
                 limit = self.overrides.get(subject, limit)
             if limit is not None:
-                recipient_usage.append(max(0, limit - self.counters[key]))
+                recipient_usage.append(max(0, limit - self.counted(key)))
         return min(recipient_usage)
+
+    def counted(self, key: Key) -> int:
+        """Return what counts towards a limit: its counter, or all steps of a rolling window."""
+        *series, start = key
+        span = _SPANS.get(key[3], 0)
+        return sum(
+            used
+            for (*other, step), used in self.counters.items()
+            if other == series and start - span <= step <= start
+        )
 
     def used(self) -> dict[Key, int]:
         """Return the counters that are not 0."""

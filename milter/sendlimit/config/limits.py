@@ -131,7 +131,7 @@ _EXAMPLES: dict[str, list[object]] = {str(RECIPIENTS_PER_MESSAGE): [50]}
 
 
 def _meaning(name: LimitName) -> str:
-    return f"{name.unit.words} per {name.window} of {_OWNERS[name.scope]}"
+    return f"{name.unit.words} per {name.window.words} of {_OWNERS[name.scope]}"
 
 
 class _ScopeLimits(Section):
@@ -144,8 +144,13 @@ class _ScopeLimits(Section):
             if not isinstance(getattr(self, key), LearnRule):
                 continue
             if self.__class__.__name__.startswith("Global") or not key.endswith((*allowed,)):
+                rolling = (
+                    ": a rolling window has no past days to learn from"
+                    if "_rolling_" in key
+                    else ""
+                )
                 raise ValueError(
-                    f"{key} can't be learned; allowed: limits per hour and per day of mailboxes and domains"
+                    f"{key} can't be learned{rolling}; allowed: limits per hour and per day of mailboxes and domains"
                 )
         return self
 
@@ -173,7 +178,8 @@ class LimitsSection(Section):
 
     A key is SCOPE.UNIT_per_WINDOW with scope global (the whole server), domain (all mailboxes of
     a domain together) or mailbox (each), unit messages, recipients, external_messages or
-    external_recipients, window minute, hour, day or month.
+    external_recipients, window minute, hour, day, month, rolling_hour (any 60 minutes) or
+    rolling_day (any 24 hours).
     """
 
     global_: GlobalLimits = Field(default_factory=GlobalLimits, alias="global")  # type: ignore[valid-type]

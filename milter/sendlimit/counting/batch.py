@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit.rules.limit import EVERYONE, LATCH, Charge, Unit, counted_names
 from sendlimit.rules.plan import counter
 from sendlimit.rules.policy import Facts, decide
+from sendlimit.rules.window import ROLLING_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,6 +92,18 @@ def optimistic_additions(
     for key, amount in pending.items():
         additions[key] = max(0, additions.get(key, 0) + amount)
     return additions
+
+
+def steps_to_load(requests: Iterable[Request], facts: Facts) -> dict[CounterKey, None]:
+    """Return the running steps of rolling windows whose other steps decisions depend on (R19)."""
+    if not facts.plans.rolls:
+        return {}
+    return {
+        key: None
+        for request in requests
+        for key in facts.plans.plan(request.sender, request.at).keys
+        if key.window in ROLLING_WINDOWS
+    }
 
 
 def corrections(

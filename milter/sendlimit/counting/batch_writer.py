@@ -16,6 +16,7 @@ from sendlimit.counting.batch import (
     corrections,
     counted_now,
     optimistic_additions,
+    steps_to_load,
     subjects_to_load,
 )
 from sendlimit.counting.in_flight import BatchState, InFlightBatch
@@ -117,7 +118,8 @@ class BatchWriter:
         optimistic = optimistic_additions(requests, facts, pending)
         batch.step(BatchState.BEGUN)
         sent = self._uptime()
-        loaded = self._store.begin(optimistic, subjects_to_load(requests) if requests else ())
+        subjects = subjects_to_load(requests) if requests else ()
+        loaded = self._store.begin(optimistic, subjects, steps_to_load(requests, facts))
         # 2. Another daemon that is alone may not be decided beside.
         claim = claim_of(self._ledger.lease, loaded.lease, sent, self._uptime())
         if claim is Claim.HELD:

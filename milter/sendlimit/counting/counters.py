@@ -3,6 +3,7 @@
 A running period of a name is complete when it was read whole since the lease was taken, or
 began more than CLOCK_ALLOWANCE_S after that: then a counter that is not in memory is 0. The
 allowance is for other daemons whose clocks are ahead, and who counted in it before they stopped.
+Of a rolling window all steps that count are in memory, each like a period (R19).
 
 Above the cap everything is forgotten and nothing is complete: a counter comes back with the
 flush of the first mail that needs it.
@@ -15,6 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import LATCH, CounterKey, LimitName
+from sendlimit.rules.rolling import step_starts
+from sendlimit.rules.window import ROLLING_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -52,8 +55,7 @@ class Counter:
     @property
     def key(self) -> CounterKey:
         """The key of its row."""
-        scope, unit, window = self.group.name
-        return CounterKey(scope, self.subject, unit, window, self.group.start)
+        return self.group.key(self.subject)
 
 
 class Group:
@@ -67,9 +69,19 @@ class Group:
         given_up: loading ended because there are too many counters.
         idle: used, by subject, of those that are known and no objects: a third of the space.
         counters: the others, by subject.
+        is_step: of a rolling window.
     """
 
-    __slots__ = ("complete", "counters", "given_up", "idle", "name", "read_up_to", "start")
+    __slots__ = (
+        "complete",
+        "counters",
+        "given_up",
+        "idle",
+        "is_step",
+        "name",
+        "read_up_to",
+        "start",
+    )
 
     def __init__(self, name: LimitName, start: int) -> None:
         self.name = name
@@ -79,6 +91,12 @@ class Group:
         self.given_up = False
         self.idle: dict[str, int] = {}
         self.counters: dict[str, Counter] = {}
+        self.is_step = name.window in ROLLING_WINDOWS
+
+    def key(self, subject: str) -> CounterKey:
+        """Return the key of a subject's row."""
+        scope, unit, window = self.name
+        return CounterKey(scope, subject, unit, window, self.start)
 
 
 class Loading(NamedTuple):
@@ -105,14 +123,18 @@ class Counters:
     Attributes:
         limit: how many are kept at most.
         generation: changes when counters are not the objects any more that plans refer to.
+        steps_raised: set where a step of a rolling window may have more than plans know; the
+            caller clears it and forgets the plans.
     """
 
     def __init__(self, stretches: Stretches, limit: int = COUNTERS_MAX) -> None:
         self.generation = 0
+        self.steps_raised = False
         self._stretches = stretches
         self.limit = limit
         self._groups: dict[tuple[LimitName, int], Group] = {}
-        self._running: dict[LimitName, Group] = {}
+        self._running: dict[LimitName, tuple[Group, ...]] = {}
+        self._unread: list[Group] = []
         self._latest: dict[LimitName, int] = {}
         self._lease = 0
         self._since = _NEVER
@@ -143,6 +165,7 @@ class Counters:
         self._tidy_at = OBJECTS_MAX
         self._groups = {}
         self._running = {}
+        self._unread = []
         self._objects = self._idle = 0
 
     def run(self, running: Mapping[LimitName, Period], last: int) -> None:
@@ -156,34 +179,55 @@ class Counters:
             last: number of the journal's last record.
         """
         if all(
-            name in self._running and self._running[name].start == period.start
+            name in self._running and self._running[name][0].start == period.start
             for name, period in running.items()
         ) and len(running) == len(self._running):
             return
         for name, period in running.items():
-            before = self._running.get(name)
-            if before is not None and before.start == period.start:
-                continue
-            group = self._running[name] = self._group(name, period.start)
-            group.read_up_to, group.given_up = None, False
-            group.complete = (
-                before is not None
-                and before.complete
-                and period.start > self._latest.get(name, -1)
-                and period.start - CLOCK_ALLOWANCE_S > self._since
-            )
-            self._latest[name] = max(period.start, self._latest.get(name, -1))
-            if group.complete:
-                _know_all(group)
+            before = self._running.get(name, ())
+            if not before or before[0].start != period.start:
+                self._running[name] = self._begin(name, period.start, before)
         for name in self._running.keys() - running.keys():
             del self._running[name]
+        windows = self._running.values()
+        counting = [groups[0] for groups in windows]
+        counting += [group for groups in windows for group in groups[1:]]
+        self._unread = [group for group in counting if not group.complete]
         # What is pending is by key from here on: a counter that is made anew finds it.
         self._stretches.close(last)
-        for (name, start), group in list(self._groups.items()):
-            if self._running.get(name) is not group:
-                del self._groups[name, start]
-                self._objects -= len(group.counters)
-                self._idle -= len(group.idle)
+        kept = {(group.name, group.start) for group in counting}
+        for key in self._groups.keys() - kept:
+            group = self._groups.pop(key)
+            self._objects -= len(group.counters)
+            self._idle -= len(group.idle)
+
+    def _begin(self, name: LimitName, start: int, before: tuple[Group, ...]) -> tuple[Group, ...]:
+        """Return the groups that count from now on: of the period of this start, then further steps."""
+        further = step_starts(name.window, start) if name.window in ROLLING_WINDOWS else ()
+        starts = [start, *(step for step in reversed(further) if step != start)]
+        known = {group.start for group in before}
+        groups = tuple([self._group(name, step) for step in starts])
+        for group in groups:
+            if group.start in known:
+                continue
+            group.read_up_to, group.given_up = None, False
+            group.complete = (
+                bool(before)
+                and before[0].complete
+                and group.start > self._latest.get(name, -1)
+                and group.start - CLOCK_ALLOWANCE_S > self._since
+            )
+            if group.complete:
+                self._know_all(group)
+        self._latest[name] = max(*starts, self._latest.get(name, -1))
+        return groups
+
+    def steps(self, name: LimitName, start: int) -> tuple[Group, ...]:
+        """Return the groups of a rolling window that count while the step of this start runs."""
+        running = self._running.get(name, ())
+        if running and running[0].start == start:
+            return running
+        return tuple([self._group(name, step) for step in step_starts(name.window, start)])
 
     def _group(self, name: LimitName, start: int) -> Group:
         group = self._groups.get((name, start))
@@ -223,7 +267,10 @@ class Counters:
         """Count for a key, and in memory if it is there."""
         scope, subject, unit, window, start = key
         group = self._groups.get((LimitName(scope, unit, window), start))
-        if group is not None and (subject in group.counters or subject in group.idle):
+        if group is not None and (
+            subject in group.counters or subject in group.idle or (group.is_step and group.complete)
+        ):
+            self.steps_raised |= group.is_step and amount > 0
             counter = self.get(key)
             counter.used += amount
             counter.pending += amount
@@ -239,13 +286,28 @@ class Counters:
         scope, subject, unit, window, start = key
         group = self._group(LimitName(scope, unit, window), start)
         counter = group.counters.get(subject)
+        if group.is_step:
+            pending = counter.pending if counter is not None else 0
+            self.steps_raised |= used + pending > self.used_in(group, subject)
         if counter is not None:
             counter.used = used + counter.pending
             counter.known = True
             return
         if subject not in group.idle:
+            if group.is_step and group.complete and not used:
+                return
             self._idle += 1
         group.idle[subject] = used
+
+    def used_in(self, group: Group, subject: str) -> int:
+        """Return what a subject has used in a group; what is not known is what this daemon has seen."""
+        counter = group.counters.get(subject)
+        if counter is not None:
+            return counter.used
+        used = group.idle.get(subject)
+        if used is not None:
+            return used
+        return 0 if group.complete else self._stretches.pending(group.key(subject))
 
     def of_subjects(self, subjects: Collection[str]) -> list[CounterKey]:
         """Return the counters of subjects that are in memory."""
@@ -275,8 +337,10 @@ class Counters:
             self.forget(last)
             self.begin(at)
             for name, before in running.items():
-                group = self._running[name] = self._group(name, before.start)
-                group.given_up = True
+                groups = tuple([self._group(name, group.start) for group in before])
+                self._running[name] = groups
+                for group in groups:
+                    group.given_up = True
             return
         self._stretches.close(last)
         self.generation += 1
@@ -297,10 +361,13 @@ class Counters:
 
     def next_chunk(self) -> Loading | None:
         """Return what to read next of the running periods; None: they are complete, or too big."""
-        for group in self._running.values():
-            if not (group.complete or group.given_up):
-                return Loading(group.name, group.start, group.read_up_to, self._lease)
-        return None
+        unread = self._unread
+        while unread and (unread[0].complete or unread[0].given_up):
+            unread.pop(0)
+        if not unread:
+            return None
+        group = unread[0]
+        return Loading(group.name, group.start, group.read_up_to, self._lease)
 
     def load(self, loading: Loading, rows: Iterable[tuple[str, int]], *, more: bool) -> None:
         """Take a chunk; what is known already is newer.
@@ -313,8 +380,8 @@ class Counters:
             more: whether further rows may follow.
         """
         name, start, _, lease = loading
-        group = self._running.get(name)
-        if lease != self._lease or group is None or group.start != start:
+        group = self._groups.get((name, start))
+        if lease != self._lease or group is None or group not in self._running.get(name, ()):
             return
         for subject, used in rows:
             group.read_up_to = subject
@@ -325,10 +392,12 @@ class Counters:
             group.given_up = True
         elif not more:
             group.complete = True
-            _know_all(group)
+            self._know_all(group)
 
-
-def _know_all(group: Group) -> None:
-    """Take the counters that the database has no row of for what this daemon has counted."""
-    for counter in group.counters.values():
-        counter.known = True
+    def _know_all(self, group: Group) -> None:
+        """Take the counters that the database has no row of for what this daemon has counted."""
+        if group.is_step:
+            for subject in self._stretches.subjects(group.name, group.start):
+                self.get(group.key(subject))
+        for counter in group.counters.values():
+            counter.known = True

@@ -76,6 +76,7 @@ class Memory:
         self._maker: PlanMaker | None = None
         self._run_since = self._run_until = 0
         self._also: frozenset[LimitName] = frozenset()
+        self._rolls = False
         lease.forget = self.forget
         self.adopt(settings)
 
@@ -121,6 +122,7 @@ class Memory:
             names = counted_names(rules.names() | self._also)
             plans = self._plans = Plans(rules, names, self._settings.calendar)
             self._plans_until = min(ends, default=_FOR_EVER)
+            self._rolls = plans.rolls
             self._forget_plans()
             self._run_until = 0
         if at >= self._run_until or at < self._run_since - CLOCK_ALLOWANCE_S:
@@ -134,6 +136,9 @@ class Memory:
         self._run_since = max(period.start for period in running.values())
         self._run_until = min(period.end for period in running.values())
         self._counters.run(running, self._journal.number)
+        if self._rolls:
+            # A mail that comes late may not be granted by a plan that knows of no later step.
+            self._forget_plans()
 
     def look_at_clock(self, at: int) -> None:
         """Note which periods are running, and make space; called with each flush."""
@@ -276,10 +281,16 @@ class Memory:
         self._charge(plan.messages, plan.message_keys, 1, request.at)
         return Answer(decision, plan.charges)
 
+    def steps_of(self, request: Request) -> tuple[CounterKey, ...]:
+        """Return those of them that are the running steps of rolling windows (R19)."""
+        rolling = self._plan(request.sender, request.at).rolling
+        return tuple([window.counter.key for window in rolling])
+
     def follow(self, usage: Mapping[CounterKey, int]) -> None:
         """Take what a flush returned; the stretch that it carried is still in flight."""
         for key, used in usage.items():
             self._counters.follow(key, used)
+        self._look_at_steps()
 
     def keys_in_memory(self, subjects: Collection[str]) -> list[CounterKey]:
         """Return the counters in memory of subjects that a change names."""
@@ -303,6 +314,7 @@ class Memory:
             maker = self._maker = PlanMaker(
                 plans, at, self._plans_until, self._counters, self._settings.warn_at_percent
             )
+            maker.is_late = at < self._run_since
         plan = self._by_sender[sender] = maker.make(sender)
         return plan
 
@@ -315,6 +327,12 @@ class Memory:
         """Let each plan be bound anew."""
         self._by_sender = {}
         self._maker = None
+
+    def _look_at_steps(self) -> None:
+        """Have plans made anew where a step has more than they know (R19)."""
+        if self._counters.steps_raised:
+            self._counters.steps_raised = False
+            self._forget_plans()
 
     def _decide(self, plan: SenderPlan, request: Request) -> Decision:
         facts = self._settings.facts(self._plans_at(request.at), plan.usage())
@@ -344,6 +362,8 @@ class Memory:
             if not counter.pending:
                 touched.append(counter)
             counter.pending += amount
+        if self._rolls and at < self._run_since and amount > 0:
+            self._forget_plans()
         if len(touched) >= CLOSE_AT:
             self._stretches.close(self._journal.number)
 
@@ -351,6 +371,7 @@ class Memory:
         self._record(keys, amount, at)
         for key in keys.keys:
             self._counters.add(key, amount)
+        self._look_at_steps()
         if len(self._touched) >= CLOSE_AT:
             self._stretches.close(self._journal.number)
 

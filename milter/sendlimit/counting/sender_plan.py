@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.counting.records import RecordKeys
+from sendlimit.counting.step_window import StepWindow
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.limit import (
     EVERYONE,
@@ -26,7 +27,7 @@ from sendlimit.rules.limit import (
 )
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.plan import make_plan
-from sendlimit.rules.window import Window
+from sendlimit.rules.window import ROLLING_WINDOWS, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,12 +90,14 @@ class SenderPlan:
         messages: what a mail is charged to at MAIL, with the latch.
         at_end: what its recipients, and external mail, are charged to at the end.
         checked: of messages, those with a limit, and from how much used on each needs a closer look.
-        limited: all counters with a limit.
+        limited: all counters with a limit; of a rolling window that of the running step.
+        rolling: the windows of these that have further steps (R19).
         quick: whether a mail below `checked` may be granted without a closer look.
         reservation: of a mail that was granted without a closer look.
     """
 
     __slots__ = (
+        "_checked",
         "_maker",
         "_may_be_quick",
         "_plan",
@@ -107,6 +110,7 @@ class SenderPlan:
         "messages",
         "quick",
         "reservation",
+        "rolling",
         "since",
         "until",
     )
@@ -117,8 +121,9 @@ class SenderPlan:
         self.generation = maker.generation
         self.messages = (*bound.messages, maker.latch)
         self.at_end = _by_unit(bound) if bound.at_end else ()
-        self.checked = bound.checked
+        self.checked = self._checked = bound.checked
         self.limited = bound.limited
+        self.rolling = bound.rolling
         self.message_keys = RecordKeys((*bound.message_keys, LATCH))
         self.quick = False
         self._maker = maker
@@ -132,6 +137,7 @@ class SenderPlan:
             not maker.charges_at_end
             and (per_message is None or per_message.max > 0)
             and maker.limit(SUSPENSION, sender) is None
+            and not (self.rolling and maker.is_late)
         )
         self.reservation = Reservation(sender, maker.since, granted, plan=self)
 
@@ -159,12 +165,29 @@ class SenderPlan:
         """Say whether all that a decision depends on is in memory; notes whether it may be quick."""
         if not all(counter.known for counter in self.limited):
             return False
+        if self.rolling and not self._knows_steps():
+            return False
         self.quick = self._may_be_quick
+        return True
+
+    def _knows_steps(self) -> bool:
+        """Say whether all steps of rolling windows are known; notes what they leave of the limits."""
+        checked = []
+        for window in self.rolling:
+            used = window.used_before()
+            if used is None:
+                return False
+            if window.look_from is not None:
+                checked.append((window.counter, window.look_from - used))
+        self.checked = (*self._checked, *checked)
         return True
 
     def usage(self) -> dict[CounterKey, int]:
         """Return the counters with a limit."""
-        return {counter.key: counter.used for counter in self.limited}
+        usage = {counter.key: counter.used for counter in self.limited}
+        for window in self.rolling:
+            usage |= window.usage()
+        return usage
 
 
 class ChargedAtEnd(NamedTuple):
@@ -184,6 +207,7 @@ class Bound(NamedTuple):
     limited: tuple[Counter, ...] = ()
     message_keys: tuple[CounterKey, ...] = ()
     keys_at_end: tuple[CounterKey, ...] = ()
+    rolling: tuple[StepWindow, ...] = ()
 
     def joined(self, other: Bound) -> Bound:
         """Return both."""
@@ -194,6 +218,7 @@ class Bound(NamedTuple):
             self.limited + other.limited,
             self.message_keys + other.message_keys,
             self.keys_at_end + other.keys_at_end,
+            self.rolling + other.rolling,
         )
 
 
@@ -225,6 +250,7 @@ class PlanMaker:
         generation: of the counters.
         latch: the counter of all mail.
         granted: the decision about a mail without anything to tell.
+        is_late: a step of a rolling window that began later is counted in already (R19).
         charges_at_end: whether a limit on recipients or external mail of a period is in force for anybody.
     """
 
@@ -242,6 +268,7 @@ class PlanMaker:
         self.until = min(until, *[period.end for period in (*periods, day)])
         self.generation = counters.generation
         self.latch = counters.get(LATCH)
+        self.is_late = False
         self._plans = plans
         self._counters = counters
         self._warn_at_percent = warn_at_percent
@@ -279,6 +306,7 @@ class PlanMaker:
         messages, at_end = [], []
         checked: list[tuple[Counter, int]] = []
         limited: list[Counter] = []
+        rolling: list[StepWindow] = []
         for name in names:
             subject = subject_of(name.scope, sender)
             if subject is None:
@@ -287,12 +315,17 @@ class PlanMaker:
             key = CounterKey(scope, subject, unit, window, self._starts[name])
             counter = self._counters.get(key)
             limit = self.limit(name, sender)
+            look_from = None
             if limit is not None:
                 limited.append(counter)
+                if unit is Unit.MESSAGES:
+                    look_from = _look_from(limit.max, self._warn_at_percent)
+                if window in ROLLING_WINDOWS:
+                    rolling.append(StepWindow(counter, self._counters, look_from))
+                elif look_from is not None:
+                    checked.append((counter, look_from))
             if unit is Unit.MESSAGES:
                 messages.append((counter, key))
-                if limit is not None:
-                    checked.append((counter, _look_from(limit.max, self._warn_at_percent)))
             else:
                 at_end.append((counter, key))
         return Bound(
@@ -302,6 +335,7 @@ class PlanMaker:
             tuple(limited),
             tuple([key for _, key in messages]),
             tuple([key for _, key in at_end]),
+            tuple(rolling),
         )
 
     def limit(self, name: LimitName, sender: Sender) -> Limit | None:

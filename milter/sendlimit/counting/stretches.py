@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from sendlimit.counting.counters import Counter
-    from sendlimit.rules.limit import CounterKey
+    from sendlimit.rules.limit import CounterKey, LimitName
 
 CLOSE_AT = 2_000
 """Counters of one stretch: a flush of that many takes MariaDB some 20 ms."""
@@ -139,6 +139,16 @@ class Stretches:
         """Return what is pending for a counter, in flight too; not what is in touched."""
         flight = self.in_flight.sums.get(key, 0) if self.in_flight is not None else 0
         return self.since(key) + flight
+
+    def subjects(self, name: LimitName, start: int) -> set[str]:
+        """Return whose counters of a name and period have anything pending; not what is in touched."""
+        flight = self.in_flight.sums if self.in_flight is not None else {}
+        return {
+            key.subject
+            for sums in (self._by_key, flight, *(stretch.sums for stretch in self._closed))
+            for key in sums
+            if key.period_start == start and (key.scope, key.unit, key.window) == name
+        }
 
     def all(self, last: int) -> tuple[Stretch, ...]:
         """Return all but the one in flight, the oldest first."""

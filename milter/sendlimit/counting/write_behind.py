@@ -173,6 +173,7 @@ class WriteBehind:
             if leave and lease.state is State.SOLE and not ledger.stretches.more_than_one:
                 lease.leave()
             read = {key for request in requests for key in memory.keys_of(request)}
+            steps = {key for request in requests for key in memory.steps_of(request)}
             stretch = ledger.stretches.take(ledger.journal.number)
         pending = self._backlog.take()
         flush = Flush(
@@ -189,6 +190,7 @@ class WriteBehind:
             list(pending.episodes.values()),
             lease.state is State.LEAVING,
             self._host,
+            sorted(steps),
         )
         return _InFlight(flush, stretch, pending, self._uptime())
 

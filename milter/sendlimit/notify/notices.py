@@ -84,11 +84,12 @@ def thresholds_reached(
 
     A charge that reaches both thresholds at once makes no warning.
     """
-    for limit, key, before, after, period in usage_changes:
+    for limit, key, before, after, period, steps in usage_changes:
+        usage = LimitUsage(limit, key, after, period, steps)
         if before < limit.max <= after:
-            yield ThresholdReached(Event.LIMIT_REACHED, LimitUsage(limit, key, after, period))
+            yield ThresholdReached(Event.LIMIT_REACHED, usage)
         elif before * _PERCENT < limit.max * warn_at_percent <= after * _PERCENT:
-            yield ThresholdReached(Event.WARNING, LimitUsage(limit, key, after, period))
+            yield ThresholdReached(Event.WARNING, usage)
 
 
 def limit_reached(refused: LimitUsage) -> ThresholdReached | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.notify.notices import Event
-from sendlimit.rules.reply import names_a_moment, one_line, values
+from sendlimit.rules.reply import for_window, names_a_moment, one_line, values
 
 if TYPE_CHECKING:
     from sendlimit.config.notify_texts import MailText, NotifyTexts, SuspendedText
@@ -111,8 +111,11 @@ def _filled(
     if notice.exceeded is not None and notice.exceeded.resets_at is None:
         promises = names_a_moment(template.subject) or names_a_moment(template.body)
         template = off if promises else template
+    subject, body = template.subject, template.body
+    if notice.exceeded is not None:
+        subject, body = for_window(subject, notice.exceeded), for_window(body, notice.exceeded)
     filling = _values(notice, calendar)
-    return Mail(one_line(template.subject.format_map(filling)), template.body.format_map(filling))
+    return Mail(one_line(subject.format_map(filling)), body.format_map(filling))
 
 
 def _values(notice: Notice, calendar: Calendar) -> dict[str, str]:

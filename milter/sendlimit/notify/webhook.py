@@ -134,7 +134,8 @@ def document(notice: Notice, calendar: Calendar, host: str) -> dict[str, Any]:
         "text": sentence(notice, calendar),
     }
     if notice.exceeded is not None and notice.sender is not None:
-        limit, key, used, period = notice.exceeded
+        limit, key, used, period, *_ = notice.exceeded
+        resets_at = notice.exceeded.resets_at
         found |= {
             "mailbox": notice.sender.mailbox,
             "scope": str(limit.name.scope),
@@ -145,7 +146,7 @@ def document(notice: Notice, calendar: Calendar, host: str) -> dict[str, Any]:
             "used": used,
             "period_start": _utc(period.start),
             "period_end": _utc(period.end),
-            "resets_at": None if notice.exceeded.resets_at is None else _utc(period.end),
+            "resets_at": None if resets_at is None else _utc(resets_at),
         }
     elif notice.suspension is not None:
         suspension = notice.suspension

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import Charge, CounterKey, Limit, Unit
+from sendlimit.rules.rolling import frees_up
 from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.rolling import Counts
     from sendlimit.rules.window import Period
 
 
@@ -57,12 +59,17 @@ class LimitUsage(NamedTuple):
         key: its counter in the running period.
         used: the count before this mail, >= 0.
         period: the running period; its end is when the counter frees up.
+        steps: of a rolling window (R19), what was used when; key and period are then those that
+            its refusals are merged by.
+        amount: what the mail would add.
     """
 
     limit: Limit
     key: CounterKey
     used: int
     period: Period
+    steps: Counts = ()
+    amount: int = 1
 
     @property
     def resets_at(self) -> int | None:
@@ -70,18 +77,25 @@ class LimitUsage(NamedTuple):
 
         None: no moment helps, as the limit is 0 or is about one mail.
         """
-        is_of_one_mail = self.limit.name.window is Window.MESSAGE
-        return None if is_of_one_mail or not self.limit.max else self.period.end
+        window, most = self.limit.name.window, self.limit.max
+        if window is Window.MESSAGE or not most:
+            return None
+        at = frees_up(window, self.steps, most, self.amount) if self.steps else None
+        return self.period.end if at is None else at
 
 
 class UsageChange(NamedTuple):
-    """A counter with a limit, before and after a charge: what warnings are made from."""
+    """A counter with a limit, before and after a charge: what warnings are made from.
+
+    The last three are as in LimitUsage, with the charge.
+    """
 
     limit: Limit
     key: CounterKey
     before: int
     after: int
     period: Period
+    steps: Counts = ()
 
 
 @dataclass(frozen=True, slots=True)

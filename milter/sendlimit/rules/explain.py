@@ -24,7 +24,8 @@ from sendlimit.rules.limit import (
 )
 from sendlimit.rules.policy import first_to_name
 from sendlimit.rules.precedence import Rules
-from sendlimit.rules.window import Period, Window
+from sendlimit.rules.rolling import counts, span_now, total
+from sendlimit.rules.window import ROLLING_WINDOWS, Period, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.limit import LimitName, PartOf, Setting, Settings
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.override import Override
+    from sendlimit.rules.rolling import Counts
     from sendlimit.rules.window import Calendar
 
 _NARROWEST_FIRST = (Scope.MAILBOX, Scope.DOMAIN, Scope.GLOBAL)
@@ -68,8 +70,10 @@ class LimitStatus:
         source: where it is set; None: nowhere.
         used: in the running period; None for the recipients of one mail, and for defaults, which
             other subjects count.
-        period: the running period.
+        period: the running period; of a rolling window from when on mails count, and when the
+            next one passes, or with room left the oldest step leaves (R19).
         episode: the last refusals by this limit.
+        steps: of a rolling window, what was used when.
     """
 
     name: LimitName
@@ -79,6 +83,7 @@ class LimitStatus:
     used: int | None
     period: Period
     episode: Episode | None = None
+    steps: Counts = ()
 
     @property
     def remaining(self) -> int | None:
@@ -97,7 +102,7 @@ class LimitStatus:
         key = CounterKey(
             self.name.scope, self.subject, self.name.unit, self.name.window, self.period.start
         )
-        return LimitUsage(limit=limit, key=key, used=used, period=self.period)
+        return LimitUsage(limit, key, used, self.period, self.steps)
 
 
 class Explanation(NamedTuple):
@@ -122,7 +127,8 @@ def counters(
 ) -> dict[LimitName, CounterKey]:
     """Return the key of every limit that a mail of the subject counts towards.
 
-    For recipients_per_message, which has no counter, the key has the window "message".
+    For recipients_per_message, which has no counter, the key has the window "message". For a
+    rolling window it is the counter of the running step.
 
     Args:
         scope: what the subject is; a mailbox counts in its domain and the server too.
@@ -158,7 +164,7 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
         sender: the mailbox and domain; of a domain, the mailbox is "".
         file: the limits of the file.
         overrides: the rows of er_limit of the subject and those above it.
-        usage: the counters of `counters`; absent is 0.
+        usage: the counters of `counters`, of a rolling window those of its steps; absent is 0.
         episodes: the last one of each limit.
         calendar: cuts the periods.
         at: now, seconds since 1970.
@@ -180,15 +186,25 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
     def statuses() -> Iterator[LimitStatus]:
         for name, key in counters(scope, sender, calendar, at).items():
             where, setting = source(name)
-            used = None if name.window is Window.MESSAGE else usage.get(key, 0)
+            rolling = name.window in ROLLING_WINDOWS
+            steps = counts(key, usage) if rolling else ()
+            used = total(steps) if rolling else usage.get(key, 0)
             episode = episodes.get(name)
             if setting is None and not used and episode is None and name not in MESSAGES_PER_DAY:
                 continue
             if name == SUSPENSION and (setting is None or setting.max is None):
                 continue  # not suspended
-            period = calendar.period(name.window, at)
+            most = setting.max if setting else None
+            period = span_now(key, steps, most) if rolling else calendar.period(name.window, at)
             yield LimitStatus(
-                name, key.subject, setting.max if setting else None, where, used, period, episode
+                name,
+                key.subject,
+                most,
+                where,
+                None if name.window is Window.MESSAGE else used,
+                period,
+                episode,
+                steps,
             )
 
     def defaults() -> Iterator[LimitStatus]:

@@ -42,7 +42,7 @@ def in_force(rules: Rules, *, observe: bool) -> str:
         if (limit := rules.limit(name, SERVER_SUBJECT.sender)) is not None
     ]
     words = [
-        f"{limit.max} {limit.name.unit.words} per {limit.name.window} {_OWNERS[limit.name.scope]}"
+        f"{limit.max} {limit.name.unit.words} per {limit.name.window.words} {_OWNERS[limit.name.scope]}"
         for limit in limits
     ]
     own = _with_their_own(rules)

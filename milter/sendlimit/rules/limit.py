@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.window import PERIODIC_WINDOWS, Window
+from sendlimit.rules.window import COUNTED_WINDOWS, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -168,7 +168,7 @@ LIMIT_NAMES = (
         LimitName(scope, unit, window)
         for scope in Scope
         for unit in Unit
-        for window in PERIODIC_WINDOWS
+        for window in COUNTED_WINDOWS
     ),
     RECIPIENTS_PER_MESSAGE,
 )
@@ -185,8 +185,8 @@ def parse_limit_name(text: str) -> LimitName:
     """
     found = _BY_TEXT.get(text.lower())
     if found is None:
-        units = "|".join(Unit)
-        allowed = f"<global|domain|mailbox>.<{units}>_per_<minute|hour|day|month>"
+        units, windows = "|".join(Unit), "|".join(COUNTED_WINDOWS)
+        allowed = f"<global|domain|mailbox>.<{units}>_per_<{windows}>"
         raise ValueError(f"{text!r} is not a limit; allowed: {allowed}, {RECIPIENTS_PER_MESSAGE}")
     return found
 

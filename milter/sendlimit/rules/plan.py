@@ -22,7 +22,7 @@ from sendlimit.rules.limit import (
     Unit,
     subject_of,
 )
-from sendlimit.rules.window import Period, Window
+from sendlimit.rules.window import ROLLING_WINDOWS, Period, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,11 +48,19 @@ def counter(
 
 
 class LimitedCounter(NamedTuple):
-    """A counter with a limit, in the running period."""
+    """A counter with a limit, in the running period.
+
+    Attributes:
+        limit: the limit.
+        key: the counter, or of a rolling window what its refusals are merged by.
+        period: the running one, of the key.
+        step: of a rolling window, the counter of the running step (R19).
+    """
 
     limit: Limit
     key: CounterKey
     period: Period
+    step: CounterKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,7 @@ def make_plan(
         (messages if is_of_messages else at_end).append(key)
         limit = rules.limit(name, sender)
         if limit is not None:
-            limited = LimitedCounter(limit, key, period)
+            limited = _limited(limit, key, period, calendar)
             (checked if is_of_messages else checked_at_end).append(limited)
     return Plan(
         since=since,
@@ -120,6 +128,14 @@ def make_plan(
             counts_external=any(key.unit in EXTERNAL for key in at_end),
         ),
     )
+
+
+def _limited(limit: Limit, key: CounterKey, period: Period, calendar: Calendar) -> LimitedCounter:
+    rolling = ROLLING_WINDOWS.get(key.window)
+    if rolling is None:
+        return LimitedCounter(limit, key, period)
+    merged = calendar.period(rolling.merged, period.start)
+    return LimitedCounter(limit, key._replace(period_start=merged.start), merged, key)
 
 
 def _of_one_mail(name: LimitName, sender: Sender, rules: Rules, day: Period) -> LimitUsage | None:
@@ -145,12 +161,16 @@ class Plans:
     """The plans of one set of rules; lives until the rules, the names or the calendar change.
 
     Almost every mail has the plan of the one before. One thread at a time uses it.
+
+    Attributes:
+        rolls: whether a rolling window is counted for anybody.
     """
 
     def __init__(self, rules: Rules, names: Sequence[LimitName], calendar: Calendar) -> None:
         self.rules = rules
         self.names = names
         self.calendar = calendar
+        self.rolls = any(name.window in ROLLING_WINDOWS for name in names)
         self._kept: dict[Sender, Plan] = {}
 
     def plan(self, sender: Sender, at: int) -> Plan:

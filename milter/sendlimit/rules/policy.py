@@ -1,6 +1,6 @@
 """Whether a mail may pass: usage and time come in, a decision goes out, the caller acts. Pure.
 
-Rules R6, R7, R9 and R18 of docs/limits.md.
+Rules R6, R7, R9, R18 and R19 of docs/limits.md.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sendlimit.rules.limit import (
     Charge,
     CounterKey,
 )
+from sendlimit.rules.rolling import charged, counts, total
 from sendlimit.rules.window import EVER
 
 if TYPE_CHECKING:
@@ -58,16 +59,14 @@ def decide_by(plan: Plan, request: Request, facts: Facts) -> Decision:
     else:
         checked = plan.messages
         charges = plan.granted.charges
-        recipient_usage = tuple(
-            _limit_usage(found, _used(facts, found.key)) for found in plan.at_end
-        )
+        recipient_usage = tuple(_limit_usage(found, facts, 1) for found in plan.at_end)
         if plan.per_message is not None:
             recipient_usage = (*recipient_usage, plan.per_message)
     passed = [
-        _limit_usage(found, used)
+        _limit_usage(found, facts, amount)
         for found in checked
         if (amount := request.amount(found.key.unit))
-        and (used := _used(facts, found.key)) + amount > found.limit.max
+        and _used(facts, found) + amount > found.limit.max
     ]
     # A mailbox with no recipient left is refused at MAIL already (R9), but not with no external one
     # left: the mail may be for this server (R18).
@@ -94,12 +93,17 @@ def decide_by(plan: Plan, request: Request, facts: Facts) -> Decision:
     )
 
 
-def _limit_usage(checked: LimitedCounter, used: int) -> LimitUsage:
-    return LimitUsage(checked.limit, checked.key, used, checked.period)
+def _limit_usage(found: LimitedCounter, facts: Facts, amount: int) -> LimitUsage:
+    limit, key, period, step = found
+    steps = () if step is None else counts(step, facts.usage)
+    return LimitUsage(limit, key, _used(facts, found), period, steps, amount)
 
 
-def _used(facts: Facts, key: CounterKey) -> int:
-    return max(0, facts.usage.get(key, 0))
+def _used(facts: Facts, found: LimitedCounter) -> int:
+    """Return what is used of a limit: its counter, or the steps of a rolling window (R19)."""
+    if found.step is not None:
+        return total(counts(found.step, facts.usage))
+    return max(0, facts.usage.get(found.key, 0))
 
 
 def _usage_changes(
@@ -109,10 +113,12 @@ def _usage_changes(
     percent = facts.usage_changes_from_percent
     if percent is None:
         return
-    for limit, key, period in checked:
-        before, amount = _used(facts, key), request.amount(key.unit)
+    for found in checked:
+        limit, key, period, step = found
+        before, amount = _used(facts, found), request.amount(key.unit)
         if amount and (before + amount) * 100 >= limit.max * percent:
-            yield UsageChange(limit, key, before, before + amount, period)
+            steps = () if step is None else charged(step, facts.usage, amount)
+            yield UsageChange(limit, key, before, before + amount, period, steps)
 
 
 def first_to_name(passed: Iterable[LimitUsage]) -> LimitUsage | None:
@@ -143,7 +149,7 @@ def recipient_beyond(
         external: those of them that are external.
     """
     return first_to_name(
-        usage
+        usage._replace(amount=amount)
         for usage in recipient_usage
         if (amount := amount_at_end(usage.limit.name.unit, recipients, external))
         and usage.used + amount > usage.limit.max

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, SUSPENSION, Scope, Unit, subject_of
+from sendlimit.rules.window import ROLLING_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +46,12 @@ OFF_TEXTS: Mapping[str, str] = {
     "suspended": DEFAULT_TEXTS["suspended"],
 }
 """Instead of texts that name a moment where the limit is 0: no new period helps."""
+
+_ROLLING = (
+    ("this {window}", "in any {window}"),
+    ("The count starts again at {resets_at}", "The count begins to fall at {resets_at}"),
+)
+"""What is said of a period, and of a rolling window."""
 
 FIXED_TEXT = "Sending limit reached, please try again later"
 """Sent when a configured text can't be filled in or sent."""
@@ -88,6 +95,7 @@ class Wording:
         try:
             if exceeded.resets_at is None and names_a_moment(template):
                 template = OFF_TEXTS[kind]
+            template = for_window(template, exceeded)
             text = one_line(template.format_map(values(exceeded, sender, calendar, at)))
         except (ValueError, LookupError, AttributeError):
             text = ""
@@ -104,6 +112,14 @@ def names_a_moment(template: str) -> bool:
     """Return whether a text says when sending works again."""
     names = {name for _, name, _, _ in string.Formatter().parse(template)}
     return not names.isdisjoint({"resets_at", "resets_in"})
+
+
+def for_window(template: str, exceeded: LimitUsage) -> str:
+    """Return a text as it reads for the window of a limit: a rolling one has no periods (R19)."""
+    if exceeded.limit.name.window in ROLLING_WINDOWS:
+        for of_a_period, rolling in _ROLLING:
+            template = template.replace(of_a_period, rolling)
+    return template
 
 
 def kind_of(exceeded: LimitUsage) -> str:
@@ -130,7 +146,7 @@ def values(exceeded: LimitUsage, sender: Sender, calendar: Calendar, at: int) ->
         "scope": "server"
         if exceeded.limit.name.scope is Scope.GLOBAL
         else str(exceeded.limit.name.scope),
-        "window": str(exceeded.limit.name.window),
+        "window": exceeded.limit.name.window.words,
         "resets_at": NEVER if resets_at is None else calendar.local_text_with_zone(resets_at),
         "resets_in": NEVER if resets_at is None else duration(resets_at - at),
     }

@@ -1,7 +1,8 @@
-"""The calendar: which period a moment belongs to (rule R5). Pure; time comes in.
+"""The calendar: which period a moment belongs to (rule R5), and steps of rolling windows (R19). Pure.
 
 Moments are whole seconds since 1970 in UTC. A period is found from the zone's own rules, so
-it is right after any downtime and on the days on which the clocks change.
+it is right after any downtime and on the days on which the clocks change. A step of a rolling
+window is cut in UTC, by no zone's rules.
 """
 
 from __future__ import annotations
@@ -19,15 +20,26 @@ if TYPE_CHECKING:
 class Window(StrEnum):
     """How long a limit counts; the word is the one in the config file and in the tables.
 
-    MESSAGE is one mail (recipients_per_message). EVER is the latch of the ledger.
+    ROLLING_HOUR and ROLLING_DAY are the last 60 minutes and the last 24 hours (R19). MESSAGE is
+    one mail (recipients_per_message). EVER is the latch of the ledger.
     """
 
     MINUTE = "minute"
     HOUR = "hour"
     DAY = "day"
     MONTH = "month"
+    ROLLING_HOUR = "rolling_hour"
+    ROLLING_DAY = "rolling_day"
     MESSAGE = "message"
     EVER = "ever"
+
+    @property
+    def words(self) -> str:
+        """What people read behind "per"."""
+        return _WORDS.get(self, str(self))
+
+
+_WORDS = {Window.ROLLING_HOUR: "60 minutes", Window.ROLLING_DAY: "24 hours"}
 
 
 class Period(NamedTuple):
@@ -43,6 +55,28 @@ DAY_S = 86400
 
 PERIODIC_WINDOWS = (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
 """The windows whose periods follow each other."""
+
+
+class Rolling(NamedTuple):
+    """How a rolling window is counted (R19).
+
+    Attributes:
+        span: how long a mail counts at least, in seconds.
+        step: how long mails are counted together, in seconds; it divides the span.
+        merged: the calendar's window by which its refusals and notices are merged (R13).
+    """
+
+    span: int
+    step: int
+    merged: Window
+
+
+ROLLING_WINDOWS = {
+    Window.ROLLING_HOUR: Rolling(3600, 60, Window.HOUR),
+    Window.ROLLING_DAY: Rolling(DAY_S, 3600, Window.DAY),
+}
+COUNTED_WINDOWS = (*PERIODIC_WINDOWS, *ROLLING_WINDOWS)
+"""The windows that have counters and limits."""
 
 _SECONDS = {Window.MINUTE: 60, Window.HOUR: 3600}
 _LAST_MONTH = 12
@@ -67,13 +101,16 @@ class Calendar:
         """Return the period of the window that the moment lies in.
 
         A mail has no period of its own: for MESSAGE it is the day (what its episodes are
-        merged by, R13).
+        merged by, R13). Of a rolling window it is the running step (R19).
         """
         running = self._running.get(window)
         if running is not None and running.start <= at < running.end:
             return running
         if window is Window.EVER:
             found = EVER
+        elif window in ROLLING_WINDOWS:
+            step = ROLLING_WINDOWS[window].step
+            found = Period(at - at % step, at - at % step + step)
         elif window in _SECONDS:
             found = self._clock_period(_SECONDS[window], at)
         elif window is Window.MONTH:

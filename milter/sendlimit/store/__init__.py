@@ -47,7 +47,8 @@ class Loaded(NamedTuple):
     """What packet 1 of a batch brings.
 
     Attributes:
-        usage: the counters as they were before this batch added to them.
+        usage: the counters as they were before this batch added to them, and the other steps of
+            those whose steps were asked for.
         settings: the rows of er_limit of the subjects asked for, ended boosts too.
         lease: read behind the latch; None on Galera, where no daemon takes it.
     """
@@ -55,6 +56,11 @@ class Loaded(NamedTuple):
     usage: dict[CounterKey, int]
     settings: list[Setting]
     lease: LeaseRow | None = None
+
+    def with_steps(self, steps: Mapping[CounterKey, int]) -> Loaded:
+        """Return the same with further steps of rolling windows."""
+        # Steps were read after the additions; what was added to is known from before.
+        return self._replace(usage={**steps, **self.usage})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class Flush:
         episodes: refusals to merge into er_refusal.
         let_go: free the lease.
         host: of this daemon, for its row of er_daemon.
+        steps: running steps of rolling windows whose other steps to return (R19).
     """
 
     committer: str
@@ -134,14 +141,15 @@ class Flush:
     episodes: Sequence[Episode] = ()
     let_go: bool = False
     host: str = ""
+    steps: Collection[CounterKey] = ()
 
 
 class Flushed(NamedTuple):
     """What a flush returns that is in.
 
     Attributes:
-        usage: the counters of additions and of read, as they are now, without the latch; 0 where
-            there is no row.
+        usage: the counters of additions, of read and of all steps, as they are now, without the
+            latch; 0 where there is no row.
         settings: the rows of er_limit asked for, ended boosts too.
         changes: in the order of their ids.
         beats: all rows of er_daemon, by id.
@@ -191,7 +199,12 @@ class Store(Protocol):
     def close(self) -> None:
         """Drop the connection and what was not committed; never raises."""
 
-    def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
+    def begin(
+        self,
+        additions: Mapping[CounterKey, int],
+        subjects: Collection[str],
+        steps: Collection[CounterKey] = (),
+    ) -> Loaded:
         """Begin a transaction, add to the counters, load them and the settings (packet 1).
 
         Adding and loading in one statement is cheaper than loading first (docs/design.md).
@@ -199,6 +212,7 @@ class Store(Protocol):
         Args:
             additions: amounts >= 0, the latch first: that locks it before all others.
             subjects: whose rows of er_limit to load.
+            steps: running steps of rolling windows whose other steps to load, behind the latch.
         """
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:

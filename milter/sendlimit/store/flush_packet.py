@@ -98,6 +98,8 @@ class FlushPacket:
         flush = self._flush
         if self._read:
             self._append(rows.usage_query(self._read), *rows.keys_params(self._read))
+        if flush.steps:
+            self._append(rows.steps_query(flush.steps), *rows.steps_params(flush.steps))
         if flush.subjects:
             self._append(
                 sql.SETTINGS.format(subjects=rows.placeholders([*flush.subjects])),
@@ -114,6 +116,8 @@ class FlushPacket:
             usage |= {key: row[0] for key, row in zip(self._more, next(left), strict=True)}
         if self._read:
             usage |= rows.usage_of(self._read, next(left), report)
+        if self._flush.steps:
+            usage |= rows.steps_of(self._flush.steps, next(left), report)
         settings = next(left) if self._flush.subjects else ()
         changes, beats = next(left), next(left)
         return Flushed(

@@ -97,7 +97,12 @@ class MariaDBStore:
         """Run one statement; return its rows."""
         return self._run(statement, params)[0]
 
-    def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
+    def begin(
+        self,
+        additions: Mapping[CounterKey, int],
+        subjects: Collection[str],
+        steps: Collection[CounterKey] = (),
+    ) -> Loaded:
         """Load the settings, begin, add: one packet.
 
         On a Galera node nothing follows the statement that takes the first lock: if it rolls the
@@ -112,12 +117,20 @@ class MariaDBStore:
         params.extend(key.subject for key in additions)
         if not self._is_node:
             statements.append(sql.MariaDB.LEASE)
+            if steps:
+                statements.append(rows.steps_query(steps))
+                params.extend(rows.steps_params(steps))
         with mariadb_errors(self._where):
             self._begun_at = self._clock()
             found = self._run(";".join(statements), params)
+            if steps and self._is_node:
+                found += self._run(rows.steps_query(steps), rows.steps_params(steps))
         settings = found.pop(0) if subjects else ()
         lease = None if self._is_node else found[2]
-        return rows.loaded(additions, found[1], settings, lease, self._report)
+        loaded = rows.loaded(additions, found[1], settings, lease, self._report)
+        if not steps:
+            return loaded
+        return loaded.with_steps(rows.steps_of(steps, found[-1], self._report))
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:
         """Write and commit: one packet, and one statement for the reason that begin() gives.

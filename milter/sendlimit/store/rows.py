@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import SchemaError
 from sendlimit.rules.limit import KNOWN_NAMES, CounterKey, LimitName, Setting
+from sendlimit.rules.rolling import step_keys, step_starts
 from sendlimit.store import SCHEMA_VERSION, LeaseRow, Loaded
 from sendlimit.store import statements as sql
 from sendlimit.store.sqltime import to_sql, until_from_sql
@@ -72,6 +73,27 @@ def usage_of(
     """Read the counters of keys from rows with their key and what is used; 0 without a row."""
     used = dict(readable("er_counter", found, lambda row: (tuple(row[:5]), whole(row[5])), report))
     return {key: used.get(key_params(key), 0) for key in keys}
+
+
+def steps_query(running: Collection[CounterKey]) -> str:
+    """Return the statement that reads all steps of rolling windows, for steps_params()."""
+    return sql.USAGE.format(keys=" OR ".join([sql.ONE_SPAN] * len(running)))
+
+
+def steps_params(running: Iterable[CounterKey]) -> list[str]:
+    """Write the windows of running steps as parameters, one after the other."""
+    params: list[str] = []
+    for key in running:
+        starts = step_starts(key.window, key.period_start)
+        params += (*key_params(key)[:-1], to_sql(starts[0]), to_sql(starts[-1]))
+    return params
+
+
+def steps_of(
+    running: Iterable[CounterKey], found: Iterable[Row], report: Report
+) -> dict[CounterKey, int]:
+    """Read all steps of rolling windows from rows with their key and what is used."""
+    return usage_of([key for one in running for key in step_keys(one)], found, report)
 
 
 def setting(row: Row) -> Setting:

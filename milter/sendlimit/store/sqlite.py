@@ -100,7 +100,12 @@ class SQLiteStore:
             raise StoreUnavailable(f"{self._location}: the file was removed or replaced")
         return self._connection
 
-    def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
+    def begin(
+        self,
+        additions: Mapping[CounterKey, int],
+        subjects: Collection[str],
+        steps: Collection[CounterKey] = (),
+    ) -> Loaded:
         """Begin (which locks the database), add, load."""
         connection = self._open()
         connection.begin()
@@ -111,7 +116,9 @@ class SQLiteStore:
         if subjects:
             statement = sql.SETTINGS.format(subjects=rows.placeholders([*subjects]))
             settings = connection.execute(statement, [*subjects])
-        return rows.loaded(additions, after, settings, connection.execute(sql.LEASE), self._report)
+        lease = connection.execute(sql.LEASE)
+        loaded = rows.loaded(additions, after, settings, lease, self._report)
+        return loaded.with_steps(self._steps(connection, steps)) if steps else loaded
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
         """Write and commit; never calls on_sent: the commit is this process's own work."""
@@ -207,11 +214,23 @@ class SQLiteStore:
             statement = sql.SETTINGS.format(subjects=rows.placeholders([*flush.subjects]))
             settings = connection.execute(statement, [*flush.subjects])
         return Flushed(
-            usage | self.usage([key for key in read if key != LATCH]),
+            usage
+            | self.usage([key for key in read if key != LATCH])
+            | self._steps(connection, flush.steps),
             rows.settings(settings, self._report),
             [Change(*row) for row in connection.execute(sql.CHANGES, (flush.seen_change,))],
             self._beats(connection),
         )
+
+    def _steps(
+        self, connection: SQLiteConnection, running: Iterable[CounterKey]
+    ) -> dict[CounterKey, int]:
+        """Return the steps of rolling windows; each window by itself, as SQLite takes few parameters."""
+        usage: dict[CounterKey, int] = {}
+        for key in running:
+            found = connection.execute(rows.steps_query([key]), rows.steps_params([key]))
+            usage |= rows.steps_of([key], found, self._report)
+        return usage
 
     @staticmethod
     def _beats(connection: SQLiteConnection) -> dict[str, int]:

@@ -63,6 +63,9 @@ UPDATE er_committer SET batch = %s, journal = {greatest}(journal, %s), last_at =
 USAGE = "SELECT scope, subject, unit, `window`, period_start, used FROM er_counter WHERE {keys}"
 ONE_KEY = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
 
+ONE_SPAN = """
+(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start BETWEEN %s AND %s)"""
+
 _COUNTERS = """
 SELECT subject, used FROM er_counter{index}
  WHERE `window` = %s AND period_start = %s AND scope = %s AND unit = %s AND subject > %s

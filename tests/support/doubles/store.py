@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import LeaseLost, StoreError, StoreUnavailable
+from sendlimit.rules.rolling import step_keys
 from sendlimit.store import Census, Fenced, Flushed, LeaseRow, Loaded
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Tables:
         self.lease = LeaseRow("" if flush.let_go else own, lease.beat + 1, flush.applied_change)
         self.handed_over = flush.let_go
         return Flushed(
-            {key: self.counters.get(key, 0) for key in (*flush.additions, *flush.read)},
+            self.used_in([*flush.additions, *flush.read, *steps_of(flush.steps)]),
             [row for row in self.limits if row.subject in flush.subjects],
             [change for change in self.changes if change.id > flush.seen_change],
             dict(self.daemons),
@@ -96,9 +97,18 @@ class Tables:
             if known is not episode:
                 known.merge(episode)
 
+    def used_in(self, keys: Iterable[CounterKey]) -> dict[CounterKey, int]:
+        """Return counters, 0 where there is no row."""
+        return {key: self.counters.get(key, 0) for key in keys}
+
     def used(self) -> dict[CounterKey, int]:
         """Return the counters that are not 0."""
         return {key: used for key, used in self.counters.items() if used}
+
+
+def steps_of(running: Iterable[CounterKey]) -> list[CounterKey]:
+    """Return all steps of rolling windows."""
+    return [key for one in running for key in step_keys(one)]
 
 
 def _nothing() -> None:
@@ -147,13 +157,18 @@ class ScriptedStore:
         self._open = False
         self._began = None
 
-    def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
+    def begin(
+        self,
+        additions: Mapping[CounterKey, int],
+        subjects: Collection[str],
+        steps: Collection[CounterKey] = (),
+    ) -> Loaded:
         """Begin, add, load."""
         self._called("begin")
         assert self._began is None, "a transaction in a transaction"
         assert all(amount >= 0 for amount in additions.values())
         self._began = dict(additions)
-        usage = {key: self.tables.counters.get(key, 0) for key in additions}
+        usage = self.tables.used_in([*additions, *steps_of(steps)])
         settings = [row for row in self.tables.limits if row.subject in subjects]
         return Loaded(usage, settings, self.tables.lease)
 
@@ -225,7 +240,7 @@ class ScriptedStore:
     def usage(self, keys: Collection[CounterKey]) -> dict[CounterKey, int]:
         """Return counters."""
         self._called("usage")
-        return {key: self.tables.counters.get(key, 0) for key in keys}
+        return self.tables.used_in(keys)
 
     def counters(
         self, name: LimitName, period_start: int, after: str | None, count: int

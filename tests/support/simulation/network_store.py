@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import StoreError, StoreUnavailable
 from sendlimit.store import Census, Fenced, Loaded
+from support.doubles.store import steps_of
 from support.simulation.server import ROLLED_BACK, Packet
 
 if TYPE_CHECKING:
@@ -88,13 +89,18 @@ class NetworkStore:
             raise answer
         return answer
 
-    def begin(self, additions: Mapping[CounterKey, int], subjects: Collection[str]) -> Loaded:
+    def begin(
+        self,
+        additions: Mapping[CounterKey, int],
+        subjects: Collection[str],
+        steps: Collection[CounterKey] = (),
+    ) -> Loaded:
         """Packet 1."""
         self._began_at = self._process.uptime()
         self._began = dict(additions)
 
         def work(tables: Tables) -> Loaded:
-            usage = {key: tables.counters.get(key, 0) for key in additions}
+            usage = tables.used_in([*additions, *steps_of(steps)])
             tables.add(additions)
             settings = [row for row in tables.limits if row.subject in subjects]
             return Loaded(usage, settings, tables.lease)

@@ -1,6 +1,6 @@
 """Daemons, people and faults around one database, and what may never happen whatever they do.
 
-P1  No limit is passed, but for mail that was accepted undecided and what a stopped or cut-off
+P1  No limit of a minute, or of a rolling window, is passed, but for mail that was accepted undecided and what a stopped or cut-off
     holder had granted and not written.
 P2  In the end the database has what was granted and accepted, to the mail; at most one mail a
     session is left over by kill -9.
@@ -20,7 +20,8 @@ from sendlimit.counting.counters import COUNTERS_MAX
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.window import Window
+from sendlimit.rules.rolling import step_keys
+from sendlimit.rules.window import ROLLING_WINDOWS, Window
 from sendlimit.store import Change
 from sendlimit.store.changes import HolderWatch, Lease
 from support.counting_samples import NOON, UTC, file_rules, setting
@@ -36,9 +37,7 @@ if TYPE_CHECKING:
 LIMIT = 4
 _ARMED_S = 3.0
 """How long a fault waits for the moment at which it is worst."""
-NAME = "mailbox.messages_per_minute"
 SENDERS = {name: Sender(f"{name}@example.org", None) for name in "ab"}
-_LIMIT_NAME = LimitName(Scope.MAILBOX, Unit.MESSAGES, Window.MINUTE)
 
 FAULTS = (
     "stop", "stop", "vm", "cut", "kill", "kill9", "clean", "db", "restore", "cli", "cli", "reset",
@@ -69,6 +68,7 @@ class World:
         faults: in any order; None: at random.
         begins: when each daemon starts; None: at random.
         stops_at: places in the code at which daemons are stopped now and then.
+        window: of the limit.
 
     Attributes:
         now: seconds since the run began.
@@ -78,20 +78,22 @@ class World:
 
     END, SETTLE = 90.0, 45.0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what makes a run
         self,
         seed: int,
         machines: int | None = None,
         faults: Sequence[Fault] | None = None,
         begins: Sequence[float] | None = None,
         stops_at: Sequence[str] = (),
+        window: Window = Window.MINUTE,
     ) -> None:
+        self.limited = LimitName(Scope.MAILBOX, Unit.MESSAGES, window)
         self.random = random.Random(seed)  # noqa: S311 - the same run for the same seed
         self.begin = NOON + 25
         self.now = 0.0
         self.is_quiet = False
         self.stops_at = stops_at
-        self.settings = CountingSettings(file_rules(setting("*", NAME, LIMIT)), UTC)
+        self.settings = CountingSettings(file_rules(setting("*", str(self.limited), LIMIT)), UTC)
         self.server = Server()
         self.server.committed = self._committed
         self.trace: list[str] = []
@@ -276,22 +278,20 @@ class World:
     def _may_send(process: Process) -> bool:
         return process.is_alive and not process.is_stopping
 
-    @staticmethod
-    def key_of(sender: Sender, at: int) -> CounterKey:
-        """Return the counter that has the limit."""
-        start = UTC.period(Window.MINUTE, at).start
-        return CounterKey(Scope.MAILBOX, sender.mailbox, Unit.MESSAGES, Window.MINUTE, start)
+    def key_of(self, sender: Sender, at: int) -> CounterKey:
+        """Return the counter that a mail is charged to."""
+        scope, unit, window = self.limited
+        return CounterKey(scope, sender.mailbox, unit, window, UTC.period(window, at).start)
 
     def _check_limit(self, process: Process, key: CounterKey) -> None:
         name = key.subject[0]
-        allowed = (
-            max(LIMIT, self.largest_limit[name])
-            + self.lost_sight[key]
-            + self.reset[key]
-            + self.loose[key]
+        keys = step_keys(key) if key.window in ROLLING_WINDOWS else [key]
+        allowed = max(LIMIT, self.largest_limit[name]) + sum(
+            self.lost_sight[one] + self.reset[one] + self.loose[one] for one in keys
         )
-        if self.granted[key] - self.released[key] > allowed:
-            self._violated("P1", process, key, self.granted[key], self.released[key], allowed)
+        granted = sum(self.granted[one] - self.released[one] for one in keys)
+        if granted > allowed:
+            self._violated("P1", process, key, granted, allowed)
 
     def check_memory(self, process: Process, key: CounterKey) -> None:
         """Check a grant that was made under the lease just now (P3)."""
@@ -324,7 +324,7 @@ class World:
         if any((m.journals or m.entries) and id(m) not in alive for m in self._machines):
             return  # the rest is booked by its next start
         tables = self.server.tables
-        for key in {*self.granted, *self.undecided, *(k for k in tables.counters if k.window is Window.MINUTE)}:  # fmt: skip
+        for key in {*self.granted, *self.undecided, *(k for k in tables.counters if k.window is self.limited.window)}:  # fmt: skip
             due = self.granted[key] + self.undecided[key] - self.released[key]
             due += self.clamped[key] - self.reset[key]
             if abs(tables.counters.get(key, 0) - due) > self.loose[key]:
@@ -379,7 +379,7 @@ class World:
                     tables.counters[key] = 0
             else:
                 tables.limits = [row for row in tables.limits if row.subject != mailbox]
-                tables.limits.append(setting(mailbox, NAME, limit))
+                tables.limits.append(setting(mailbox, str(self.limited), limit))
                 self.largest_limit[name] = max(self.largest_limit[name], limit)
             return Lease(*tables.lease)
 

@@ -25,8 +25,8 @@ def test_counted_names_keep_the_order_of_the_answer() -> None:
 
 
 def test_limit_names_are_the_config_files() -> None:
-    """Every limit of the config file has its name: 48 windows and recipients_per_message."""
-    assert len(LIMIT_NAMES) == 49
+    """Every limit of the config file has its name: 72 windows and recipients_per_message."""
+    assert len(LIMIT_NAMES) == 73
     assert str(LIMIT_NAMES[-1]) == "mailbox.recipients_per_message"
 
 
