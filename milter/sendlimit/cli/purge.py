@@ -35,7 +35,8 @@ _REPORT_EVERY = 10_000
 def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
     """Remove old counts, refusals and ended boosts.
 
-    Counts of periods that have not ended are never touched, nor are limits that hold. It works
+    Counts of periods that have not ended are never touched, nor are limits that hold. Steps of
+    rolling windows are no history: they go a day after they have left the window. It works
     in small steps beside the daemon; the timer sendlimit-purge.timer runs it every day.
 
     Example: sendlimit purge --older-than 400d
@@ -49,7 +50,7 @@ def purge(invocation: Invocation, *, older_than: str, as_json: bool) -> None:
     with invocation.database() as connection:
         removed = {
             "counters": remove_finished(
-                connection, invocation.calendar, before, _progress("counters")
+                connection, invocation.calendar, before, _progress("counters"), now
             ),
             "refusals": remove_old(connection, before, _progress("refusals")),
             "boosts": remove_ended(connection, before),

@@ -9,11 +9,11 @@ from sendlimit.cli.options import as_json, unit_option, window_option
 from sendlimit.cli.printing import limit_value, local_time, print_json, print_note, print_table
 from sendlimit.reports.top import top_report
 from sendlimit.rules.limit import LimitName, Scope, Unit, counted_names
-from sendlimit.rules.window import PERIODIC_WINDOWS, Window
+from sendlimit.rules.window import COUNTED_WINDOWS, Window
 
 
 @click.command()
-@window_option(PERIODIC_WINDOWS, "Which running period.")
+@window_option(COUNTED_WINDOWS, "Which running period, or rolling window.")
 @click.option(
     "--scope",
     type=click.Choice(["mailbox", "domain"]),

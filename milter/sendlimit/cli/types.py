@@ -7,6 +7,7 @@ import click
 from sendlimit.cli.spelling import did_you_mean
 from sendlimit.config.limits import UNLIMITED, parse_limit
 from sendlimit.rules.limit import LIMIT_NAMES, LimitName, Unit
+from sendlimit.rules.window import COUNTED_WINDOWS
 
 _NAMES = {str(name): name for name in LIMIT_NAMES}
 
@@ -24,7 +25,8 @@ class LimitNameType(click.ParamType):  # type: ignore[type-arg] # no generic in 
             return value
         found = _NAMES.get(str(value).lower())
         if found is None:
-            allowed = f"<global|domain|mailbox>.<{'|'.join(Unit)}>_per_<minute|hour|day|month>"
+            units, windows = "|".join(Unit), "|".join(COUNTED_WINDOWS)
+            allowed = f"<global|domain|mailbox>.<{units}>_per_<{windows}>"
             self.fail(
                 f"{value!r} is not a limit; {did_you_mean(str(value), _NAMES)}allowed: {allowed},"
                 " mailbox.recipients_per_message",

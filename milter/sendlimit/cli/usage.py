@@ -16,6 +16,7 @@ from sendlimit.store import usage as counting
 
 if TYPE_CHECKING:
     from sendlimit.rules.limit import CounterKey
+    from sendlimit.rules.window import Calendar
 
 
 @click.group()
@@ -44,7 +45,8 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
         keys = counting.running_keys(who.scope, who.key, calendar, at)
         used = {key: used for key, used in counting.usage(connection, keys).items() if used}
         if used and not yes:
-            numbers = ", ".join(f"{_name(key)} {amount}" for key, amount in used.items())
+            sums = _sums(used, calendar)
+            numbers = ", ".join(f"{name} {amount}" for name, (amount, *_) in sums.items())
             print_note(f"{who.title} has used: {numbers}")
             confirm("Set these to 0?")
         taken: dict[CounterKey, int] = {}
@@ -53,7 +55,7 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
             taken = made.result
             invocation.wait_for_daemon(connection, made)
     if as_json:
-        print_json([taken_record(key, amount, calendar, at) for key, amount in taken.items()])
+        print_json([taken_record(key, amount, calendar) for key, amount in taken.items()])
         return
     if not taken:
         print_note(f"{who.title}: nothing is used")
@@ -61,17 +63,19 @@ def reset(invocation: Invocation, subject: str, *, yes: bool, as_json: bool) -> 
     print_table(
         ("COUNTER", ">|TAKEN AWAY", "PERIOD FROM", "TO"),
         (
-            (
-                str(_name(key)),
-                str(amount),
-                local_time(calendar, key.period_start),
-                local_time(calendar, calendar.period(key.window, at).end),
-            )
-            for key, amount in taken.items()
+            (str(name), str(amount), local_time(calendar, start), local_time(calendar, end))
+            for name, (amount, start, end) in _sums(taken, calendar).items()
         ),
     )
     print_note(f"{who.title}: all running counts are 0 now")
 
 
-def _name(key: CounterKey) -> LimitName:
-    return LimitName(key.scope, key.unit, key.window)
+def _sums(used: dict[CounterKey, int], calendar: Calendar) -> dict[LimitName, tuple[int, int, int]]:
+    """Return by limit what is used, since when and until when: the steps of a rolling window are one."""
+    sums: dict[LimitName, tuple[int, int, int]] = {}
+    for key in sorted(used):
+        period = calendar.period(key.window, key.period_start)
+        name = LimitName(key.scope, key.unit, key.window)
+        amount, start, _ = sums.get(name, (0, period.start, 0))
+        sums[name] = (amount + used[key], start, period.end)
+    return sums

@@ -34,7 +34,7 @@ RECORD = struct.Struct("<iIII")
 DEFINITION = -(1 << 31)
 """In the place of the amount: what follows is a definition."""
 DEFINITION_MAX = 64 * 1024
-"""More than 25 counters with 255 characters each can need."""
+"""More than any 54 counters can need, of which 18 are the server's: subjects have 255 characters."""
 
 _START = struct.Struct("<8sH6x")
 _HEAD = struct.Struct("<8sH6xQ64s64s40s")

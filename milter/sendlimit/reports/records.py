@@ -55,8 +55,8 @@ LIMIT_STATUS = {
     "max": "the limit in force",
     "used": "count of the running period; null where nothing is counted",
     "remaining": "what is left; null: unlimited or not counted",
-    "period_start": "start of the running period",
-    "period_end": "its end",
+    "period_start": "start of the running period, or of a rolling window",
+    "period_end": "its end; of a rolling window when the next mail passes, or with room left when something leaves it",
     "origin": "'boost', 'override', 'file', 'learned', 'share', or null: set nowhere",
     "set_for": "subject of the setting that won",
     "override": "its row, as of 'limit list'; null: from the file",
@@ -120,7 +120,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
     "show, each of limits and defaults": LIMIT_STATUS,
     "top": {
         "limit": "what is counted",
-        "period_start": "start of the running period",
+        "period_start": "start of the running period, or of a rolling window",
         "period_end": "its end",
         "subjects": "a list of: subject, used, max (the limit in force)",
     },
@@ -287,14 +287,14 @@ def stored_record(stored: Stored) -> dict[str, object]:
     }
 
 
-def taken_record(key: CounterKey, amount: int, calendar: Calendar, at: int) -> dict[str, object]:
+def taken_record(key: CounterKey, amount: int, calendar: Calendar) -> dict[str, object]:
     """Return what a reset has taken from a counter of a period that runs at the moment."""
     return {
         "subject": key.subject,
         "limit": str(LimitName(key.scope, key.unit, key.window)),
         "taken": amount,
         "period_start": to_iso(key.period_start),
-        "period_end": to_iso(calendar.period(key.window, at).end),
+        "period_end": to_iso(calendar.period(key.window, key.period_start).end),
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import counted_sender
+from sendlimit.rules.rolling import step_starts
+from sendlimit.rules.window import ROLLING_WINDOWS, Period
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import top
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from sendlimit.reports.context import ReportContext
     from sendlimit.rules.limit import LimitName
     from sendlimit.rules.precedence import Rules
-    from sendlimit.rules.window import Period
     from sendlimit.store.connection import Connection
 
 
@@ -34,7 +35,7 @@ class TopReport(NamedTuple):
 
     Attributes:
         name: what was counted.
-        period: the running one.
+        period: the running one, or the steps that count of a rolling window.
         subjects: the highest first.
         rules: in force at the moment.
     """
@@ -64,4 +65,6 @@ def top_report(
     for subject, used in top(connection, name, period.start, count):
         limit = rules.limit(name, counted_sender(name.scope, subject))
         rows.append(TopSubject(subject, used, limit.max if limit else None))
+    if name.window in ROLLING_WINDOWS:
+        period = Period(step_starts(name.window, period.start)[0], period.end)
     return TopReport(name, period, rows, rules)

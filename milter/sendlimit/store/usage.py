@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
-from sendlimit.rules.window import Window
+from sendlimit.rules.rolling import step_starts
+from sendlimit.rules.window import COUNTED_WINDOWS, DAY_S, ROLLING_WINDOWS, Window
 from sendlimit.store import COMMITTERS_KEPT_S
 from sendlimit.store.changes import Change, make_change
-from sendlimit.store.rows import key_params, placeholders
+from sendlimit.store.rows import key_params, placeholders, steps_params, steps_query
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
 from sendlimit.store.unreadable import readable, whole
@@ -33,6 +34,12 @@ SELECT subject, used FROM er_counter
 _AT_LEAST = """
 SELECT subject, used FROM er_counter
  WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s AND used >= %s"""
+_OF_STEPS = """
+SELECT subject, SUM(used) FROM er_counter
+ WHERE scope = %s AND unit = %s AND `window` = %s AND period_start BETWEEN %s AND %s AND used > 0
+ GROUP BY subject"""
+_TOP_OF_STEPS = _OF_STEPS + " ORDER BY SUM(used) DESC, subject LIMIT %s"
+_STEPS_AT_LEAST = _OF_STEPS + " HAVING SUM(used) >= %s"
 _SCOPES = (
     "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
 )
@@ -65,24 +72,35 @@ _FORGET_COMMITTERS = "DELETE FROM er_committer WHERE last_at < %s"
 
 _LAST_SIGN = "\U0010ffff"
 """Greater than whatever may follow the beginning of a name."""
-_WINDOWS = (Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH)
 
 
 def usage(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey, int]:
-    """Return the counters that have a row; never below 0."""
+    """Return the counters that have a row; never below 0.
+
+    Args:
+        connection: to the tables.
+        keys: the counters; for that of a running step those of its whole window (R19).
+    """
     found: dict[CounterKey, int] = {}
-    for chunk in _chunks(keys):
+    rolling = [key for key in keys if key.window in ROLLING_WINDOWS]
+    for chunk in _chunks([key for key in keys if key.window not in ROLLING_WINDOWS]):
         rows = connection.execute(_USED + _any_of(chunk), _params(chunk))
-        found |= readable("er_counter", rows, lambda row: (_key(row), max(0, whole(row[5]))))
+        found |= _amounts(rows)
+    for chunk in _chunks(rolling):
+        found |= _amounts(connection.execute(steps_query(chunk), steps_params(chunk)))
     return found
 
 
+def _amounts(rows: Iterable[Row]) -> dict[CounterKey, int]:
+    return dict(readable("er_counter", rows, lambda row: (_key(row), max(0, whole(row[5])))))
+
+
 def running_keys(scope: Scope, subject: str, calendar: Calendar, at: int) -> list[CounterKey]:
-    """Return the keys of a subject's own counters in the periods that run at the moment."""
+    """Return the keys of a subject's own counters in the periods and steps that run at the moment."""
     return [
         CounterKey(scope, subject, unit, window, calendar.period(window, at).start)
         for unit in Unit
-        for window in _WINDOWS
+        for window in COUNTED_WINDOWS
     ]
 
 
@@ -121,7 +139,10 @@ def counter_record(key: CounterKey, used: int) -> dict[str, object]:
 def top(
     connection: Connection, name: LimitName, period_start: int, count: int
 ) -> list[tuple[str, int]]:
-    """Return the subjects that used most in a period, as (subject, used)."""
+    """Return the subjects that used most in a period, or a rolling window, as (subject, used)."""
+    if name.window in ROLLING_WINDOWS:
+        found = connection.execute(_TOP_OF_STEPS, (*_steps(name, period_start), count))
+        return readable("er_counter", found, lambda row: (str(row[0]), int(row[1])))
     params = (str(name.scope), str(name.unit), str(name.window), to_sql(period_start), count)
     rows = connection.execute(_TOP, params)
     return readable("er_counter", rows, lambda row: (str(row[0]), whole(row[1])))
@@ -130,9 +151,19 @@ def top(
 def used_at_least(
     connection: Connection, name: LimitName, period_start: int, least: int
 ) -> list[tuple[str, int]]:
-    """Return the subjects that used as much or more in a period, as (subject, used)."""
+    """Return the subjects that used as much or more in a period, or a rolling window."""
+    if name.window in ROLLING_WINDOWS:
+        found = connection.execute(_STEPS_AT_LEAST, (*_steps(name, period_start), least))
+        return [(row[0], int(row[1])) for row in found]
     params = (str(name.scope), str(name.unit), str(name.window), to_sql(period_start), least)
     return [(row[0], row[1]) for row in connection.execute(_AT_LEAST, params)]
+
+
+def _steps(name: LimitName, running: int) -> tuple[str, ...]:
+    """Return the parameters of the steps that count while the step of this start runs."""
+    starts = step_starts(name.window, running)
+    words = (str(name.scope), str(name.unit), str(name.window))
+    return (*words, to_sql(starts[0]), to_sql(starts[-1]))
 
 
 def scopes_of(connection: Connection, subject: str) -> set[Scope]:
@@ -158,22 +189,33 @@ def subjects_beginning(connection: Connection, scope: Scope, text: str, count: i
 
 
 def remove_finished(
-    connection: Connection, calendar: Calendar, before: int, progress: Callable[[int], None]
+    connection: Connection,
+    calendar: Calendar,
+    before: int,
+    progress: Callable[[int], None],
+    now: int | None = None,
 ) -> int:
     """Remove the counters of periods that ended before the moment; the latch stays.
+
+    Steps of rolling windows are no history: they go a day after they have left the window.
 
     Args:
         connection: to the tables.
         calendar: cuts the periods.
         before: seconds since 1970, not later than now: so no running period is removed.
         progress: called with the number removed so far after each chunk.
+        now: seconds since 1970; None: the moment is now.
 
     Returns:
         How many rows were removed.
     """
     removed = 0
-    for window in _WINDOWS:
-        start = to_sql(calendar.period(window, before).start)
+    for window in COUNTED_WINDOWS:
+        if window in ROLLING_WINDOWS:
+            running = calendar.period(window, (before if now is None else now) - DAY_S).start
+            start = to_sql(step_starts(window, running)[0])
+        else:
+            start = to_sql(calendar.period(window, before).start)
         while old := connection.execute(_OLD, (str(window), start, _CHUNK)):
             # By the columns as they are, so that a row that can't be read goes, too.
             columns = [value for row in old for value in row]

@@ -3,12 +3,12 @@
 from sendlimit.reports.records import EPISODE, SHAPES, change_record, episode_record, taken_record
 from sendlimit.store.changes import Change, RecordedChange
 from support.command_samples import ALICE, day, episode
-from support.counting_samples import ALICES_DAY, NOON, UTC
+from support.counting_samples import ALICES_DAY, UTC
 
 
 def test_taken() -> None:
     """What a reset has taken names the counter and its period, with the keys of SHAPES."""
-    record = taken_record(ALICES_DAY, 7, UTC, NOON)
+    record = taken_record(ALICES_DAY, 7, UTC)
     assert list(record) == list(SHAPES["usage reset, a list of"])
     assert (record["taken"], record["period_end"]) == (7, "2026-11-23T00:00:00+00:00")
 

@@ -85,7 +85,7 @@ async def overview(
 async def top(
     service: ServiceOf,
     scope: Literal["mailbox", "domain"] = "mailbox",
-    window: Literal["minute", "hour", "day", "month"] = "day",
+    window: Literal["minute", "hour", "day", "month", "rolling_hour", "rolling_day"] = "day",
     unit: Unit = Unit.MESSAGES,
     number: Size = 20,
 ) -> TopOut:

@@ -38,7 +38,7 @@ async def reset_usage(
         keys = running_keys(who.scope, who.key, calendar, at)
         made = reset(connection, keys, author(service, caller, body.by if body else None))
         is_heard(connection, made)
-        return [taken_record(key, amount, calendar, at) for key, amount in made.result.items()]
+        return [taken_record(key, amount, calendar) for key, amount in made.result.items()]
 
     found = await service.database.run(work)
     return [TakenOut.model_validate(each) for each in found]

@@ -10,7 +10,7 @@ from sendlimit import __version__
 from sendlimit.reports.history import DAYS_MAX, HistorySpan, history_report
 from sendlimit.reports.usage import UsageReport, usage_report, usage_reports
 from sendlimit.rules.limit import LIMIT_NAMES, LimitName, Unit
-from sendlimit.rules.window import Window
+from sendlimit.rules.window import ROLLING_WINDOWS, Window
 from sendlimit.web.api.common import CallerOf, ServiceOf, reader_router, subject_in
 from sendlimit.web.api.models import (
     HistoryOut,
@@ -66,7 +66,8 @@ def _meaning(name: LimitName) -> LimitMeaning:
     if name.window is Window.MESSAGE:
         meaning = "recipients that one message of a mailbox may have"
     else:
-        meaning = f"{name.unit.words} {_WHOSE[name.scope]} in a {name.window}"
+        which = "any" if name.window in ROLLING_WINDOWS else "a"
+        meaning = f"{name.unit.words} {_WHOSE[name.scope]} in {which} {name.window.words}"
     return LimitMeaning(
         limit=str(name), scope=name.scope, unit=name.unit, window=name.window, meaning=meaning
     )

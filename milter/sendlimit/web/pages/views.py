@@ -244,6 +244,16 @@ def _limit_words(words: Words, text: object) -> str:
         return str(text)
 
 
+_WINDOWS = (
+    Window.DAY,
+    Window.HOUR,
+    Window.MINUTE,
+    Window.MONTH,
+    Window.ROLLING_DAY,
+    Window.ROLLING_HOUR,
+)
+
+
 def limit_choices(words: Words, scope: Scope) -> list[tuple[str, str]]:
     """Return the limits that can be set for a subject of a scope, as (name, words)."""
     scopes = {
@@ -252,10 +262,7 @@ def limit_choices(words: Words, scope: Scope) -> list[tuple[str, str]]:
         Scope.GLOBAL: (Scope.GLOBAL, Scope.DOMAIN, Scope.MAILBOX),
     }[scope]
     names = [
-        LimitName(each, unit, window)
-        for each in scopes
-        for window in (Window.DAY, Window.HOUR, Window.MINUTE, Window.MONTH)
-        for unit in Unit
+        LimitName(each, unit, window) for each in scopes for window in _WINDOWS for unit in Unit
     ]
     if Scope.MAILBOX in scopes:
         names.append(LimitName(Scope.MAILBOX, Unit.RECIPIENTS, Window.MESSAGE))
