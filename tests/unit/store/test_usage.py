@@ -1,7 +1,7 @@
 """What is used, giving it back, and removing what is old."""
 
 from sendlimit.rules.limit import LATCH, Scope, Unit
-from sendlimit.rules.window import Window
+from sendlimit.rules.window import COUNTED_WINDOWS
 from sendlimit.store.changes import Author, recorded_changes
 from sendlimit.store.connection import Connection
 from sendlimit.store.usage import (
@@ -40,11 +40,11 @@ def test_usage_of_many(tables: Connection) -> None:
 
 
 def test_running_keys() -> None:
-    """A subject's counters: both units in the four windows, in the periods of the moment."""
+    """A subject's counters: all units in all windows, in the periods and steps of the moment."""
     keys = running_keys(Scope.MAILBOX, ALICE, BERLIN, NOW)
 
     assert {key.unit for key in keys} == {*Unit}
-    assert {key.window for key in keys} == {Window.MINUTE, Window.HOUR, Window.DAY, Window.MONTH}
+    assert {key.window for key in keys} == {*COUNTED_WINDOWS}
     assert day(ALICE) in keys
 
 

@@ -156,7 +156,7 @@ def test_change() -> None:
 def test_choices() -> None:
     """Of a mailbox only its own limits can be set; of the server those of everyone, too."""
     counts = {scope: len(limit_choices(_WORDS, scope)) for scope in Scope}
-    assert counts == {Scope.MAILBOX: 17, Scope.DOMAIN: 33, Scope.GLOBAL: 49}
+    assert counts == {Scope.MAILBOX: 25, Scope.DOMAIN: 49, Scope.GLOBAL: 73}
     assert limit_choices(_WORDS, Scope.DOMAIN)[0][0] == "domain.messages_per_day"
 
 
