@@ -167,6 +167,36 @@ def test_beats_of_daemons(store: Store, held: Flush) -> None:
     assert store.beat("me", "mx1") == {"me": 2}
 
 
+def _old_release(store: Store, batch: int) -> None:
+    """Write a batch as a release does that knows neither lease nor er_daemon."""
+    store.begin({LATCH: 1}, ())
+    store.write(Writing("old", batch))
+
+
+def test_batches_of_an_old_release_are_beats(store: Store, held: Flush, tables: Connection) -> None:
+    """From its second batch on, wherever beats are read, until it writes no more."""
+    _old_release(store, 1)
+    assert store.flush(held).beats == {"me": 1}, "an entry of an unbooked file has batch 1, too"
+    _old_release(store, 2)
+    assert store.flush(replace(held, batch=3, beat=2)).beats == {"me": 2, "committer old": 2}
+    _old_release(store, 3)
+    assert store.beat("me", "mx1") == {"me": 3, "committer old": 3}
+    store.begin({LATCH: 0}, ())
+    assert store.census().beats == {"me": 3, "committer old": 3}
+    store.rollback()
+    tables.execute("UPDATE er_committer SET last_at = '2026-01-01 00:00:00' WHERE id = 'old'")
+    assert store.beat("me", "mx1") == {"me": 4}
+
+
+def test_who_has_left_is_of_no_old_release(store: Store, tables: Connection) -> None:
+    """A clean stop removes its row of er_daemon; the row of er_committer stays, for its journal."""
+    _old_release(store, 5)
+    store.beat("old", "mx1")
+    store.leave("old")
+    assert store.beat("me", "mx1") == {"me": 1}
+    assert tables.execute("SELECT batch FROM er_committer WHERE id = 'old'") == [(5,)]
+
+
 def test_census(store: Store, tables: Connection) -> None:
     """Who takes the lease reads who else there is, and removes who has gone."""
     store.beat("gone", "mx3")

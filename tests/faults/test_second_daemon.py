@@ -13,6 +13,7 @@ from support.rig.counters import Counters, in_mariadb
 from support.rig.lone_daemon import LoneDaemon, mailbox, wait_until_counted
 from support.rig.mariadb import Database, PrivateMariaDB
 from support.rig.milter_client import MilterClient
+from support.rig.old_release import old_release
 from support.rig.process import running, wait_for
 from support.rig.relay import Relay
 
@@ -171,6 +172,33 @@ def test_holder_is_cut_off(
             cut_off.wait_for_mode("shared")
             wait_until_counted(store, ALICE, 14, SETTLES_S)
             assert not cut_off.passes(ALICE)
+
+
+def test_old_release(
+    first: LoneDaemon, store: Counters, mariadb: PrivateMariaDB, database: Database
+) -> None:
+    """A release without a lease begins beside: it is shared with while it writes, exact to the mail."""
+    assert first.passes(mailbox(0))
+    wait_until_counted(store, mailbox(0), 1, SETTLES_S)
+    with old_release(mariadb, database, LIMIT) as old:
+        assert [old.send(mailbox(0)) for _ in range(2)] == [True, True]
+        first.wait_for_mode("shared")
+        generator = first.load(
+            seconds=DEADLINE_S, connections=10, rate=50, count=LIMIT, mailboxes=1, domains=1
+        )
+        passed = 3
+        while generator.poll() is None:
+            passed += old.send(mailbox(0))
+            time.sleep(0.02)  # a mail now and then, not as many as the database takes
+        result = load.finish(generator, DEADLINE_S)
+
+        assert (passed + result.accepted, result.errors) == (LIMIT, 0)
+        assert passed > 3
+        assert result.accepted
+        assert first.mode == "shared"
+    assert store.used(mailbox(0)) == LIMIT
+    first.wait_for_mode("memory")
+    assert not first.passes(mailbox(0))
 
 
 def test_takes_turns(folder: Path, store: Counters) -> None:

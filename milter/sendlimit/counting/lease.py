@@ -26,7 +26,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.store import STILL_S
+from sendlimit.store import OLD_RELEASE, STILL_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -203,6 +203,9 @@ class Lease:
     def look_at_others(self, beats: Mapping[str, int], now: float) -> None:
         """Note the beats of other daemons' rows, and whether one has gone on, or is new.
 
+        A daemon of an old release shows by its batches: it does not heed the lease, so the lease
+        is let go.
+
         Args:
             beats: by daemon.
             now: CLOCK_BOOTTIME, when they were here.
@@ -226,7 +229,11 @@ class Lease:
         return found == {daemon: beat for daemon, (beat, _) in self._others.items()}
 
     def _may_live(self, daemon: str) -> bool:
-        return not (self.exclusive or daemon == self.daemon or daemon in self.ended)
+        committer = daemon.removeprefix(OLD_RELEASE)
+        if committer == self.daemon or committer in self.ended:
+            return False
+        # An old release does not heed the lock of a file either.
+        return daemon.startswith(OLD_RELEASE) or not self.exclusive
 
     # the steps
 

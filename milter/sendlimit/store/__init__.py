@@ -28,6 +28,13 @@ STILL_S = 4.0
 """How long a holder's beat has stood still when it counts as stopped: the 3 s that a flush lets it
 grant, and 1 s for clocks that drift."""
 
+OLD_RELEASE = "committer "
+"""Among the beats stands before the id of a committer that writes batches and never beats: its
+release knows no lease. Its batch is its beat."""
+OLD_RELEASE_SEEN_S = 5
+"""How long after its last batch it is among them; less than a daemon that was killed has been silent
+when its row of er_daemon is removed."""
+
 
 class LeaseRow(NamedTuple):
     """The row of er_lease.
@@ -152,7 +159,7 @@ class Flushed(NamedTuple):
             latch; 0 where there is no row.
         settings: the rows of er_limit asked for, ended boosts too.
         changes: in the order of their ids.
-        beats: all rows of er_daemon, by id.
+        beats: all rows of er_daemon by id, and committers of old releases.
     """
 
     usage: Mapping[CounterKey, int]
@@ -165,7 +172,7 @@ class Census(NamedTuple):
     """Who else there is, read in the transaction that takes the lease.
 
     Attributes:
-        beats: all rows of er_daemon, by id.
+        beats: all rows of er_daemon by id, and committers of old releases.
         last_change: the last id of er_change, 0 without any.
     """
 
@@ -256,10 +263,10 @@ class Store(Protocol):
         """Read who else there is, in the transaction that begin() began."""
 
     def beat(self, daemon: str, host: str) -> dict[str, int]:
-        """Move the daemon's own row, in a transaction of its own; return all rows of er_daemon."""
+        """Move the daemon's own row, in a transaction of its own; return all beats."""
 
     def leave(self, daemon: str) -> None:
-        """Remove the daemon's own row."""
+        """Remove the daemon's own row; its committer is not taken for one of an old release."""
 
     def booked_record(self, committer: str) -> int | None:
         """Return the last record of a committer's journal that is booked; None: it has no row."""

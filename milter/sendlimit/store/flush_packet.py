@@ -106,7 +106,7 @@ class FlushPacket:
                 *flush.subjects,
             )
         self._append(sql.CHANGES, flush.seen_change)
-        self._append(sql.BEATS)
+        self._append(sql.MariaDB.BEATS)
 
     def read(self, results: Sequence[Sequence[Row]], report: Report = ignored) -> Flushed:
         """Read what the statement returned."""

@@ -216,21 +216,22 @@ class MariaDBStore:
     def census(self) -> Census:
         """Read er_daemon and the last change, behind the latch."""
         with mariadb_errors(self._where):
-            beats, last = self._run(f"{sql.MariaDB.BEATS};{sql.LAST_CHANGE}")
+            beats, last = self._run(f"{sql.MariaDB.LOCKED_BEATS};{sql.LAST_CHANGE}")
         return Census({row[0]: row[1] for row in beats}, last[0][0])
 
     def beat(self, daemon: str, host: str) -> dict[str, int]:
         """Move the own row and read all, in one packet."""
-        statements = (sql.MariaDB.TAKE_LATCH, sql.MariaDB.BEAT, sql.BEATS)
+        statements = (sql.MariaDB.TAKE_LATCH, sql.MariaDB.BEAT, sql.MariaDB.BEATS)
         statement = sql.MariaDB.FLUSH.format(statements=";".join(statements))
         with mariadb_errors(self._where):
             found = self._run(statement, (0, daemon, host))
         return {row[0]: row[1] for row in found[0]}
 
     def leave(self, daemon: str) -> None:
-        """Remove the own row."""
+        """Remove the own row of er_daemon, behind which er_committer's would be of an old release."""
+        statements = (sql.MariaDB.HAS_LEFT, sql.FORGET_DAEMONS.format(ids="%s"))
         with mariadb_errors(self._where):
-            self._run(sql.FORGET_DAEMONS.format(ids="%s"), (daemon,))
+            self._run(";".join(statements), (daemon, daemon))
 
     def booked_record(self, committer: str) -> int | None:
         """Return the number in the row of er_committer."""

@@ -234,7 +234,7 @@ class SQLiteStore:
 
     @staticmethod
     def _beats(connection: SQLiteConnection) -> dict[str, int]:
-        return {row[0]: row[1] for row in connection.execute(sql.BEATS)}
+        return {row[0]: row[1] for row in connection.execute(sql.SQLite.BEATS)}
 
     def census(self) -> Census:
         """Read er_daemon and the last change."""
@@ -248,7 +248,8 @@ class SQLiteStore:
         return self._beats(connection)
 
     def leave(self, daemon: str) -> None:
-        """Remove the own row."""
+        """Remove the own row of er_daemon, behind which er_committer's would be of an old release."""
+        self._open().execute(sql.SQLite.HAS_LEFT, (daemon,))
         self._open().execute(sql.FORGET_DAEMONS.format(ids="%s"), (daemon,))
 
     def booked_record(self, committer: str) -> int | None:

@@ -6,6 +6,8 @@ never a text from outside.
 
 from __future__ import annotations
 
+from sendlimit.store import OLD_RELEASE, OLD_RELEASE_SEEN_S
+
 LATCH = """
 SELECT used FROM er_counter
  WHERE scope = 'global' AND subject = '*' AND unit = 'messages' AND `window` = 'ever'
@@ -52,7 +54,13 @@ FREE_LEASE = "UPDATE er_lease SET holder = '', beat = beat + 1 WHERE one = 1"
 MOVE_LEASE = """
 UPDATE er_lease SET holder = %s, beat = beat + 1, seen_change = %s
  WHERE one = 1 AND holder = %s AND beat = %s"""
-BEATS = "SELECT id, beat FROM er_daemon"
+_BEATS = "SELECT id, beat FROM er_daemon"
+# Who writes batches and never beats is of a release that knows no lease; batch 1 may be an entry
+# of an unbooked file.
+_OLD_RELEASES = """
+SELECT {name}, batch FROM er_committer
+ WHERE batch > 1 AND last_at > {since} AND id NOT IN (SELECT id FROM er_daemon)"""
+_HAS_LEFT = "UPDATE er_committer SET last_at = {earlier} WHERE id = %s"
 FORGET_DAEMONS = "DELETE FROM er_daemon WHERE id IN ({ids})"
 LAST_CHANGE = "SELECT COALESCE(MAX(id), 0) FROM er_change"
 CHANGES = "SELECT id, subject FROM er_change WHERE id > %s ORDER BY id"
@@ -108,7 +116,13 @@ INSERT INTO er_committer (id, batch, journal) VALUES (%s, 0, %s)
     KEEP_LEASE = "INSERT IGNORE INTO er_lease (one) VALUES (1)"
     # A locking read: not of the snapshot that an earlier read of the transaction made.
     LEASE = LEASE + " LOCK IN SHARE MODE"
-    BEATS = BEATS + " LOCK IN SHARE MODE"
+    OLD_RELEASES = _OLD_RELEASES.format(
+        name=f"CONCAT('{OLD_RELEASE}', id)",
+        since=f"UTC_TIMESTAMP() - INTERVAL {OLD_RELEASE_SEEN_S} SECOND",
+    )
+    BEATS = f"{_BEATS} UNION ALL {OLD_RELEASES}"
+    LOCKED_BEATS = f"({_BEATS} LOCK IN SHARE MODE) UNION ALL ({OLD_RELEASES} LOCK IN SHARE MODE)"
+    HAS_LEFT = _HAS_LEFT.format(earlier=f"last_at - INTERVAL {OLD_RELEASE_SEEN_S} SECOND")
     BEAT = """
 INSERT INTO er_daemon (id, beat, host) VALUES (%s, 1, %s)
     ON DUPLICATE KEY UPDATE beat = beat + 1, last_at = UTC_TIMESTAMP()"""
@@ -161,6 +175,10 @@ INSERT INTO er_committer (id, batch, journal) VALUES (%s, 0, %s)
 INSERT INTO er_daemon (id, beat, host) VALUES (%s, 1, %s)
     ON CONFLICT DO UPDATE SET beat = beat + 1, last_at = CURRENT_TIMESTAMP"""
     FLUSHED = FLUSHED.format(greatest="max", now="CURRENT_TIMESTAMP")
+    BEATS = f"{_BEATS} UNION ALL " + _OLD_RELEASES.format(
+        name=f"'{OLD_RELEASE}' || id", since=f"datetime('now', '-{OLD_RELEASE_SEEN_S} seconds')"
+    )
+    HAS_LEFT = _HAS_LEFT.format(earlier=f"datetime(last_at, '-{OLD_RELEASE_SEEN_S} seconds')")
     COUNTERS = _COUNTERS.format(index="")
     FENCE = """
 INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1) ON CONFLICT DO UPDATE SET fences = fences + 1"""

@@ -206,3 +206,18 @@ def test_a_change_is_reported_once_it_is_applied() -> None:
     assert (lease.seen_change, lease.applied_change) == (6, 4)
     lease.changes_applied()
     assert lease.applied_change == 6
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_an_old_release_is_another_daemon(*, exclusive: bool) -> None:
+    """Its batches count as beats, also on a file whose lock it does not know; own rows do not."""
+    lease = Lease("me", ["before"], exclusive=exclusive)
+    lease.joined()
+    lease.taken(0.0, 1, 0)
+    lease.look_at_others({"me": 1, "committer me": 5, "committer before": 9}, 1.0)
+    assert not lease.is_wanted
+
+    lease.look_at_others({"me": 2, "committer old": 2}, 2.0)
+    assert lease.is_wanted
+    assert not lease.alone(2.0 + UNSEEN_S)
+    assert lease.alone(2.1 + UNSEEN_S)

@@ -218,6 +218,20 @@ def test_hands_over_when_another_daemon_beats(daemon: SteppedDaemon) -> None:
     assert [daemon.send(ALICE), daemon.send(ALICE)] == [True, False]
 
 
+def test_hands_over_to_an_old_release(daemon: SteppedDaemon) -> None:
+    """A committer that never beats knows no lease: it is shared with for as long as it writes."""
+    for batch in range(2, 20):
+        daemon.tables.daemons["committer old"] = batch
+        daemon.step()
+        assert daemon.send(ALICE) == (batch < 5)
+    assert _state(daemon) is State.SHARED
+    del daemon.tables.daemons["committer old"]
+    daemon.step()
+
+    assert _state(daemon) is State.SOLE
+    assert daemon.tables.used()[ALICES_DAY] == 3
+
+
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
 def test_a_hand_over_in_doubt(daemon: SteppedDaemon, *, applied: bool) -> None:
     """Nothing is granted until the fence has decided; the mail counts once."""

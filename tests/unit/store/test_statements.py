@@ -11,6 +11,7 @@ PLAIN = {
     name: text
     for name, text in vars(statements).items()
     if name.isupper()
+    and isinstance(text, str)
     and not name.startswith("_")
     and text.lstrip().startswith(("SELECT", "INSERT", "DELETE", "UPDATE"))
 }
@@ -40,7 +41,8 @@ def test_both_databases_have_the_statements() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["GIVE_BACK", "BATCH", "FENCE", "FLUSHED", "BEAT", "REPLAYED", "COUNTERS"]
+    "name",
+    ["GIVE_BACK", "BATCH", "FENCE", "FLUSHED", "BEAT", "BEATS", "HAS_LEFT", "REPLAYED", "COUNTERS"],
 )
 def test_both_take_the_same_parameters(name: str) -> None:
     """The stores fill in the same values in the same order."""
