@@ -164,10 +164,7 @@ class Backlog:
         Returns:
             Whether nothing is pending.
         """
-        ledger = self._ledger
-        with ledger.mutex:
-            left = ledger.stretches.all(ledger.journal.number)
-            is_all_booked = not left and ledger.stretches.in_flight is None
+        left, is_all_booked = self._ledger.left_over()
         taken = set(self.pending.unbooked)
         entries = [] if more is None else [more]
         if self.in_doubt is not None:

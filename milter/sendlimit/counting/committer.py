@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sendlimit.counting.ledger import Ledger
     from sendlimit.counting.left_journals import LeftJournal
     from sendlimit.counting.unbooked_file import UnbookedFile
+    from sendlimit.rules.episode import Episode
     from sendlimit.store import Store
 
 BATCH_MAX = 500
@@ -120,10 +121,7 @@ class Committer:
         try:
             item = queue.get(timeout=pause) if pause else queue.get_nowait()
             while True:
-                if isinstance(item, Waiter):
-                    waiters.append(item)
-                elif item is not None:
-                    self._backlog.pending.record(item)
+                self._sort(item, waiters)
                 if len(waiters) >= BATCH_MAX:
                     break
                 item = queue.get_nowait()
@@ -131,6 +129,12 @@ class Committer:
             pass
         self._ledger.asleep = False
         return waiters
+
+    def _sort(self, item: Waiter | Episode | None, waiters: list[Waiter]) -> None:
+        if isinstance(item, Waiter):
+            waiters.append(item)
+        elif item is not None:
+            self._backlog.pending.record(item)
 
     def step(self, waiters: list[Waiter]) -> None:
         """Work off what was taken; whatever raises, mail goes on."""
@@ -164,15 +168,20 @@ class Committer:
         return not self._is_connected or self._lease.state is not State.AWAY
 
     def finish(self) -> bool:
-        """Write what is still pending to the unbooked file; return whether all is booked."""
+        """Write what is still pending to the unbooked file; return whether all is booked.
+
+        From here on mail is undecided at once; what it counts is in the journal until Ledger.end().
+        """
+        self._ledger.up = False
+        waiters: list[Waiter] = []
+        with suppress(Empty):
+            while True:
+                self._sort(self._ledger.queue.get_nowait(), waiters)
+        self._abandon(waiters)
         all_booked = self._backlog.save(self._row.id, self._write_behind.unsaved())
         if self._is_connected:
             with suppress(StoreError):
                 self._membership.leave()
-        if all_booked:
-            self._ledger.journal.remove()
-        else:
-            self._ledger.journal.close()
         self._store.close()
         return all_booked
 

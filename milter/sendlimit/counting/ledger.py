@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.batch import Answer
     from sendlimit.counting.records import Records
+    from sendlimit.counting.stretches import Stretch
     from sendlimit.rules.counting_settings import CountingSettings
     from sendlimit.rules.decision import Decision
     from sendlimit.rules.episode import Episode
@@ -111,6 +112,7 @@ class Ledger:
         self._clock = clock
         self._timeout_s = decision_timeout_s
         self._meters = meters
+        self._has_ended = False
         self.known_names: frozenset[LimitName] = frozenset()
         self.use(settings)
 
@@ -231,6 +233,8 @@ class Ledger:
             return None
         waiter = Waiter(request)
         self.queue.put(waiter)
+        if not self.up:
+            waiter.abandon()  # the committer may have ended meanwhile
         if not waiter.wait(self._patience_s()) and waiter.abandon():
             self.stuck = True
             self.outage.began(
@@ -242,6 +246,33 @@ class Ledger:
     def is_waiting(self) -> bool:
         """Whether another daemon holds the lease, and is asked to let go of it."""
         return self.up and self.lease.state is State.AWAY
+
+    def left_over(self) -> tuple[tuple[Stretch, ...], bool]:
+        """Return at the end of the committer what is pending, and whether that is nothing.
+
+        Where no journal has room for what is counted later, nothing is counted any more.
+        """
+        self.mutex.acquire()
+        left = self.stretches.all(self.journal.number)
+        is_all_booked = not left and self.stretches.in_flight is None
+        if self.journal.is_durable and not self.journal.is_full:
+            self.mutex.release()
+        else:
+            self._has_ended = True
+        return left, is_all_booked
+
+    def end(self, *, booked: bool) -> None:
+        """End for good: no callback is answered any more, so none lets mail through uncounted.
+
+        Args:
+            booked: the committer has booked all that was counted until it ended.
+        """
+        if not self._has_ended:
+            self.mutex.acquire()
+        if booked and not self.stretches:
+            self.journal.remove()
+        else:
+            self.journal.close()
 
     def state(self) -> tuple[str, str]:
         """Return what the daemon says of itself: "decides" or why not, and DaemonStatus.how."""

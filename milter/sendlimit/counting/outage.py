@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sendlimit.errors import StoreError
 
-AWAITED_S = 10.0
+AWAITED_S = 3.0
 """How long a start waits for a database that can't be reached before that is an outage."""
 FAULT_S = 60.0
 """How long after a fault nothing else may have failed, if no question was answered meanwhile."""

@@ -21,6 +21,7 @@ from prometheus_client import (
 from sendlimit import __version__
 from sendlimit.counting.events import Events
 from sendlimit.counting.mode import Mode
+from sendlimit.counting.outage import DECIDES
 from sendlimit.errors import SchemaError, StoreConflict, StoreUnavailable
 from sendlimit.notify.outbox import Outcome
 from sendlimit.rules.limit import KNOWN_NAMES
@@ -157,7 +158,7 @@ class Metrics(Events):
 
     def watch(self, ledger: Ledger) -> None:
         """Read the state of the ledger whenever Prometheus asks."""
-        self._up.set_function(lambda: ledger.up and not ledger.stuck)
+        self._up.set_function(lambda: ledger.state()[0] == DECIDES)
         self._queue.set_function(ledger.queue.qsize)
         self._unbooked.set_function(lambda: ledger.unbooked)
         self._journal.set_function(lambda: not ledger.journal_problem)

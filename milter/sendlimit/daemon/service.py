@@ -194,21 +194,26 @@ class Service:
         self._state.suspender = None if rule is None else self._suspender
 
     def _shutdown(self) -> None:
-        """Stop taking connections, let callbacks in flight end, book what is pending."""
+        """Stop taking connections, end each part before those that it uses; what counts is the last.
+
+        Mail of open sessions goes on until the process ends: it is counted all the time, in the
+        end in the crash journal alone.
+        """
         signal.signal(signal.SIGINT, lambda *_: os._exit(1))  # a second Ctrl-C ends at once
         notify("STOPPING=1")
         self._listener.close()
         self._wait_for_callbacks()
-        booked = self._committer.stop(STOP_S)
         self._telemetry.stop()
-        self._listener.remove()
-        self._status.stop()
         self._login_map.stop()
         self._suspender.stop()
         self._learner.stop()
+        booked = self._committer.stop(STOP_S)
+        self._listener.remove()
+        self._status.stop()
         self._state.refusals.close()
         maillog.stopped(booked=booked)
         self._log.stop()
+        self._ledger.end(booked=booked)
 
     def _wait_for_callbacks(self) -> None:
         """Wait for the callbacks that run now, for no longer than a decision may take.

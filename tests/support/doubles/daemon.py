@@ -145,4 +145,6 @@ class SteppedDaemon:
         self.step()
         while not self.committer.is_done:
             self.step()
-        return self.committer.finish()
+        booked = self.committer.finish()
+        self.ledger.end(booked=booked)
+        return booked

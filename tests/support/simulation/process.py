@@ -292,6 +292,6 @@ class Process:
             if self.committer.is_done:
                 break
             waiters = self.committer.take()
-        self.committer.finish()
+        self.ledger.end(booked=self.committer.finish())
         self.world.note(self, "ended")
         self.is_alive = False

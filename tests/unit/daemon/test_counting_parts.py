@@ -31,6 +31,7 @@ def test_a_start_on_sqlite_decides_from_memory(tmp_path: Path) -> None:
     assert len([*tmp_path.glob("journal.*")]) == 2
 
     assert committer.stop(20)
+    ledger.end(booked=True)
     assert not [*tmp_path.glob("journal.*")]
 
 
@@ -44,6 +45,7 @@ def test_what_an_earlier_start_left_is_booked(tmp_path: Path) -> None:
     committer.start(20)
 
     assert committer.stop(20)
+    ledger.end(booked=True)
     assert not [*tmp_path.glob("journal.*")]
 
 

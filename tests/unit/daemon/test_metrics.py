@@ -10,10 +10,18 @@ from pathlib import Path
 import pytest
 
 from sendlimit.counting.ledger import Ledger
+from sendlimit.counting.outage import FAULT, STUCK
 from sendlimit.counting.sender_plan import Reservation
 from sendlimit.daemon import metrics as metrics_module
 from sendlimit.daemon.metrics import Metrics
-from sendlimit.errors import SchemaError, StoreConflict, StoreError, StoreUnavailable
+from sendlimit.errors import (
+    BatchFault,
+    SchemaError,
+    StoreConflict,
+    StoreError,
+    StoreStuck,
+    StoreUnavailable,
+)
 from sendlimit.notify.outbox import Outcome
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision
@@ -96,7 +104,7 @@ def test_ended_takes_away(metrics: Metrics) -> None:
 
 
 def test_ledger_is_asked_when_prometheus_asks(metrics: Metrics) -> None:
-    """Queue, unbooked mails and the state of the database are as of now; stuck is not up."""
+    """Queue, unbooked mails and whether it decides are as of now: not while stuck, or after a fault."""
     ledger = Ledger(CountingSettings(Rules(), UTC), 1)
     metrics.watch(ledger)
     names = ("sendlimit_store_up", "sendlimit_queue_length", "sendlimit_unbooked_mails")
@@ -109,8 +117,14 @@ def test_ledger_is_asked_when_prometheus_asks(metrics: Metrics) -> None:
     ledger.book(Reservation(Sender("alice@example.org", "example.org"), NOON, None), 1, NOON)
     ledger.queue.put(None)
     ledger.up = True
+    assert shown() == [0, 1, 1], "nothing is booked yet"
+    ledger.outage.ended(0, 1.0, answered=False)
     assert shown() == [1, 1, 1]
-    ledger.stuck = True
+    ledger.outage.began(FAULT, BatchFault(), 2.0)
+    assert shown() == [0, 1, 1]
+    ledger.outage.ended(0, 3.0, answered=True)
+    assert shown() == [1, 1, 1]
+    ledger.outage.began(STUCK, StoreStuck(), 4.0)
     assert shown() == [0, 1, 1]
 
 
