@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import difflib
 import os
+import shlex
 import stat
 import tomllib
 from pathlib import Path
@@ -16,6 +17,7 @@ from sendlimit.config import Config
 from sendlimit.config.base import fields_of, table_in
 from sendlimit.errors import ConfigError, UnusableFile
 from sendlimit.store.location import SQLiteLocation, parse_url
+from sendlimit.store.owner import as_owner
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -68,7 +70,7 @@ def load(path: Path) -> Config:
         raise ConfigError(problems) from None
     if getattr(parse_url(config.store.url), "password", None) is not None and _world_readable(path):
         problem = "holds a password and every local user can read the file"
-        remedy = f"run 'chmod o= {path}' or move it to store.password_file"
+        remedy = f"run {_closing(path)!r} or move it to store.password_file"
         raise ConfigError([f"{path}: store.url: {problem}; {remedy}"])
     return config
 
@@ -94,6 +96,11 @@ def read_password(config: Config, path: Path) -> str:
     return secret(file, f"{path}: store.password_file")
 
 
+def _closing(file: Path) -> str:
+    """Return the command that closes a file to other users."""
+    return as_owner(file.absolute(), f"chmod o= {shlex.quote(str(file))}")
+
+
 def secret(file: Path, key: str) -> str:
     """Return the first line of a file that only the daemon may read.
 
@@ -102,7 +109,7 @@ def secret(file: Path, key: str) -> str:
     """
     try:
         if _world_readable(file):
-            raise UnusableFile([f"{key}: every local user can read {file}; run 'chmod o= {file}'"])
+            raise UnusableFile([f"{key}: every local user can read {file}; run {_closing(file)!r}"])
         return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"

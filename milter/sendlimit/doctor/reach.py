@@ -19,6 +19,7 @@ from sendlimit.daemon.milter_client import Address, Conversation, NoMilterError
 from sendlimit.doctor.check import Check, found, passed
 from sendlimit.postfix.findings import error
 from sendlimit.postfix.milter_socket import parse_milter_socket
+from sendlimit.store.owner import as_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,9 +120,10 @@ def _access_remedy(section: MilterSection, queue_directory: Path | None = None) 
     group = shlex.quote(section.socket_group)
     if queue_directory is not None and not section.path.is_relative_to(queue_directory):
         return f"set milter.socket to a path inside of {queue_directory}"
-    return (
+    command = (
         f"chgrp {group} {folder} {path} && chmod g+x {folder} && chmod {section.socket_mode} {path}"
     )
+    return as_owner(section.path, command, section.socket_group)
 
 
 def negotiate_as_postfix(endpoint: str, queue_directory: Path, *, is_chrooted: bool) -> str | None:

@@ -13,6 +13,7 @@ from sendlimit.doctor.check import Check, found, passed
 from sendlimit.errors import ConfigError, LoginMapError
 from sendlimit.postfix.findings import error, warning
 from sendlimit.rules.in_force import in_force
+from sendlimit.store.owner import as_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +68,7 @@ def _mode_faults(path: Path, config: Config) -> Iterator[Finding]:
             str(path),
             "every local user can change it",
             "anybody could lift the limits, or run the daemon on another database",
-            f"chmod o-w {shlex.quote(str(path))}",
+            _chmod("o-w", path),
         )
     logins_file = config.identity.map_path
     if logins_file is not None and logins_file.exists() and _has(logins_file, stat.S_IWOTH):
@@ -76,7 +77,7 @@ def _mode_faults(path: Path, config: Config) -> Iterator[Finding]:
             str(logins_file),
             "every local user can change it",
             "anybody could send by the limits of another mailbox",
-            f"chmod o-w {shlex.quote(str(logins_file))}",
+            _chmod("o-w", logins_file),
         )
     for secret in secret_files(config):
         if not os.access(secret, os.F_OK):
@@ -87,8 +88,12 @@ def _mode_faults(path: Path, config: Config) -> Iterator[Finding]:
                 str(secret),
                 "every local user can read it",
                 "anybody could change the counters, and the daemon refuses to use the file",
-                f"chmod o= {shlex.quote(str(secret))}",
+                _chmod("o=", secret),
             )
+
+
+def _chmod(mode: str, path: Path) -> str:
+    return as_owner(path.absolute(), f"chmod {mode} {shlex.quote(str(path.absolute()))}")
 
 
 def _has(path: Path, bits: int) -> bool:

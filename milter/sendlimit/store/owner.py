@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import _strptime  # type: ignore[import-not-found] # noqa: F401 - else datetime imports it later, perhaps without the right to
 import os
+import pwd
+import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,7 @@ def rights_of_owner(path: Path) -> Iterator[None]:
     Args:
         path: of the file, absolute; need not exist.
     """
-    owner = _owner(path) if os.geteuid() == 0 else None
+    owner = first_owner(path) if os.geteuid() == 0 else None
     if owner is None:
         yield
         return
@@ -43,7 +45,27 @@ def rights_of_owner(path: Path) -> Iterator[None]:
         os.setgroups(groups)
 
 
-def _owner(path: Path) -> tuple[int, int] | None:
+def as_owner(path: Path, command: str, group: str | None = None) -> str:
+    """Return a command for root that does its work with the rights of `rights_of_owner`.
+
+    Args:
+        path: what the command works on, absolute.
+        command: for a shell.
+        group: that the command gives to what it works on; None: it changes no group.
+    """
+    owner = first_owner(path)
+    if owner is None:
+        return command
+    uid, gid = owner
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = str(uid)
+    rights = f"--reuid={shlex.quote(user)} --regid={shlex.quote(group or str(gid))} --clear-groups"
+    return f"setpriv {rights} sh -c {shlex.quote(command)}"
+
+
+def first_owner(path: Path) -> tuple[int, int] | None:
     """Return user and group of the first folder from the top that is not root's."""
     for folder in reversed(path.parents):
         try:

@@ -162,14 +162,19 @@ def test_attempt_by_address() -> None:
     )
 
 
-@pytest.fixture
-def attached(folder: Path) -> tuple[Snapshot, ServiceStatus, MilterSection]:
+@pytest.fixture(params=[0, 65534], ids=["root's", "the daemon's"])
+def attached(
+    folder: Path, request: pytest.FixtureRequest
+) -> tuple[Snapshot, ServiceStatus, MilterSection]:
     """A chrooted service that asks a socket inside of its chroot, which Postfix may not use."""
     path = folder / "sendlimit" / "s"
     path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
     path.chmod(0o600)
+    folder.chmod(0o755)
+    for each in (path, path.parent):
+        os.chown(each, request.param, request.param)
     service = SmtpdService(key="smtp/inet", is_chrooted=True, options={}, effective={})
     snapshot = replace(snapshot_of(service), queue_directory=folder)
     chain = ("unix:sendlimit/s",)

@@ -1,11 +1,13 @@
 """Root takes the rights of another user before it works in that user's folder."""
 
 import os
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from sendlimit.store.owner import rights_of_owner
+from sendlimit.store.owner import as_owner, rights_of_owner
 from support.command_samples import CONFIG, Commands
 
 _NOBODY = 65534
@@ -43,6 +45,32 @@ def test_own_folder(folder: Path) -> None:
     for path in (folder / "file", folder / "gone" / "file"):
         with rights_of_owner(path):
             assert os.geteuid() == 0
+
+
+def test_command_for_root(theirs: Path) -> None:
+    """A printed command works on what the owner may change, and not on what the owner links to."""
+    secret, socket = theirs.parent / "secret", theirs / "socket"
+    secret.touch(0o600)
+    for path, done in ((socket, True), (theirs / "link", False)):
+        if done:
+            path.touch(0o600)
+            os.chown(path, _NOBODY, _NOBODY)
+        else:
+            path.symlink_to(secret)
+        command = as_owner(path, f"chgrp postfix {path} && chmod 0660 {path}", "postfix")
+        assert (subprocess.run(["bash", "-c", command], check=False).returncode == 0) is done
+    assert stat.S_IMODE(socket.stat().st_mode) == 0o660
+    assert socket.group() == "postfix"
+    assert (secret.stat().st_gid, stat.S_IMODE(secret.stat().st_mode)) == (0, 0o600)
+
+
+def test_command_in_a_folder_of_roots(folder: Path) -> None:
+    """Where root owns all folders a command is printed as it is; a user without a name has a number."""
+    assert as_owner(folder / "file", "chmod o= file") == "chmod o= file"
+    os.chown(folder, 54321, 54321)
+    assert as_owner(folder / "file", "chmod o= file") == (
+        "setpriv --reuid=54321 --regid=54321 --clear-groups sh -c 'chmod o= file'"
+    )
 
 
 def _commands(theirs: Path, capsys: pytest.CaptureFixture[str]) -> Commands:
