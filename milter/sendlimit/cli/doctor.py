@@ -39,6 +39,12 @@ _STYLES = {"warning": "yellow", "error": "bold red"}
     help="Roundcube's config.inc.php; default: its usual places.",
 )
 @click.option(
+    "--mail-log",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Postfix's log; default: its maillog_file, or its usual places.",
+)
+@click.option(
     "--seen-within",
     default="24h",
     show_default=True,
@@ -65,6 +71,7 @@ def doctor(  # noqa: PLR0913 - one for each option
     config_directory: Path | None,
     ispconfig_directory: Path | None,
     roundcube: Sequence[Path],
+    mail_log: Path | None,
     seen_within: str,
     with_canary: bool,
     keep: bool,
@@ -87,7 +94,7 @@ def doctor(  # noqa: PLR0913 - one for each option
         examination = invocation.examination()
         checks = [
             *examination.installation(seen_within_s=seen_within_s, with_canary=with_canary),
-            *examination.attachment(config_directory, ispconfig_directory),
+            *examination.attachment(config_directory, ispconfig_directory, mail_log),
         ]
     except ConfigError as error:
         checks = [settings.file(invocation.path, error.problems)]

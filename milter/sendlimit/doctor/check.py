@@ -35,6 +35,7 @@ CODES: Mapping[str, tuple[str, ...]] = {
     "macros": ("macros",),
     "bypasses": ("bypass", "re-entry", "proxy-filter", "milter-maps"),
     "reachable": ("chroot", "unreachable"),
+    "uncounted": ("login-uncounted",),
     "networks": ("open-network", "open-relay"),
     "exempt": ("exempt-proxy",),
     "external": ("rcpt-macros", "local-transports"),

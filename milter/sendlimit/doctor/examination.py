@@ -8,23 +8,36 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sendlimit.config.login_map import read_login_map
 from sendlimit.config.reading import read_password
+from sendlimit.counting.daemon_status import read_status
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import canary
 from sendlimit.doctor.check import Check, passed
 from sendlimit.doctor.deciding import deciding
 from sendlimit.doctor.external import external
+from sendlimit.doctor.uncounted import (
+    SETTLES_S,
+    mail_log_of,
+    mails_of,
+    not_told,
+    senders_in_log,
+    uncounted,
+)
 from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitError
 from sendlimit.notify.notifier import routes_of
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
 from sendlimit.rules.limit import EXTERNAL, Scope, Settings
+from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.never_in_force import never_in_force
 from sendlimit.rules.precedence import Rules
+from sendlimit.rules.subject import is_exempt
+from sendlimit.rules.window import Window
 from sendlimit.store import health
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.migrations import schema_version
@@ -37,6 +50,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sendlimit.config import Config
+    from sendlimit.counting.daemon_status import DaemonStatus
     from sendlimit.rules.never_in_force import NeverInForce
     from sendlimit.store.connection import Connection
     from sendlimit.store.location import Location
@@ -117,13 +131,17 @@ class Examination:
             yield self._failed(failure)
 
     def attachment(
-        self, config_directory: Path | None, ispconfig_directory: Path | None
+        self,
+        config_directory: Path | None,
+        ispconfig_directory: Path | None,
+        mail_log: Path | None = None,
     ) -> Iterator[Check]:
-        """Check Postfix, and try the daemon's socket as its user.
+        """Check Postfix and what its log says, and try the daemon's socket as its user.
 
         Args:
             config_directory: of Postfix; None: as postconf says.
             ispconfig_directory: of ISPConfig; None: its usual directory.
+            mail_log: Postfix's log; None: as postconf says, or its usual places.
         """
         section = self.config.milter
         try:
@@ -138,6 +156,7 @@ class Examination:
         is_asked = any(status.is_attached for status in statuses)
         if is_chroot_right and is_asked and not self._daemon.findings:
             yield reach.reachable(snapshot, statuses, section)
+        yield self._uncounted(mail_log or mail_log_of(snapshot.config_directory))
         yield bypasses.networks(snapshot)
         yield bypasses.exempt(snapshot, self.config.identity.exempt_networks())
         if self._limits_external():
@@ -170,6 +189,42 @@ class Examination:
         yield tables.mail(seen, self.config.make_calendar(), now, seen_within_s)
         if with_canary and not self._daemon.findings:
             yield canary(connection, self.config, now)
+
+    def _uncounted(self, log: Path | None) -> Check:
+        """Compare the logins of Postfix's log with the counters, where both can be known."""
+        if self.config.mode == "observe":
+            return not_told('mode is "observe"')
+        if self._daemon.findings or self._deciding().findings:
+            return not_told("the daemon does not decide")
+        if log is None:
+            return not_told("Postfix's log is in none of its usual files; --mail-log names it")
+        try:
+            return self._compared(log, read_status(Path(self.config.state_dir)))
+        except OSError as failure:
+            return not_told(f"{failure.filename or log} can't be read: {failure.strerror}")
+        except SendlimitError as failure:
+            return not_told(str(failure))
+
+    def _compared(self, log: Path, status: DaemonStatus | None) -> Check:
+        if status is None:
+            return not_told("the daemon does not say since when it runs")
+        identity, now = self.config.identity, int(self.clock())
+        calendar = self.config.make_calendar()
+        spellings = read_login_map(self.config, self.path)
+        own = partial(sender_of, default_domain=identity.default_domain)
+        since = max(status.since, status.loaded_at)
+        logged = senders_in_log(
+            mails_of(log, now),
+            (since, now - SETTLES_S),
+            own if spellings is None else spellings.sender_of,
+            partial(is_exempt, exempt=identity.exempt_keys()),
+            identity.exempt_networks(),
+        )
+        names = {name for mailboxes in logged.values() for name in mailboxes}
+        with self.connect() as connection:
+            day = calendar.period(Window.DAY, since).start
+            seen = health.mailboxes_seen(connection, names, day)
+        return uncounted(log, logged, seen, calendar)
 
     def _failed(self, failure: SendlimitError) -> Check:
         """Return the check that an error of the database belongs to."""

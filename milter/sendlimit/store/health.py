@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit.rules.limit import EVERYONE, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store import statements as sql
+from sendlimit.store.rows import placeholders
 from sendlimit.store.sqltime import from_sql, to_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
@@ -28,6 +29,14 @@ _USED = """
 SELECT COALESCE(SUM(used), 0) FROM er_counter
  WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s"""
 _REFUSED = "SELECT COUNT(*) FROM er_refusal WHERE last_mailbox = %s AND last_at >= %s"
+
+_COUNTED = """
+SELECT DISTINCT subject FROM er_counter
+ WHERE scope = 'mailbox' AND unit = 'messages' AND `window` = 'day' AND period_start >= %s
+   AND subject IN ({subjects})
+UNION SELECT subject FROM er_change
+ WHERE what IN ('forget', 'rename') AND at >= %s AND subject IN ({subjects})"""
+_CHUNK = 200
 
 
 def round_trip_s(connection: Connection) -> float:
@@ -86,3 +95,22 @@ def messages_of_all_days(connection: Connection, mailbox: str) -> int:
 def was_refused(connection: Connection, mailbox: str, since: int) -> bool:
     """Return whether a mail of a mailbox was refused since the moment."""
     return int(connection.execute(_REFUSED, (mailbox, to_sql(since)))[0][0]) > 0
+
+
+def mailboxes_seen(connection: Connection, mailboxes: Collection[str], since: int) -> set[str]:
+    """Return those of the mailboxes that have a counter of that day or later.
+
+    Those that were renamed or forgotten since then count as seen: their counters went with it.
+
+    Args:
+        connection: to the tables.
+        mailboxes: by their keys.
+        since: start of a day, seconds since 1970.
+    """
+    found: set[str] = set()
+    names, at = [*mailboxes], to_sql(since)
+    for start in range(0, len(names), _CHUNK):
+        some = names[start : start + _CHUNK]
+        statement = _COUNTED.format(subjects=placeholders(some))
+        found.update(row[0] for row in connection.execute(statement, [at, *some, at, *some]))
+    return found
