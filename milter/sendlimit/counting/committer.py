@@ -168,16 +168,12 @@ class Committer:
         return not self._is_connected or self._lease.state is not State.AWAY
 
     def finish(self) -> bool:
-        """Write what is still pending to the unbooked file; return whether all is booked.
-
-        From here on mail is undecided at once; what it counts is in the journal until Ledger.end().
-        """
+        """Write what is pending to the unbooked file; say whether all is booked. Mail is undecided then."""
         self._ledger.up = False
-        waiters: list[Waiter] = []
         with suppress(Empty):
             while True:
-                self._sort(self._ledger.queue.get_nowait(), waiters)
-        self._abandon(waiters)
+                self._sort(self._ledger.queue.get_nowait(), self._kept)
+        self._abandon([])
         all_booked = self._backlog.save(self._row.id, self._write_behind.unsaved())
         if self._is_connected:
             with suppress(StoreError):

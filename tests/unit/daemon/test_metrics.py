@@ -117,8 +117,9 @@ def test_ledger_is_asked_when_prometheus_asks(metrics: Metrics) -> None:
     ledger.book(Reservation(Sender("alice@example.org", "example.org"), NOON, None), 1, NOON)
     ledger.queue.put(None)
     ledger.up = True
-    assert shown() == [0, 1, 1], "nothing is booked yet"
     ledger.outage.ended(0, 1.0, answered=False)
+    assert shown() == [0, 1, 1], "another daemon is waited for"
+    ledger.lease.joined()
     assert shown() == [1, 1, 1]
     ledger.outage.began(FAULT, BatchFault(), 2.0)
     assert shown() == [0, 1, 1]
