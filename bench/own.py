@@ -58,6 +58,13 @@ def database(server: PrivateMariaDB, name: str) -> Database:
     return server.create_database(name, name, "bench")
 
 
+def unit_environment() -> dict[str, str]:
+    """Return the variables that the systemd unit sets for the daemon."""
+    unit = Path(__file__).parents[1] / "systemd" / "sendlimit.service"
+    lines = re.findall(r"^Environment=(\w+)=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
+    return dict(lines)
+
+
 @contextlib.contextmanager
 def sendlimit(  # noqa: PLR0913 - each by its name
     folder: Path,
@@ -96,6 +103,7 @@ def sendlimit(  # noqa: PLR0913 - each by its name
                 "for": {END_TO_END_MAILBOX: {"mailbox": {"messages_per_day": "unlimited"}}},
             },
         },
+        env=unit_environment(),
     )
     (folder / "state").mkdir()
     made = daemon.command("db", "init")

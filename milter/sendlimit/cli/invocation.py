@@ -15,7 +15,6 @@ from sendlimit.cli.admin import admin_name
 from sendlimit.cli.printing import print_note
 from sendlimit.config.login_map import read_login_map
 from sendlimit.config.reading import default_path, load, read_password
-from sendlimit.doctor.examination import Examination
 from sendlimit.errors import LoginMapError, SchemaError
 from sendlimit.reports.context import ReportContext
 from sendlimit.rules.limit import Scope
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from sendlimit.config import Config
+    from sendlimit.doctor.examination import Examination
     from sendlimit.rules.limit import LimitName, Settings
     from sendlimit.rules.login_map import LoginMap
     from sendlimit.rules.override import Override
@@ -145,6 +145,8 @@ class Invocation:
         Raises:
             ConfigError: the configuration is wrong.
         """
+        from sendlimit.doctor.examination import Examination  # noqa: PLC0415 - 8 MB, of two commands
+
         return Examination(
             path=self.path, config=self.config, connect=self.connection, clock=self.clock
         )

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 import Milter
 
 from sendlimit.daemon.session import Session
-from sendlimit.daemon.verdict import Verdict
+from sendlimit.daemon.verdict import CONTINUE, Verdict
 from sendlimit.rules.reply import FIXED_TEXT, Reply
 
 if TYPE_CHECKING:
     from sendlimit.daemon.server_state import ServerState
+    from sendlimit.daemon.verdict import Answer
 
 _libmilter = Milter.milter  # the C module; our folder milter/ would shadow `import milter`
 _M_ENVRCPT = Milter.M_ENVRCPT
@@ -106,7 +107,7 @@ class Callbacks:
             session = ctx.getpriv() or self._begin(ctx)
             self._busy.add(session)
             answer = session.mail(reverse_path, ctx.getsymval)
-            return _refuse(ctx, answer) if isinstance(answer, Reply) else _STATUS[answer]
+            return _CONTINUE if answer is CONTINUE else _status(ctx, answer)
         except Exception:  # noqa: BLE001 - the boundary
             self._server.events.fault("envfrom")
             return _CONTINUE
@@ -119,7 +120,7 @@ class Callbacks:
         try:
             session = ctx.getpriv() or self._begin(ctx)
             answer = session.rcpt(ctx.getsymval)
-            return _refuse(ctx, answer) if isinstance(answer, Reply) else _STATUS[answer]
+            return _CONTINUE if answer is CONTINUE else _status(ctx, answer)
         except Exception:  # noqa: BLE001 - the boundary
             self._server.events.fault("envrcpt")
             return _CONTINUE if session is None else _STATUS[session.after_rcpt]
@@ -135,7 +136,7 @@ class Callbacks:
             session = ctx.getpriv() or self._begin(ctx)
             self._busy.add(session)
             answer = session.end_of_message(ctx.getsymval)
-            return _refuse(ctx, answer) if isinstance(answer, Reply) else _STATUS[answer]
+            return _CONTINUE if answer is CONTINUE else _status(ctx, answer)
         except Exception:  # noqa: BLE001 - the boundary
             self._server.events.fault("eom")
             return _CONTINUE
@@ -158,9 +159,11 @@ class Callbacks:
         return session
 
 
-def _refuse(ctx: Context, reply: Reply) -> int:
+def _status(ctx: Context, answer: Answer) -> int:
     """Set the reply that TEMPFAIL sends; a text that can't be set gives way to the fixed one."""
-    code, enhanced_status, text = reply
+    if not isinstance(answer, Reply):
+        return _STATUS[answer]
+    code, enhanced_status, text = answer
     try:
         ctx.setreply(code, enhanced_status, text.replace("%", "%%"))
     except (ValueError, Milter.error):

@@ -54,7 +54,7 @@ class SessionSettings:
 
     def is_exempt(self, sender: Sender) -> bool:
         """Say whether a sender's mail is never counted."""
-        return bool(self.exempt) and is_exempt(sender, self.exempt)
+        return is_exempt(sender, self.exempt)
 
 
 class ServerState:

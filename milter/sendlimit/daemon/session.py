@@ -82,7 +82,8 @@ class Session:
             reverse_path: as the client wrote it, usually in angle brackets.
             macro: looks up {auth_authen}, and for the log {client_addr} and `_`.
         """
-        self.abort()
+        if self._mail is not None:
+            self.abort()
         server = self._server
         try:
             login = macro("{auth_authen}")
@@ -98,7 +99,7 @@ class Session:
             sender = sender_of(login, settings.default_domain)
         else:
             sender = spellings.sender_of(login)
-        if settings.is_exempt(sender) or (
+        if (settings.exempt and settings.is_exempt(sender)) or (
             settings.exempt_clients
             and is_in(address_of(client_addr(macro)), settings.exempt_clients)
         ):

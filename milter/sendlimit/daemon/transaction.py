@@ -56,6 +56,8 @@ class MailState(StrEnum):
     RELEASED = "released"
     """End: it was not sent, and counts nothing."""
 
+    __hash__ = str.__hash__  # Enum's own is a call of Python in each look into a dict
+
 
 IDLE, RESERVED, UNDECIDED, HELD, SETTLED, BOOKED, REFUSED, RELEASED = MailState
 
@@ -216,9 +218,9 @@ class MailTransaction:
     ) -> Reply | None:
         """Charge the recipients where they are counted (R9, R18). Return the reply that refuses the mail."""
         server, recipients, external = self._server, self._recipients, self._external
-        if not self._rcpt_answered:
+        if decision.recipient_usage and not self._rcpt_answered:
             exceeded = recipient_beyond(
-                [usage for usage in self._recipient_usage() if usage.limit.name == RECIPIENTS_PER_MESSAGE],
+                [usage for usage in decision.recipient_usage if usage.limit.name == RECIPIENTS_PER_MESSAGE],
                 recipients,
                 external,
             )  # fmt: skip

@@ -18,6 +18,8 @@ class Verdict(StrEnum):
     NOREPLY = "noreply"
     """The step passes, and Postfix, as negotiated, waits for no answer."""
 
+    __hash__ = str.__hash__  # Enum's own is a call of Python in each look into a dict
+
 
 CONTINUE, ACCEPT, NOREPLY = Verdict
 

@@ -27,6 +27,8 @@ class Scope(StrEnum):
     DOMAIN = "domain"
     MAILBOX = "mailbox"
 
+    __hash__ = str.__hash__  # Enum's own is a call of Python in each look into a dict
+
 
 class Unit(StrEnum):
     """What is counted: mails, or the RCPT commands that Postfix accepted (R3), of both all or external ones (R18)."""
@@ -40,6 +42,8 @@ class Unit(StrEnum):
     def words(self) -> str:
         """What people read."""
         return self.replace("_", " ")
+
+    __hash__ = str.__hash__  # Enum's own is a call of Python in each look into a dict
 
 
 class Origin(StrEnum):

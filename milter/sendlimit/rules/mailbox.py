@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 import idna
 
 # The width of every subject column in sql/: a longer key would be refused by the database.
 KEY_MAX = 255
+LOGINS_KEPT = 10_000
+"""Logins whose mailbox is kept: the same one sends again; some 4 MB."""
 _DIGEST = 40
 _A_LABEL = "xn--"
 # So that a shortened local part and its "@" still fit before the domain (a DNS name has 253).
@@ -32,6 +35,7 @@ class Sender(NamedTuple):
     domain: str | None
 
 
+@lru_cache(LOGINS_KEPT)
 def sender_of(sasl_login: str, default_domain: str = "") -> Sender:
     """Normalise a SASL login; doing it twice changes nothing.
 

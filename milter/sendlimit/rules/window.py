@@ -33,6 +33,8 @@ class Window(StrEnum):
     MESSAGE = "message"
     EVER = "ever"
 
+    __hash__ = str.__hash__  # Enum's own is a call of Python in each look into a dict
+
     @property
     def words(self) -> str:
         """What people read behind "per"."""

@@ -17,6 +17,16 @@ def test_wrong_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{config}: mode: " in capsys.readouterr().err
 
 
+def test_what_the_daemon_does_not_need() -> None:
+    """What only other commands use is not in the daemon's memory."""
+    script = (
+        "import sys\n"
+        "import sendlimit.cli.serve, sendlimit.daemon.service\n"
+        "sys.exit(bool({'requests', 'sendlimit.doctor.examination'} & set(sys.modules)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
 def test_libmilter_is_the_daemons() -> None:
     """Only the daemon loads libmilter: the other commands work where it is missing."""
     script = (
