@@ -99,7 +99,7 @@ class Committer:
             clock=clock, uptime=uptime,
         )  # fmt: skip
         self._journal_upkeep = JournalUpkeep(ledger, events)
-        self._kept: list[Waiter] = []
+        self._waiters: list[Waiter] = []
         self._is_connected = False
         self._is_loading = False
         self._granted = 0
@@ -113,31 +113,38 @@ class Committer:
         """Read what an earlier stop left."""
         self._backlog.load()
 
-    def take(self) -> list[Waiter]:
-        """Wait until something is due and take all there is; return those who wait for an answer."""
-        waiters, self._kept = self._kept, []
-        queue = self._ledger.queue
-        pause = self._pause_s(waiting=bool(waiters))
+    def wait(self) -> None:
+        """Wait until something is due, and take what is on the queue."""
+        # What only wakes it, as the first of what is counted, is due later.
+        while self.take(self._pause_s()):
+            if self._waiters or self._stop_by is not None:
+                break
+        self._ledger.asleep = False
+
+    def take(self, pause: float = 0.0) -> bool:
+        """Take what is on the queue, or comes within so many seconds; return whether anything did."""
+        queue, waiters = self._ledger.queue, self._waiters
         try:
             item = queue.get(timeout=pause) if pause else queue.get_nowait()
+        except Empty:
+            return False
+        with suppress(Empty):
             while True:
-                self._sort(item, waiters)
+                self._sort(item)
                 if len(waiters) >= BATCH_MAX:
                     break
                 item = queue.get_nowait()
-        except Empty:
-            pass
-        self._ledger.asleep = False
-        return waiters
+        return True
 
-    def _sort(self, item: Waiter | Episode | None, waiters: list[Waiter]) -> None:
+    def _sort(self, item: Waiter | Episode | None) -> None:
         if isinstance(item, Waiter):
-            waiters.append(item)
+            self._waiters.append(item)
         elif item is not None:
             self._backlog.pending.record(item)
 
-    def step(self, waiters: list[Waiter]) -> None:
+    def step(self) -> None:
         """Work off what was taken; whatever raises, mail goes on."""
+        waiters, self._waiters = self._waiters, []
         try:
             self._serve(waiters)
         except Exception as fault:  # noqa: BLE001 - the thread's boundary
@@ -172,7 +179,7 @@ class Committer:
         self._ledger.up = False
         with suppress(Empty):
             while True:
-                self._sort(self._ledger.queue.get_nowait(), self._kept)
+                self._sort(self._ledger.queue.get_nowait())
         self._abandon([])
         all_booked = self._backlog.save(self._row.id, self._write_behind.unsaved())
         if self._is_connected:
@@ -183,11 +190,11 @@ class Committer:
 
     # when
 
-    def _pause_s(self, *, waiting: bool) -> float:
+    def _pause_s(self) -> float:
         """Return how long to wait for the queue; what is counted meanwhile wakes, if need be."""
         ledger, state = self._ledger, self._lease.state
         with ledger.mutex:
-            is_pending = bool(ledger.stretches)
+            is_pending = bool(ledger.stretches) or bool(self._backlog.pending)
             is_more = ledger.stretches.more_than_one
             ledger.asleep = not is_pending
         if not self._is_connected:
@@ -197,7 +204,7 @@ class Committer:
         if state is State.SHARED:
             return 0.0 if is_pending else min(IDLE_REFRESH_S, self._membership.beat_in_s)
         has_to_write = self._write_behind.has_to_report or self._lease.is_wanted
-        if waiting or is_more or self._is_loading or has_to_write:
+        if self._waiters or is_more or self._is_loading or has_to_write:
             return 0.0
         due = self._flushed_at + (FLUSH_S if is_pending else BEAT_S)
         return max(0.0, due - self._uptime())
@@ -232,7 +239,7 @@ class Committer:
         """Do what the state of the lease asks for."""
         if self._lease.state is State.AWAY:
             self._membership.enter()
-        self._kept = waiters
+        self._waiters = waiters
         if self._lease.holds:
             self._flush(waiters)
         if self._lease.state is State.SHARED:
@@ -248,10 +255,10 @@ class Committer:
         self._membership.beat()
         if not self._membership.replay():
             return
-        if self._kept or self._backlog:
+        if self._waiters or self._backlog:
             with suppress(LeaseHeldError):
-                self._writer.write(self._kept)
-                self._kept = []
+                self._writer.write(self._waiters)
+                self._waiters = []
                 self._is_held = False
             if self._is_held:
                 return
@@ -279,7 +286,7 @@ class Committer:
         for _ in range(RECOVERIES_MAX):
             leave = self._lease.is_wanted or not self._may_take
             try:
-                self._kept = write_behind.flush(self._kept, leave=leave)
+                self._waiters = write_behind.flush(self._waiters, leave=leave)
                 break
             except StoreConflict as error:
                 self._events.batch_retried(error)
@@ -296,9 +303,9 @@ class Committer:
 
     def _abandon(self, waiters: Sequence[Waiter]) -> None:
         """Let the callbacks go on without an answer."""
-        for waiter in (*waiters, *self._kept):
+        for waiter in (*waiters, *self._waiters):
             waiter.abandon()
-        self._kept = []
+        self._waiters = []
 
     # the connection
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sendlimit.counting.committer import Committer
     from sendlimit.counting.ledger import Ledger
-    from sendlimit.counting.waiter import Waiter
 
 
 class CommitterThread:
@@ -40,12 +39,11 @@ class CommitterThread:
     def _run(self) -> None:
         """Work until told to stop and everything is booked, in the journal or in the file."""
         self._committer.load()
-        waiters: list[Waiter] = []
         while True:
-            self._committer.step(waiters)
+            self._committer.step()
             if self._committer.decides:
                 self._decides.set()
             if self._committer.is_done:
                 break
-            waiters = self._committer.take()
+            self._committer.wait()
         self._all_booked = self._committer.finish()

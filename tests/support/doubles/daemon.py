@@ -111,8 +111,8 @@ class SteppedDaemon:
     def step(self) -> None:
         """Let the committer work off what is on the queue, without its pauses."""
         self.uptime += REFRESH_S if self.refreshes else RECONNECT_S
-        self.ledger.queue.put(None)
-        self.committer.step(self.committer.take())
+        self.committer.take()
+        self.committer.step()
 
     def send(self, sender: Sender, recipients: int = 1) -> bool:
         """Send one mail as the session does; return whether it passed."""

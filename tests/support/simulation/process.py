@@ -283,15 +283,14 @@ class Process:
     def _commit(self) -> None:
         """What CommitterThread does."""
         self.committer.load()
-        waiters: list[Waiter] = []
         while True:
-            self.committer.step(waiters)
+            self.committer.step()
             if self.is_stopping:
                 self.is_stopping = False
                 self.committer.stopping()
             if self.committer.is_done:
                 break
-            waiters = self.committer.take()
+            self.committer.wait()
         self.ledger.end(booked=self.committer.finish())
         self.world.note(self, "ended")
         self.is_alive = False

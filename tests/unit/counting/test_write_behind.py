@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sendlimit.counting.lease import VALID_S, State
+from sendlimit.counting.lease import BEAT_S, VALID_S, State
 from sendlimit.counting.waiter import Waiter
+from sendlimit.counting.write_behind import FLUSH_S
 from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH
@@ -43,6 +45,34 @@ def test_a_mail_is_decided_without_the_database(daemon: SteppedDaemon) -> None:
     assert daemon.store.verbs.count("flush") == 1
     assert daemon.tables.used() == ALICES_MAIL
     assert daemon.tables.records["me"] == daemon.journal.booked == 1
+
+
+class _Clockwork(SimpleQueue[object]):
+    """Notes for how long it is waited on; only what is on it already comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+
+    def get(self, block: bool = True, timeout: float | None = None) -> object:  # noqa: FBT001, FBT002 - as SimpleQueue's
+        """Wait no moment."""
+        del block
+        self.pauses.append(timeout or 0.0)
+        return self.get_nowait()
+
+
+def test_what_wakes_an_idle_daemon_is_due_with_the_next_flush(daemon: SteppedDaemon) -> None:
+    """The first mail after a flush does not get a flush of its own."""
+    queue = _Clockwork()
+    daemon.ledger.queue = queue  # type: ignore[assignment]
+    daemon.committer.wait()
+    assert daemon.ledger.asleep is False
+    daemon.ledger.asleep = True
+    assert daemon.send(ALICE)
+    daemon.committer.wait()
+
+    assert queue.pauses == pytest.approx([BEAT_S, FLUSH_S, FLUSH_S])
+    assert daemon.store.verbs == []
 
 
 def test_the_limit_holds_and_the_refusal_is_the_database_s(daemon: SteppedDaemon) -> None:
