@@ -1,5 +1,6 @@
-# Build this release in a folder of its own below /opt/sendlimit. Sourced by install, which sets
-# $python, $new and $wants_web and stands in the release's folder.
+# Build this release in a folder of its own: below /opt/sendlimit, or for a Debian package. Sourced by
+# install and deploy/debian/bundle, which set $python, $new and, for install, $wants_web, and stand in
+# the release's folder.
 # shellcheck shell=bash disable=SC2154
 
 # The distribution's Python, which gets its security updates from apt.
@@ -34,23 +35,37 @@ release_name() {
   say "$version-${digest:0:12}"
 }
 
-# Build everything first, from what the lock files name and nothing else, then install what was
-# built: compilers and build tools do not get into the installation.
+# What builds: make_tools WORK makes WORK/tools.
+make_tools() {
+  quietly "$python" -m venv "$1/tools"
+  quietly "$1/tools/bin/pip" --disable-pip-version-check install --require-hashes \
+    --requirement requirements-build.lock
+}
+
+# This release and what a lock file names, and nothing else: make_wheels WORK LOCK FOLDER
+make_wheels() {
+  local pip=("$1/tools/bin/pip" --disable-pip-version-check wheel --no-deps --no-build-isolation)
+  quietly "${pip[@]}" --require-hashes --wheel-dir "$3" --requirement "$2"
+  quietly "${pip[@]}" --wheel-dir "$3" .
+}
+
+# Install wheels in $new: compilers and build tools do not get into it. make_environment WORK FOLDER
+make_environment() {
+  quietly "$python" -m venv --clear --without-pip "$new"
+  PYTHONPATH=$(echo "$1"/tools/lib/python3*/site-packages) quietly "$new/bin/python" -m pip \
+    --disable-pip-version-check install --no-index --no-deps --ignore-installed "$2"/*.whl
+  quietly "$new/bin/python" -c 'import Milter, sendlimit'
+}
+
+# Build everything first, then install what was built.
 build() {
-  local work=$1 pip lock=requirements-run.lock
+  local work=$1 lock=requirements-run.lock
   if [[ $wants_web ]]; then
     lock=requirements-web.lock
   fi
-  pip=("$work/tools/bin/pip" --disable-pip-version-check)
-  quietly "$python" -m venv "$work/tools"
-  quietly "${pip[@]}" install --require-hashes --requirement requirements-build.lock
-  quietly "${pip[@]}" wheel --require-hashes --no-deps --no-build-isolation \
-    --wheel-dir "$work/wheels" --requirement $lock
-  quietly "${pip[@]}" wheel --no-deps --no-build-isolation --wheel-dir "$work/wheels" .
-  quietly "$python" -m venv --clear --without-pip "$new"
-  PYTHONPATH=$(echo "$work"/tools/lib/python3*/site-packages) quietly "$new/bin/python" -m pip \
-    --disable-pip-version-check install --no-index --no-deps --ignore-installed "$work"/wheels/*.whl
-  quietly "$new/bin/python" -c 'import Milter, sendlimit'
+  make_tools "$work"
+  make_wheels "$work" $lock "$work/wheels"
+  make_environment "$work" "$work/wheels"
   touch "$new/complete"
 }
 

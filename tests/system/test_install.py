@@ -33,6 +33,7 @@ from support.rig.scratch_system import ScratchSystem
 _ROOT = Path(__file__).parents[2]
 _CHOSEN = ("--limits", "mailbox=100,server=999")
 _UNINSTALL_OF_RELEASE = f"{RELEASE}/script/uninstall"
+_NO_NETWORK = ("unshare", "--net")  # not even a loopback interface that is up
 _UNINSTALL = "/opt/sendlimit/script/uninstall"
 
 
@@ -51,9 +52,10 @@ def release() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def built(release: Path, distributions: Path) -> Iterator[Path]:
-    """Folder of the program as a first installation builds it, for further installations."""
+    """Folder of the program as a first installation builds it, without a network, for further ones."""
     with private_folder("built") as kept, scratch_system(release, distributions) as system:
-        system.run(INSTALL, "--no-attach", env=OFFLINE)
+        system.run(*_NO_NETWORK, INSTALL, "--wheels", OFFLINE["PIP_FIND_LINKS"], "--no-attach")
+        assert system.run("sendlimit", "db", "status").stdout
         current = system.path("/opt/sendlimit/current")
         shutil.copytree(
             current.parent / current.readlink(), kept / current.readlink(), symlinks=True
@@ -129,6 +131,14 @@ def test_mail_is_limited_across_an_upgrade_and_in_the_end_nothing_is_left(
     system.run(_UNINSTALL_OF_RELEASE, "--purge")
 
     assert traces(before, files_of(system)) == set()
+
+
+def test_without_a_network_a_folder_of_wheels_is_enough(built: Path) -> None:
+    """--wheels builds the release where no packet leaves the system, from what the locks name."""
+    assert (built / "complete").exists()
+    names = {path.name.split("-")[0].lower() for path in built.rglob("*.dist-info")}
+    locked = (_ROOT / "requirements-run.lock").read_text().splitlines()
+    assert {line.split("==")[0].replace("-", "_") for line in locked if "==" in line} < names
 
 
 def test_systemd_hears_when_it_is_ready_and_that_it_lives(
@@ -297,6 +307,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(system: ScratchSyste
         ("postconf -e queue_directory=/srv/q", INSTALL, 1, "queue_directory is /srv/q"),
         ("chmod 755 /srv", f"setpriv --reuid=nobody {INSTALL}", 1, "run it as root"),
         ("true", f"{INSTALL} --attach", 2, "usage: script/install"),
+        ("true", f"{INSTALL} --wheels /srv/none", 2, "--wheels needs a folder that exists"),
         ("true", f"{_UNINSTALL_OF_RELEASE} --root", 1, "--root needs a folder"),
     ],
 )
