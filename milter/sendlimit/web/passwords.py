@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import InvalidHash, VerificationError  # its name before 23.1, too
 
 PASSWORD_MIN = 10
 PASSWORD_MAX = 1024
@@ -28,6 +28,6 @@ def is_right(password: str, kept: str | None) -> bool:
         return False
     try:
         _HASHER.verify(_NOBODY if kept is None else kept, password)
-    except (VerificationError, InvalidHashError):
+    except (VerificationError, InvalidHash):
         return False
     return kept is not None
