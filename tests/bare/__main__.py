@@ -1,32 +1,29 @@
-"""Try sendlimit on bare Debian systems: `script/test-on SUITE... [--quick] [--tests WORDS]`.
+"""Try sendlimit on bare Debian systems: `script/test-on SUITE... [--quick|--package]`.
 
 For each suite ("bookworm", "trixie") a system is made with debootstrap and started, with nothing
 of this machine in it and no network; in it script/demo, docs/howto.md, script/install,
-script/uninstall and script/test run. Several suites are tried at the same time.
+script/uninstall and script/test run, and the Debian packages are tried (not with --quick).
+Several suites are tried at the same time.
 """
 
 import argparse
 import re
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 
 from bare import howto
 from bare.base import Base, bare_base
 from bare.here import mirrors, pip_settings
 from bare.machine import machine
+from bare.package_trials import PLACE, PackagedServer, build_both
+from bare.release import ROOT, debian_packages, unpacked
 from bare.report import CannotTryError, Report
 from bare.trials import Server, try_from_checkout, try_tests
 from support.rig.process import end_children
 
-_ROOT = Path(__file__).parents[2]
 _NEWEST = "13"  # what is not released yet follows the how-to for this version
 
 
@@ -35,12 +32,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="script/test-on", description=__doc__)
     parser.add_argument("suites", nargs="+", metavar="SUITE", help="bookworm, trixie, testing")
     parser.add_argument("--quick", action="store_true", help="a chosen part of the tests")
+    parser.add_argument(
+        "--package", action="store_true", help="the Debian packages and nothing else"
+    )
     parser.add_argument("--tests", default="", metavar="WORDS", help="these tests and nothing else")
     parser.add_argument("--mirror", default="", metavar="URL", help="archive of Debian; else apt's")
     options = parser.parse_args()
-    logs = _ROOT / "build/test-on"
+    logs = ROOT / "build/test-on"
     logs.mkdir(parents=True, exist_ok=True)
-    with _release() as release, ThreadPoolExecutor(len(options.suites)) as pool:
+    with unpacked() as release, ThreadPoolExecutor(len(options.suites)) as pool:
         trials = [
             pool.submit(_try_suite, _report(logs, suite), release, options)
             for suite in options.suites
@@ -78,14 +78,11 @@ def _try_suite(report: Report, release: Path, options: argparse.Namespace) -> bo
 
 
 def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None:
-    wanted = subprocess.run(
-        [release / "script/bootstrap", "--packages"], capture_output=True, text=True, check=True
-    ).stdout.split()
-    packages = sorted(
-        {*wanted, *howto.HowTo((release / "docs/howto.md").read_text(), "").packages()}
-    )
+    packages = debian_packages(release, report.suite)
     with bare_base(report, release, packages, mirrors(options.mirror), pip_settings()) as base:
-        if options.tests:
+        if options.package:
+            _try_packages(base, report, release)
+        elif options.tests:
             with machine(report, base.root, release, base.distributions) as developer:
                 try_tests(developer, report, f".venv/bin/pytest -q {options.tests}")
         else:
@@ -93,26 +90,30 @@ def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None
 
 
 def _try_in(base: Base, report: Report, release: Path, *, quick: bool) -> None:
-    version = re.match(r"\d+", (base.root / "etc/debian_version").read_text())
-    document = howto.read(release, version[0] if version else _NEWEST)
+    document = howto.read(release, _version_of(base))
     with machine(report, base.root, release, base.distributions) as server:
         Server(server, document, report).try_all()
+    if not quick:
+        _try_packages(base, report, release)
     with machine(report, base.root, release, base.distributions) as developer:
         try_from_checkout(developer, report, quick=quick)
 
 
-@contextmanager
-def _release() -> Iterator[Path]:
-    """Unpack what is committed: what is not must not help."""
-    folder = Path(tempfile.mkdtemp(prefix="sendlimit-release-"))
-    try:
-        archive = subprocess.run(
-            ["git", "-C", _ROOT, "archive", "HEAD"], capture_output=True, check=True
-        ).stdout
-        subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+def _try_packages(base: Base, report: Report, release: Path) -> None:
+    version = _version_of(base)
+    first = howto.read(release, version)
+    second = howto.read(release, version, howto.INSTALL)
+    target = ROOT / "build/test-on/packages" / report.suite
+    report.timed("built the packages twice", lambda: build_both(report, base, release, target))
+    binds = {target: PLACE}
+    with machine(report, base.root, release, base.distributions, binds) as server:
+        PackagedServer(server, first, second, report).try_all()
+
+
+def _version_of(base: Base) -> str:
+    """Return the version of a Debian, for which documents differ."""
+    version = re.match(r"\d+", (base.root / "etc/debian_version").read_text())
+    return version[0] if version else _NEWEST
 
 
 if __name__ == "__main__":

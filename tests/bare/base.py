@@ -20,7 +20,9 @@ from bare.report import Report
 CACHE = Path("/var/cache/sendlimit-test-on")
 """Bare systems of earlier runs; it may be removed at any time."""
 
-_AS_A_COMMAND = ("--pipe", "--as-pid2")
+AS_A_COMMAND = ("--pipe", "--as-pid2")
+"""Options of systemd-nspawn for one program instead of a system that is started."""
+
 _LOCKS = "requirements*.lock"
 _OPTIONS = ("-qq", "--yes", "-o", "APT::Keep-Downloaded-Packages=true")
 
@@ -103,7 +105,7 @@ def _debootstrap(report: Report, root: Path, mirrors: Mirrors, packages: list[st
     # As the installer leaves it; debootstrap takes this machine's name.
     (unfinished / "etc/hostname").write_text("mail\n")
     (unfinished / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 mail.example.org mail\n")
-    within = (*nspawn(unfinished, network=True), *_AS_A_COMMAND)
+    within = (*nspawn(unfinished, network=True), *AS_A_COMMAND)
     # A mirror of what changes every day may lag behind.
     report.run(*within, "apt-get", "-qq", "-o", "Acquire::Check-Valid-Until=no", "update")
     report.run(*within, "apt-get", *_OPTIONS, "dist-upgrade")
@@ -132,5 +134,5 @@ def _download(report: Report, base: Base, release: Path, pip: PipSettings) -> No
             for file in sorted(release.glob(_LOCKS))
         ),
     ]
-    report.run(*within, *_AS_A_COMMAND, "sh", "-ec", "\n".join(lines))
+    report.run(*within, *AS_A_COMMAND, "sh", "-ec", "\n".join(lines))
     unfinished.rename(base.distributions)

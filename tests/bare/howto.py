@@ -1,11 +1,14 @@
-"""The commands of docs/howto.md: what is tried is what the admin reads."""
+"""The commands of docs/howto.md and docs/install.md: what is tried is what the admin reads."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_PACKAGES = re.compile(r"^apt-get install -y (.+)$", re.MULTILINE)
+HOWTO = "docs/howto.md"
+INSTALL = "docs/install.md"
+
+_PACKAGES = re.compile(r"^apt-get install -y ([^#\n]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,18 +39,19 @@ class HowTo:
             re.MULTILINE | re.DOTALL,
         )
         if not found:
-            msg = f"docs/howto.md: no commands below '## {heading}'"
+            msg = f"no commands below '## {heading}'"
             raise ValueError(msg)
         return [_typed(block) for only_on, block in found if only_on in {"", self.debian}]
 
     def packages(self) -> list[str]:
-        """Return the names of all Debian packages that it installs."""
-        return sorted({name for line in _PACKAGES.findall(self.text) for name in line.split()})
+        """Return the names of all packages of Debian that it installs."""
+        words = {word for line in _PACKAGES.findall(self.text) for word in line.split()}
+        return sorted(word for word in words if "sendlimit" not in word)
 
 
-def read(root: Path, debian: str) -> HowTo:
-    """Read the document of a release."""
-    return HowTo((root / "docs/howto.md").read_text(), debian)
+def read(release: Path, debian: str, document: str = HOWTO) -> HowTo:
+    """Read a document of a release."""
+    return HowTo((release / document).read_text(), debian)
 
 
 def _typed(block: str) -> str:

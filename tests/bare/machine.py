@@ -110,7 +110,13 @@ class Machine:
 
 
 @contextmanager
-def machine(report: Report, root: Path, release: Path, distributions: Path) -> Iterator[Machine]:
+def machine(
+    report: Report,
+    root: Path,
+    release: Path,
+    distributions: Path,
+    binds: Mapping[Path, str] | None = None,
+) -> Iterator[Machine]:
     """Start a system, and end it with everything that runs in it.
 
     Args:
@@ -118,17 +124,18 @@ def machine(report: Report, root: Path, release: Path, distributions: Path) -> I
         root: files of a bare system; they stay as they are.
         release: an unpacked release, copied to /srv/sendlimit.
         distributions: what pip takes instead of going to an index.
+        binds: further files of this machine that can be read, with their place in the system.
 
     Raises:
         CannotTryError: this machine has no control groups for it.
         ChildProcessError: systemd-nspawn can't start it; the message has its words.
     """
     name = f"sendlimit-{report.suite}-{secrets.token_hex(3)}"
-    binds = {release: "/srv/release", distributions: "/srv/distributions"}
+    seen = {release: "/srv/release", distributions: "/srv/distributions", **(binds or {})}
     argv: list[str | Path] = [
         # systemd keeps to the control group in which it finds itself.
         *("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', _cgroup_path(name)),
-        *nspawn(root, network=False, changes_stay=False, binds=binds),
+        *nspawn(root, network=False, changes_stay=False, binds=seen),
         *("--boot", "--console=pipe", f"--machine={name}", "--hostname=mail"),
     ]
     nspawn_process = Process(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
-_FOLDERS = ("bench", "docs", "etc", "milter", "script", "sql", "systemd", "tests")
+_FOLDERS = ("bench", "deploy", "docs", "etc", "milter", "script", "sql", "systemd", "tests")
 FILES = {
     str(path.relative_to(_ROOT))
     for folder in _FOLDERS

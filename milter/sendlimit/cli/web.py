@@ -68,7 +68,8 @@ def _require_parts() -> None:
     """
     if not all(find_spec(part) for part in _PARTS):
         raise SendlimitError(
-            "the parts of the web pages are not installed: run 'script/install --web'"
+            "the parts of the web pages are not installed: run 'script/install --web',"
+            " or install the Debian package sendlimit-web"
         )
 
 
