@@ -6,7 +6,7 @@ SendlimitError
   LoginMapError        the map of logins is missing or broken
   SocketInUse          another daemon answers on the milter socket
   ListenError          libmilter can't listen, or has ended by itself
-  StateDirInUse        another daemon has locked state_dir
+  StateDirInUse        another daemon has locked state_dir or journal_dir
   DatabaseInUse        another daemon has locked the SQLite file
   JournalError         the crash journal can't be made or looked for
   StoreError           anything the database answers that is not a result
@@ -78,7 +78,7 @@ class ListenError(SendlimitError):
 
 
 class StateDirInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports
-    """Another daemon uses the same state_dir: stop it first, or set another state_dir."""
+    """Another daemon uses the same directory."""
 
 
 class DatabaseInUse(SendlimitError):  # noqa: N818 - reads as the fact it reports

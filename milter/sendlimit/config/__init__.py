@@ -44,6 +44,14 @@ class Config(Section):
         "/var/lib/sendlimit",
         description="directory for what must survive a restart, such as counts not yet booked",
     )
+    journal_dir: str | None = Field(
+        None,
+        description=(
+            "directory of the crash journal, if it is not to be in state_dir; one in /run costs no"
+            " disk, and a loss of power takes what it has"
+        ),
+        examples=["/run/sendlimit"],
+    )
     milter: MilterSection = Field(default_factory=MilterSection)
     store: StoreSection = Field(default_factory=StoreSection)
     calendar: CalendarSection = Field(default_factory=CalendarSection)
@@ -58,10 +66,10 @@ class Config(Section):
     # The last table of the template: a line that an admin appends to the file lands in it.
     limits: LimitsSection = Field(default_factory=LimitsSection)
 
-    @field_validator("state_dir")
+    @field_validator("state_dir", "journal_dir")
     @classmethod
-    def _absolute(cls, value: str) -> str:
-        if not value.startswith("/"):
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("/"):
             raise ValueError(f"{value!r} is not an absolute path")
         return value
 

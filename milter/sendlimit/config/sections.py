@@ -95,6 +95,16 @@ class StoreSection(Section):
         ),
     )
 
+    memory_counters: int = Field(
+        1_000_000,
+        ge=1_000,
+        le=100_000_000,
+        description=(
+            "how many counters a daemon that decides from memory keeps there; beyond it they are read"
+            " from the database as mail needs them"
+        ),
+    )
+
     @field_validator("url")
     @classmethod
     def _url(cls, value: str) -> str:

@@ -24,7 +24,7 @@ _HEAD = (
     "sendlimit's configuration. What is commented out has its default, unless it is called an"
     " example. `sendlimit config` prints the values in force, docs/configuration.md and"
     " sendlimit.toml(5) explain them. After a change run `sendlimit check`, then `systemctl reload"
-    " sendlimit`; state_dir and the tables milter, store and metrics need `systemctl restart"
+    " sendlimit`; state_dir, journal_dir and the tables milter, store and metrics need `systemctl restart"
     " sendlimit`."
 )
 _SET = {

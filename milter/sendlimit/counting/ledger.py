@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import counted_now
-from sendlimit.counting.counters import Counters
+from sendlimit.counting.counters import COUNTERS_MAX, Counters
 from sendlimit.counting.lease import Lease, State
 from sendlimit.counting.memory import Memory
 from sendlimit.counting.outage import DECIDES, STUCK, Outage
@@ -62,6 +62,7 @@ class Ledger:
         journal: outlives the process.
         clock: CLOCK_BOOTTIME in s.
         meters: while the database is away, decide by what is known, if this daemon was alone.
+        counters_max: how many are kept in memory.
 
     Attributes:
         settings: of the config file; written by the main thread at a reload.
@@ -94,6 +95,7 @@ class Ledger:
         clock: Callable[[], float] = boottime,
         *,
         meters: bool = False,
+        counters_max: int = COUNTERS_MAX,
     ) -> None:
         self.queue: SimpleQueue[Waiter | Episode | None] = SimpleQueue()
         self.up = False
@@ -104,7 +106,7 @@ class Ledger:
         self.lease = lease or Lease(new_id())
         self.journal = journal or NoJournal()
         self.stretches = Stretches(is_recorded=self.journal.is_durable)
-        self.counters = Counters(self.stretches)
+        self.counters = Counters(self.stretches, counters_max)
         self.memory = Memory(self.lease, settings, self.journal, self.counters, self.stretches)
         self.journal_problem = ""
         self.asleep = False

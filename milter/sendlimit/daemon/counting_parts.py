@@ -1,6 +1,6 @@
 """The parts that count, put together for one start: ledger, crash journal, committer.
 
-The caller has locked state_dir, so what lies there belongs to this start or to none.
+The caller has locked both directories, so what lies there belongs to this start or to none.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class CountingParts(NamedTuple):
     committer: CommitterThread
 
 
-def counting_parts(config: Config, store: Store, state_dir: Path, events: Events) -> CountingParts:
+def counting_parts(
+    config: Config, store: Store, events: Events, *, state_dir: Path, journal_dir: Path
+) -> CountingParts:
     """Put the parts together; nothing is started.
 
     A journal that can't be made is logged: then the daemon does not decide from memory.
@@ -46,12 +48,15 @@ def counting_parts(config: Config, store: Store, state_dir: Path, events: Events
     Args:
         config: the configuration.
         store: not yet connected.
-        state_dir: locked by this process.
         events: is told what happens.
+        state_dir: locked by this process.
+        journal_dir: the same, or another one that is; before a change of the setting the crash
+            journal may have been in state_dir.
     """
     location = parse_url(config.store.url)
     daemon = new_id()
-    left = _left(state_dir, daemon)
+    folders = dict.fromkeys((journal_dir, state_dir))
+    left = [journal for folder in folders for journal in _left(folder, daemon)]
     boot = boot_id()
     lease = Lease(
         daemon,
@@ -59,13 +64,14 @@ def counting_parts(config: Config, store: Store, state_dir: Path, events: Events
         exclusive=isinstance(location, SQLiteLocation),
     )
     has_one_host = isinstance(location, SQLiteLocation) or len(location.hosts) == 1
-    journal, problem = _journal(state_dir, daemon, boot)
+    journal, problem = _journal(journal_dir, daemon, boot)
     ledger = Ledger(
         counting_settings(config),
         config.store.decision_timeout_s,
         lease,
         journal,
         meters=config.store.on_failure == "meter" and has_one_host,
+        counters_max=config.store.memory_counters,
     )
     ledger.journal_problem = problem
     committer = Committer(
@@ -79,9 +85,9 @@ def counting_parts(config: Config, store: Store, state_dir: Path, events: Events
     return CountingParts(ledger, CommitterThread(committer, ledger))
 
 
-def _left(state_dir: Path, own: str) -> list[LeftJournal]:
+def _left(folder: Path, own: str) -> list[LeftJournal]:
     try:
-        left, problems = left_journals(state_dir, own)
+        left, problems = left_journals(folder, own)
     except JournalError as error:
         maillog.journal_unreadable(ValueError(str(error)))
         return []
@@ -90,10 +96,10 @@ def _left(state_dir: Path, own: str) -> list[LeftJournal]:
     return left
 
 
-def _journal(state_dir: Path, daemon: str, boot: str) -> tuple[Records, str]:
+def _journal(folder: Path, daemon: str, boot: str) -> tuple[Records, str]:
     """Return the crash journal; where there can be none, also why."""
     try:
-        return Journal(state_dir, daemon, daemon, boot), ""
+        return Journal(folder, daemon, daemon, boot), ""
     except JournalError as error:
         maillog.journal_unavailable(error)
         return NoJournal(), str(error)

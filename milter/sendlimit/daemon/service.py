@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit import __version__, maillog
 from sendlimit.config.reading import load, read_password
-from sendlimit.counting.state_dir_lock import lock_state_dir
+from sendlimit.counting.state_dir_lock import lock_folder
 from sendlimit.daemon.callbacks import run_libmilter
 from sendlimit.daemon.counting_parts import counting_parts
 from sendlimit.daemon.descriptors import DescriptorWatch, open_descriptors, raise_limit, soft_limit
@@ -27,6 +27,7 @@ from sendlimit.daemon.sdnotify import notify, watchdog_s
 from sendlimit.daemon.server_state import ServerState
 from sendlimit.daemon.settings import (
     counting_settings,
+    make_journal_dir,
     make_state_dir,
     make_store,
     session_settings,
@@ -52,7 +53,7 @@ STOP_S = 20.0
 TICK_S = 1.0
 """Time between two checks that libmilter runs; with a watchdog it may be shorter."""
 POLL_S = 0.01
-NEEDS_RESTART = ("milter", "store", "state_dir", "metrics")
+NEEDS_RESTART = ("milter", "store", "state_dir", "journal_dir", "metrics")
 """Keys of the file that a reload does not change."""
 
 
@@ -74,6 +75,7 @@ class Service:
         self._telemetry = Telemetry(config, path)
         self._store = make_store(config, path, self._telemetry.row_unreadable)
         self._state_dir = make_state_dir(config, path)
+        self._journal_dir = make_journal_dir(config, path)
         self._descriptors = DescriptorWatch()
         connect = store_connection(config, path)
         self._suspender = Suspender(connect, self._telemetry)
@@ -87,7 +89,9 @@ class Service:
             SendlimitError: the daemon could not start, or libmilter has ended.
         """
         self._listener.claim()
-        lock = lock_state_dir(self._state_dir)
+        locks = [lock_folder(self._state_dir, "state_dir")]
+        if self._journal_dir != self._state_dir:
+            locks.append(lock_folder(self._journal_dir, "journal_dir"))
         if isinstance(self._store, SQLiteStore):
             self._store.claim()
         self._log.start(self._config.log.level, syslog=self._config.log.syslog)
@@ -97,13 +101,18 @@ class Service:
             self._main_loop()
         finally:
             self._shutdown()
-            os.close(lock)
+            for lock in locks:
+                os.close(lock)
 
     def _build(self) -> None:
         """Put together what counts: it reads what an earlier start has left in state_dir."""
         config = self._config
         self._ledger, self._committer = counting_parts(
-            config, self._store, self._state_dir, self._telemetry
+            config,
+            self._store,
+            self._telemetry,
+            state_dir=self._state_dir,
+            journal_dir=self._journal_dir,
         )
         self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
         self._status = StatusWriter(self._state_dir, self._ledger, int(self._state.clock()))
@@ -164,6 +173,7 @@ class Service:
         try:
             config = load(self._path)
             make_state_dir(config, self._path)
+            make_journal_dir(config, self._path)
             read_password(config, self._path)  # used by the next connection
             counting, sessions = counting_settings(config), session_settings(config)
             self._telemetry.reload(config)

@@ -127,13 +127,25 @@ def make_state_dir(config: Config, path: Path) -> Path:
     Raises:
         UnusableFile: it can't be made or written.
     """
-    folder = Path(config.state_dir)
+    return _made("state_dir", Path(config.state_dir), path)
+
+
+def make_journal_dir(config: Config, path: Path) -> Path:
+    """Return the directory of the crash journal, which is state_dir or made as that.
+
+    Raises:
+        UnusableFile: it can't be made or written.
+    """
+    if config.journal_dir is None:
+        return make_state_dir(config, path)
+    return _made("journal_dir", Path(config.journal_dir), path)
+
+
+def _made(key: str, folder: Path, path: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     except OSError as error:
-        raise UnusableFile(
-            [f"{path}: state_dir: {folder} can't be made: {error.strerror}"]
-        ) from error
+        raise UnusableFile([f"{path}: {key}: {folder} can't be made: {error.strerror}"]) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UnusableFile([f"{path}: state_dir: {folder} can't be written by this user"])
+        raise UnusableFile([f"{path}: {key}: {folder} can't be written by this user"])
     return folder

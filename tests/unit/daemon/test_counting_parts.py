@@ -16,10 +16,16 @@ from sendlimit.rules.limit import LATCH
 from support.counting_samples import ALICE, ALICES_DAY, NOON
 
 
-def _parts(folder: Path, **store: object) -> CountingParts:
+def _parts(folder: Path, journal_dir: Path | None = None, **store: object) -> CountingParts:
     url = f"sqlite:///{folder}/s.db"
     config = Config.model_validate({"store": {"url": url} | store})
-    return counting_parts(config, make_store(config, folder / "x.toml"), folder, Events())
+    return counting_parts(
+        config,
+        make_store(config, folder / "x.toml"),
+        Events(),
+        state_dir=folder,
+        journal_dir=folder if journal_dir is None else journal_dir,
+    )
 
 
 def test_a_start_on_sqlite_decides_from_memory(tmp_path: Path) -> None:
@@ -47,6 +53,27 @@ def test_what_an_earlier_start_left_is_booked(tmp_path: Path) -> None:
     assert committer.stop(20)
     ledger.end(booked=True)
     assert not [*tmp_path.glob("journal.*")]
+
+
+def test_a_journal_dir_of_its_own(tmp_path: Path) -> None:
+    """The journal is there; one that was left in state_dir before the setting was changed is booked, too."""
+    journal = Journal(tmp_path, "ab", "before", boot_id(), 1 << 20)
+    journal.add(RecordKeys((ALICES_DAY, LATCH)), 2, NOON)
+    journal.close()
+    journals = tmp_path / "run"
+    journals.mkdir()
+    ledger, committer = _parts(tmp_path, journals)
+    assert len([*journals.glob("journal.*")]) == 2
+    assert ledger.lease.ended == {"before"}
+    committer.start(20)
+
+    assert committer.stop(20)
+    assert not [*tmp_path.glob("journal.*"), *journals.iterdir()]
+
+
+def test_cap_of_counters(tmp_path: Path) -> None:
+    """store.memory_counters is how many are kept in memory."""
+    assert _parts(tmp_path, memory_counters=5000).ledger.counters.limit == 5000
 
 
 def test_without_a_journal(

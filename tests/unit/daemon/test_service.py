@@ -77,6 +77,32 @@ def test_state_dir_in_use(folder: Path, systemd: socket.socket) -> None:
         assert first.stop() == 0
 
 
+def test_journal_dir_in_use(folder: Path, systemd: socket.socket) -> None:
+    """So with a journal_dir: what lies there may be of another database."""
+    other = in_sqlite(folder / "other.db").settings
+    for name in ("first", "second"):
+        (folder / name).mkdir()
+    first, second = (
+        Sendlimit(
+            folder / name,
+            configuration(
+                folder / name, folder / f"{name}.sock", other, journal_dir=str(folder / "run")
+            ),
+            {"NOTIFY_SOCKET": str(folder / "notify")},
+        )
+        for name in ("first", "second")
+    )
+    first.start()
+    try:
+        assert systemd.recv(100) == b"READY=1"
+        assert len([*(folder / "run").glob("journal.*")]) == 2
+        with pytest.raises(StateDirInUse, match=rf"journal_dir: {folder}/run: .*another journal_"):
+            Service(second.config_file).serve()
+    finally:
+        assert first.stop() == 0
+    assert [*(folder / "run").iterdir()] == []
+
+
 def test_states_are_reported_in_order(folder: Path, systemd: socket.socket) -> None:
     """READY=1 comes when mail is taken, STOPPING=1 when the daemon is told to stop."""
     daemon = _daemon(folder)
