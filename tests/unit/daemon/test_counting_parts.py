@@ -68,6 +68,7 @@ def test_a_journal_dir_of_its_own(tmp_path: Path) -> None:
     committer.start(20)
 
     assert committer.stop(20)
+    ledger.end(booked=True)
     assert not [*tmp_path.glob("journal.*"), *journals.iterdir()]
 
 
