@@ -44,6 +44,7 @@ class sendlimit_page {
 	public function show(string $template, callable $fill, array $values = array()): void {
 		global $app;
 		$values += $this->token() + $this->message();
+		foreach(array('btn_save_txt', 'btn_cancel_txt') as $word) $values[$word] = $app->lng($word);
 		session_write_close();
 		$app->uses('tpl');
 		$app->tpl->newTemplate('form.tpl.htm');

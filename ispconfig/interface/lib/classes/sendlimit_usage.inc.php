@@ -111,8 +111,9 @@ class sendlimit_usage {
 			$text = $words->text('origin_boost', array('time' => $words->moment((string)($override['until'] ?? ''), $zone)));
 			break;
 		default:
+			$is_for_all = $limit['set_for'] == '*' && strpos($limit['limit'], 'global.') !== 0;
 			$is_of_domain = strpos($limit['limit'], 'mailbox.') === 0 && strpos((string)$limit['set_for'], '@') === false;
-			$text = $words->text($limit['set_for'] == '*' ? 'origin_everyone' : ($is_of_domain ? 'origin_domain' : 'origin_own'));
+			$text = $words->text($is_for_all ? 'origin_everyone' : ($is_of_domain ? 'origin_domain' : ($override === null ? 'origin_file' : 'origin_own')));
 		}
 		if($this->viewer != 'admin' || $override === null) return $text;
 		$key = $override['reason'] === '' ? 'set_by' : 'set_by_reason';
@@ -124,8 +125,7 @@ class sendlimit_usage {
 		$rows = array();
 		foreach($refusals as $refusal) {
 			$rows[] = array(
-				'sendlimit_limit' => $this->words->scope($refusal['limit'], $refusal['subject']).': '
-					.$this->words->number($refusal['max']).' '.$this->words->unit($refusal['limit']),
+				'sendlimit_limit' => $this->words->choice($refusal['limit'], $this->words->number($refusal['max']).' '),
 				'sendlimit_mailbox' => $refusal['last_mailbox'],
 				'sendlimit_attempts' => $this->words->number($refusal['attempts']),
 				'sendlimit_last_at' => $this->words->moment($refusal['last_at'], $zone),

@@ -70,9 +70,9 @@ class sendlimit_words {
 		return $is_of_domain ? $this->text('each_mailbox_of', array('name' => $subject)) : $subject;
 	}
 
-	/** A limit to choose: "Mailbox: messages a day". */
-	public function choice(string $limit): string {
+	/** A limit of any mailbox, domain or server: "Mailbox: messages a day", with its number "Mailbox: 100 messages a day". */
+	public function choice(string $limit, string $number = ''): string {
 		$scope = $this->words['sendlimit_scope_'.strstr($limit, '.', true).'_txt'] ?? '';
-		return $scope.': '.$this->unit($limit);
+		return $scope.': '.$number.$this->unit($limit);
 	}
 }

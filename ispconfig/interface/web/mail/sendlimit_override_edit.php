@@ -79,7 +79,7 @@ $page->show('templates/sendlimit_override_edit.htm', function() use ($app, $page
 		'sendlimit_limit_options' => sendlimit_limit_options($status, $fields, $page->words),
 		'sendlimit_kind_'.($fields['kind'] == 'unlimited' ? 'unlimited' : 'own') => '1',
 		'sendlimit_has_until' => $fields['row'] == 'lasting' ? '' : '1',
-		'sendlimit_until_note' => $page->words->text('until_hint', array('zone' => $status['timezone'])),
+		'sendlimit_until_note' => $page->words->text($fields['row'] == 'boost' ? 'times_in' : 'until_hint', array('zone' => $status['timezone'])),
 	);
 	foreach($fields as $name => $value) $values['sendlimit_field_'.$name] = $value;
 	return $values;

@@ -15,6 +15,20 @@ class sendlimit_mail_plugin {
 		global $app;
 		$app->plugin->registerEvent('on_after_formdef', 'sendlimit_mail_plugin', 'add_tab', 'mail');
 		$app->plugin->registerEvent('on_before_update', 'sendlimit_mail_plugin', 'keep_core_from_saving', 'mail');
+		$app->plugin->registerEvent('login', 'sendlimit_mail_plugin', 'complete_menu', 'mail');
+	}
+
+	/** At a login some releases of core lose what menu.d adds to the menu of the first module. */
+	function complete_menu($event_name, $data) {
+		global $app;
+		try {
+			$module = $_SESSION['s']['module'] ?? array();
+			if(!isset($module['name'], $module['nav'])) return;
+			$app->uses('sendlimit_menu');
+			$_SESSION['s']['module']['nav'] = $app->sendlimit_menu->added($module['name'], $module['nav']);
+		} catch(Throwable $error) {
+			$app->log('sendlimit: '.$error->getMessage(), LOGLEVEL_ERROR);
+		}
 	}
 
 	/** Runs for every form of the panel: the API is not asked here. A new mailbox has no tab. */
