@@ -50,6 +50,8 @@ class sendlimit_plugin {
 		$said = stream_get_contents($pipes[1]);
 		fclose($pipes[1]);
 		$code = proc_close($process);
-		if($code !== 0) $app->log('sendlimit '.implode(' ', $words).": exit code $code: ".preg_replace('/[\x00-\x1f\x7f]+/', ' ', trim((string)$said)), LOGLEVEL_WARN);
+		if($code === 0) return;
+		$text = 'sendlimit '.implode(' ', $words).": exit code $code: ".trim((string)$said);
+		$app->log(preg_replace('/[\x00-\x1f\x7f]+/', ' ', $text), LOGLEVEL_WARN);
 	}
 }

@@ -35,7 +35,7 @@ ALICE = "alice@example.org"
 """A mailbox of the private Dovecot."""
 
 _ROOT = Path(__file__).parents[3]
-_RELEASED = ("LICENSE", "etc", "milter", "pyproject.toml", "script", "sql", "systemd")
+_RELEASED = ("LICENSE", "etc", "ispconfig", "milter", "pyproject.toml", "script", "sql", "systemd")
 _LOCKS = ("requirements-build.lock", "requirements-run.lock", "requirements-web.lock")
 _SOCKET = "/var/spool/postfix/sendlimit/milter.sock"
 _MAIN_CF = """\

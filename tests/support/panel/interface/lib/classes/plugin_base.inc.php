@@ -1,0 +1,8 @@
+<?php
+#[AllowDynamicProperties]
+class plugin_base {
+	var $plugin_name;
+	var $options;
+	var $form;
+	function onShow() {}
+}
