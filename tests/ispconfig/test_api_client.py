@@ -120,6 +120,8 @@ _USAGE: dict[str, Any] = {
     "over_limit": None,
     "refused": False,
     "resets_at": None,
+    "external_over_limit": None,
+    "external_resets_at": None,
     "limits": [],
 }
 _BAD = {

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sendlimit.rules.limit import LIMIT_NAMES
 from support.rig.php import EXTENSION, php
 
 _LANGUAGES = EXTENSION / "interface/web/mail/lib/lang"
@@ -103,10 +104,16 @@ def test_every_word_is_used_and_there() -> None:
     # Put together of parts: "over_" and the scope, "origin_" and the origin, unit and window.
     composed = re.compile(
         r"sendlimit_(over_(mailbox|domain|global)|origin_(learned|share)"
-        r"|limit_for_\w+|scope_\w+|(messages|recipients)_\w+|tab)_txt"
+        r"|limit_for_\w+|scope_\w+|(external_)?(messages|recipients)_\w+|tab)_txt"
     )
     left_over = known - in_templates - named - literal
     assert {name for name in left_over if not composed.fullmatch(name)} == set()
+
+
+def test_every_limit_has_its_words() -> None:
+    """Both languages name the unit of every limit that there is."""
+    units = {f"sendlimit_{name.unit}_{name.window}_txt" for name in LIMIT_NAMES}
+    assert units <= words("en").keys()
 
 
 @pytest.mark.parametrize("path", _TEMPLATES, ids=name_of)

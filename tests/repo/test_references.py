@@ -8,14 +8,23 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
+<<<<<<< HEAD
 _FOLDERS = ("bench", "deploy", "docs", "etc", "milter", "script", "sql", "systemd", "tests")
+=======
+_FOLDERS = ("bench", "docs", "etc", "ispconfig", "milter", "script", "sql", "systemd", "tests")
+>>>>>>> 1efc3d4 (ISPConfig: documents, words of external limits)
 FILES = {
     str(path.relative_to(_ROOT))
     for folder in _FOLDERS
     for path in (_ROOT / folder).rglob("*")
     if "__pycache__" not in path.parts
 }
-DOCUMENTS = sorted([_ROOT / "README.md", _ROOT / "CHANGELOG.md", *(_ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [
+        *(_ROOT / "README.md", _ROOT / "CHANGELOG.md", _ROOT / "ispconfig" / "README.md"),
+        *(_ROOT / "docs").rglob("*.md"),
+    ]
+)
 ABOUT_CODE = [_ROOT / "docs" / "design.md", _ROOT / "docs" / "contributing.md"]
 """The documents whose words in capitals are classes, and whose words with () are functions."""
 TEXTS = sorted(

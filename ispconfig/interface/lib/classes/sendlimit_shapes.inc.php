@@ -15,7 +15,7 @@ class sendlimit_shapes {
 		'period_end' => 'string', 'origin' => '?string', 'set_for' => '?string', 'override' => '?array');
 	const USAGE = array('subject' => 'string', 'known' => 'bool', 'timezone' => 'string', 'mode' => 'string',
 		'exempt' => 'bool', 'over_limit' => '?string', 'refused' => 'bool', 'resets_at' => '?string',
-		'limits' => array(self::LIMIT));
+		'external_over_limit' => '?string', 'external_resets_at' => '?string', 'limits' => array(self::LIMIT));
 	const REFUSAL = array('limit' => 'string', 'subject' => 'string', 'max' => 'int', 'last_at' => 'string',
 		'attempts' => 'int', 'last_client_addr' => 'string', 'last_sender' => 'string', 'last_mailbox' => 'string');
 

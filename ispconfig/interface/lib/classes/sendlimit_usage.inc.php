@@ -54,6 +54,11 @@ class sendlimit_usage {
 		if($usage['over_limit'] !== null && $usage['refused']) return array('danger', $this->refused($usage));
 		if($usage['over_limit'] !== null) return array('warning', $words->text('over_observed'));
 		if($usage['mode'] == 'observe') return array('info', $words->text('observes'));
+		if($usage['external_over_limit'] !== null) {
+			$end = $usage['external_resets_at'];
+			if($end === null) return array('warning', $words->text('over_external_for_good'));
+			return array('warning', $words->text('over_external', array('time' => $words->moment($end, $usage['timezone']))));
+		}
 		if(!$usage['known']) return array('info', $words->text('unknown'));
 		return array('', '');
 	}
