@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
-<<<<<<< HEAD
-_FOLDERS = ("bench", "deploy", "docs", "etc", "milter", "script", "sql", "systemd", "tests")
-=======
-_FOLDERS = ("bench", "docs", "etc", "ispconfig", "milter", "script", "sql", "systemd", "tests")
->>>>>>> 1efc3d4 (ISPConfig: documents, words of external limits)
+_FOLDERS = (
+    "bench",
+    "deploy",
+    "docs",
+    "etc",
+    "ispconfig",
+    "milter",
+    "script",
+    "sql",
+    "systemd",
+    "tests",
+)
 FILES = {
     str(path.relative_to(_ROOT))
     for folder in _FOLDERS

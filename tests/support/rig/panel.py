@@ -11,7 +11,8 @@ import requests
 from support.rig.php import EXTENSION
 from support.rig.process import Process, accepts_connections, free_port
 
-_TREE = Path(__file__).parents[1] / "panel"
+TREE = Path(__file__).parents[1] / "panel"
+"""The made-up panel."""
 _PATIENCE_S = 30
 OWNER = 65534
 """Number of the panel's user and group."""
@@ -29,7 +30,7 @@ class MadeUpPanel:
         """Make the tree; nothing is installed or started."""
         self.root = root
         self.tree = root / "usr/local/ispconfig"
-        shutil.copytree(_TREE, self.tree)
+        shutil.copytree(TREE, self.tree)
         (root / "etc").mkdir(exist_ok=True)
         (root / "etc/passwd").write_text(f"ispconfig:x:{OWNER}:{OWNER}::/:/bin/sh\n")
         (root / "etc/group").write_text(f"ispconfig:x:{OWNER}:\n")
