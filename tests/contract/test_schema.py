@@ -13,11 +13,12 @@ from sendlimit.rules.learning import Learned, LearnRule
 from sendlimit.rules.limit import CounterKey, Setting
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.changes import Author
-from sendlimit.store.connection import Connection, open_connection
+from sendlimit.store.connection import Connection, SQLiteConnection, open_connection
 from sendlimit.store.learned import replace_learned
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
 from sendlimit.store.sqltime import to_sql
+from sendlimit.store.usage import TOP
 from support.counting_samples import named, setting
 from support.real_stores import TABLES, add, new_store, open_tables
 from support.rig.mariadb import Database
@@ -376,3 +377,19 @@ def test_rows_survive_the_fifth_version(tmp_path: Path) -> None:
 
     assert tables.execute("SELECT * FROM er_limit ORDER BY id") == rows
     tables.close()
+
+
+def test_top_reads_the_index_alone(tables: Connection) -> None:
+    """Who has sent most in a period is found without the rows, which lie far apart in the table."""
+    days = [f"2026-11-{number:02} 00:00:00" for number in range(1, 29)]
+    rows = [(f"m{number}@x.org", start) for number in range(100) for start in days]
+    values = ", ".join(["('mailbox', %s, 'messages', 'day', %s, 1)"] * len(rows))
+    columns = "scope, subject, unit, `window`, period_start, used"
+    insert = f"INSERT INTO er_counter ({columns}) VALUES {values}"  # noqa: S608 - constants
+    tables.execute(insert, [value for row in rows for value in row])
+    is_sqlite = isinstance(tables, SQLiteConnection)
+    words = "EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN "
+    plan = tables.execute(words + TOP, ("mailbox", "messages", "day", days[-1], 10))
+    expected = "USING COVERING INDEX er_counter_by_period" if is_sqlite else "Using index"
+    assert expected in str(plan)
+    assert is_sqlite or "by_period" in str(plan)

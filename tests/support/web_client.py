@@ -13,6 +13,7 @@ from sendlimit.web.access import Gate
 from sendlimit.web.api.common import Service
 from sendlimit.web.app import make_app
 from sendlimit.web.database import Database
+from sendlimit.web.live import LiveContext
 from sendlimit.web.peer import KEY, Peer
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def web_service(url: str, now: int, **tables: object) -> Service:
         }
     )
     database = Database(parse_url(url), "")
-    return Service(ReportContext.of(config), database, Gate(database), lambda: now)
+    live = LiveContext(ReportContext.of(config))
+    return Service(live, database, Gate(database), lambda: now)
 
 
 def web_client(service: Service, peer: Peer = ADMIN) -> WebClient:

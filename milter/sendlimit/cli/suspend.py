@@ -56,7 +56,7 @@ def suspend(
             note_never_counted(who, connection)
         invocation.wait_for_daemon(connection, made)
     if as_json:
-        print_json(suspensions.suspension_record(made.result))
+        print_json(suspensions.suspension_record(made.result.now))
         return
     whose = "everyone" if who.scope is Scope.GLOBAL else who.title
     end = "released"

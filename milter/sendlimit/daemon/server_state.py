@@ -106,3 +106,7 @@ class ServerState:
             self.lacks_rcpt_mailer = True
             maillog.rcpt_mailer_missing()
         return transport not in self.settings.local_transports
+
+    def use_login_map(self, found: LoginMap | None) -> None:
+        """Use another map of logins from now on."""
+        self.login_map = found

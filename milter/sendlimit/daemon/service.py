@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from sendlimit import __version__, maillog
+from sendlimit.config.login_map_reader import LoginMapReader
 from sendlimit.config.reading import load, read_password
 from sendlimit.counting.state_dir_lock import lock_folder
 from sendlimit.daemon.callbacks import run_libmilter
@@ -21,7 +22,6 @@ from sendlimit.daemon.counting_parts import counting_parts
 from sendlimit.daemon.descriptors import DescriptorWatch, open_descriptors, raise_limit, soft_limit
 from sendlimit.daemon.learner import Learner
 from sendlimit.daemon.listener import Listener
-from sendlimit.daemon.login_map_reader import LoginMapReader
 from sendlimit.daemon.logsetup import LogWriter
 from sendlimit.daemon.sdnotify import notify, watchdog_s
 from sendlimit.daemon.server_state import ServerState
@@ -116,7 +116,7 @@ class Service:
         )
         self._state = ServerState(self._ledger, session_settings(config), self._telemetry)
         self._status = StatusWriter(self._state_dir, self._ledger, int(self._state.clock()))
-        self._login_map = LoginMapReader(self._state, self._path)
+        self._login_map = LoginMapReader(self._state.use_login_map, self._path)
 
     def _start(self) -> None:
         """Start each part before those that use it; libmilter, which brings mail, is the last."""

@@ -13,6 +13,7 @@ from sendlimit.store.usage import scopes_of
 
 if TYPE_CHECKING:
     from sendlimit.config import Config
+    from sendlimit.rules.login_map import LoginMap
     from sendlimit.rules.precedence import Rules
     from sendlimit.rules.subject import Subject
     from sendlimit.rules.window import Calendar
@@ -28,12 +29,14 @@ class ReportContext:
         calendar: cuts the periods.
         file_settings: the limits of the file.
         exempt: what identity.exempt names: mailboxes, and domains with "@" before them.
+        login_map: other spellings of logins; None: there are none, or they are not asked for.
     """
 
     config: Config
     calendar: Calendar
     file_settings: Settings
     exempt: frozenset[str]
+    login_map: LoginMap | None = None
 
     @classmethod
     def of(cls, config: Config) -> ReportContext:
@@ -60,9 +63,19 @@ class ReportContext:
         return rules_in_force(connection, self.file_settings, at)
 
     def subject(self, text: str, connection: Connection) -> Subject:
+        """Return whom a SUBJECT means; another spelling of a login is its mailbox.
+
+        Raises:
+            ValueError: it names no subject.
+        """
+        subject = self.stored_subject(text, connection)
+        return self.mailbox(text.strip()) if subject.scope is Scope.MAILBOX else subject
+
+    def stored_subject(self, text: str, connection: Connection) -> Subject:
         """Read a SUBJECT as the configuration file does, and look at what has been counted.
 
-        A name without "@" that has been counted is what it was counted as.
+        A name without "@" that has been counted is what it was counted as. What is stored under
+        another spelling of a login is found by that.
 
         Raises:
             ValueError: it names no subject.
@@ -79,7 +92,9 @@ class ReportContext:
         return mailbox_subject(name, self.default_domain)
 
     def mailbox(self, login: str) -> Subject:
-        """Return the mailbox of a login, whatever signs it has."""
+        """Return the mailbox of a login, whatever signs it has; another spelling is its mailbox."""
+        if self.login_map is not None:
+            return mailbox_subject(self.login_map.sender_of(login).mailbox)
         return mailbox_subject(login, self.default_domain)
 
     def is_exempt(self, subject: Subject) -> bool:

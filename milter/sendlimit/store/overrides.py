@@ -10,7 +10,7 @@ from sendlimit.rules.override import Override
 from sendlimit.rules.precedence import Rules
 from sendlimit.store.changes import Change, Made, make_change
 from sendlimit.store.learned import learned_overrides
-from sendlimit.store.rows import contains, placeholders, setting
+from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
 from sendlimit.store.unreadable import ignored, readable
@@ -24,21 +24,18 @@ if TYPE_CHECKING:
     from sendlimit.store.rows import Row
     from sendlimit.store.unreadable import Report, UnreadableRow
 
-_COLUMNS = """
+SELECT_OVERRIDES = """
 SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at
   FROM er_limit WHERE learned_from IS NULL"""
-_ALL = _COLUMNS + " ORDER BY subject, scope, unit, `window`, is_boost"
+"""Without those that are learned."""
+_ALL = SELECT_OVERRIDES + " ORDER BY subject, scope, unit, `window`, is_boost"
 _OF_SUBJECTS = (
-    _COLUMNS + " AND subject IN ({subjects}) ORDER BY subject, scope, unit, `window`, is_boost"
+    SELECT_OVERRIDES
+    + " AND subject IN ({subjects}) ORDER BY subject, scope, unit, `window`, is_boost"
 )
-_PAGE = (
-    _COLUMNS + " AND subject LIKE %s ESCAPE '!' AND subject >= %s"
-    " ORDER BY subject, scope, unit, `window`, is_boost LIMIT %s OFFSET %s"
-)
-_ENDING = _COLUMNS + " AND valid_until > %s AND valid_until <= %s ORDER BY valid_until LIMIT %s"
 _SAME = "subject = %s AND scope = %s AND unit = %s AND `window` = %s AND is_boost = %s"
 _KEY = f" WHERE learned_from IS NULL AND {_SAME}"
-_ONE = f"{_COLUMNS} AND {_SAME}"
+_ONE = f"{SELECT_OVERRIDES} AND {_SAME}"
 _NEW = "max = %s, valid_until = %s, reason = %s, set_by = %s, set_at = %s"
 _CHANGE = "UPDATE er_limit SET " + _NEW + _KEY  # noqa: S608 - constants
 _ADD = """
@@ -73,7 +70,7 @@ def overrides(
     else:
         statement = _OF_SUBJECTS.format(subjects=placeholders([*subjects]))
         rows = connection.execute(statement, [*subjects])
-    return readable("er_limit", rows, _override, report)
+    return readable("er_limit", rows, override_of, report)
 
 
 def unreadable_overrides(connection: Connection) -> list[UnreadableRow]:
@@ -81,34 +78,6 @@ def unreadable_overrides(connection: Connection) -> list[UnreadableRow]:
     found: list[UnreadableRow] = []
     overrides(connection, report=found.append)
     return found
-
-
-class OverridePage(NamedTuple):
-    """Which rows of all, by subject.
-
-    Attributes:
-        subject: the first whose rows are wanted; "": from the beginning.
-        skip: how many of these to leave out.
-        size: how many at most.
-        text: only of subjects that have this text in them; "": all.
-    """
-
-    subject: str
-    skip: int
-    size: int
-    text: str = ""
-
-
-def overrides_page(connection: Connection, page: OverridePage) -> list[Override]:
-    """Return some rows of all."""
-    params = (contains(page.text), page.subject, page.size, page.skip)
-    return readable("er_limit", connection.execute(_PAGE, params), _override)
-
-
-def ending_boosts(connection: Connection, span: tuple[int, int], count: int) -> list[Override]:
-    """Return the boosts that end after the first moment and not after the second, soonest first."""
-    params = (to_sql(span[0]), to_sql(span[1]), count)
-    return readable("er_limit", connection.execute(_ENDING, params), _override)
 
 
 class OverrideChange(NamedTuple):
@@ -147,7 +116,7 @@ def change_overrides(
         for each in wanted:
             key = _key(each.subject, each.name, is_boost=each.is_boost)
             rows = connection.execute(_ONE, key)
-            before = next(iter(readable("er_limit", rows, _override)), None)
+            before = next(iter(readable("er_limit", rows, override_of)), None)
             found.append(before)
             if each.expects not in ("any", before.set_at if before else None):
                 raise ChangedMeanwhile(f"{each.subject}: {each.name} was changed meanwhile")
@@ -343,5 +312,6 @@ def _key(subject: str, name: LimitName, *, is_boost: bool) -> Row:
     return (subject, str(name.scope), str(name.unit), str(name.window), int(is_boost))
 
 
-def _override(row: Row) -> Override:
+def override_of(row: Row) -> Override:
+    """Read a row of SELECT_OVERRIDES."""
     return Override(setting(row), row[6], row[7], from_sql(row[8]))

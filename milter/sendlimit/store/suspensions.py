@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import SUSPENSION, Setting
 from sendlimit.rules.override import REASON_MAX, Override
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from sendlimit.store.connection import Connection
 
 
+class Suspended(NamedTuple):
+    """A suspension that was made, and those that it replaces, ended ones too."""
+
+    now: Override
+    before: list[Override]
+
+
 def suspensions(connection: Connection, subject: str | None = None) -> list[Override]:
     """Return the suspensions of a subject, or all, ended ones too."""
     found = overrides(connection, None if subject is None else [subject])
@@ -23,7 +30,7 @@ def suspensions(connection: Connection, subject: str | None = None) -> list[Over
 
 def suspend(
     connection: Connection, subject: str, until: int | None, reason: str, author: Author
-) -> Made[Override]:
+) -> Made[Suspended]:
     """Suspend a mailbox, all of a domain, or everyone; it replaces an earlier suspension.
 
     Args:
@@ -37,13 +44,13 @@ def suspend(
         Setting(subject, SUSPENSION, 0, until), reason[:REASON_MAX], author.who, author.at
     )
 
-    def work() -> tuple[Override, list[Change]]:
+    def work() -> tuple[Suspended, list[Change]]:
         before = suspensions(connection, subject)
         for old in before:
             remove_override(connection, old.setting)
         put_override(connection, row)
         change = Change("suspend", subject, _records(before), suspension_record(row))
-        return row, [change]
+        return Suspended(row, before), [change]
 
     return make_change(connection, author, work)
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from sendlimit import __version__
-from sendlimit.web.api import limits, overview, subjects, usage
+from sendlimit.web.api import limits, overview, subjects, suspensions, usage
 from sendlimit.web.api.common import reader_router
 from sendlimit.web.asgi import Frame
 from sendlimit.web.errors import WebError, of_validation
@@ -39,7 +39,7 @@ def make_app(service: Service) -> ASGIApp:
         openapi_url=None,
     )
     app.state.service = service
-    for part in (usage, overview, limits, subjects):
+    for part in (usage, overview, limits, suspensions, subjects):
         app.include_router(part.router)
     described = reader_router()
 

@@ -13,17 +13,17 @@ import uvicorn
 
 from sendlimit.config.reading import load, read_password
 from sendlimit.errors import ConfigError
-from sendlimit.reports.context import ReportContext
 from sendlimit.store.location import parse_url
 from sendlimit.web.access import Gate
 from sendlimit.web.api.common import Service
 from sendlimit.web.app import make_app
 from sendlimit.web.database import Database
+from sendlimit.web.live import Reloading
 from sendlimit.web.peer import protocol_with_peers
 from sendlimit.web.sockets import give_up_capabilities, open_sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sendlimit.config import Config
@@ -34,19 +34,29 @@ _STOP_S = 5
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, whose signals end it in good order: its own are raised again at the end."""
+    """uvicorn's server, whose signals end it in good order: its own are raised again at the end.
+
+    Args:
+        config: uvicorn's.
+        reload: called at SIGHUP.
+    """
+
+    def __init__(self, config: uvicorn.Config, reload: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._reload = reload
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGTERM and SIGINT."""
+        """Stop at SIGTERM and SIGINT, load the configuration again at SIGHUP."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         yield
 
 
 def serve(path: Path) -> None:
-    """Answer requests until SIGTERM or SIGINT.
+    """Answer requests until SIGTERM or SIGINT; SIGHUP loads the configuration again.
 
     Args:
         path: of the configuration file.
@@ -60,13 +70,16 @@ def serve(path: Path) -> None:
         raise ConfigError(
             [f"{path}: web: is missing; without this table there are no pages and no API"]
         )
-    log_to_stderr(config)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it can be obeyed
+    log_to_stderr(config.log.level)
+    reloading = Reloading(path, config, set_level)
     password = read_password(config, path)
     sockets = open_sockets(config.web)
     try:
         give_up_capabilities()
         database = Database(parse_url(config.store.url), password)
-        service = Service(ReportContext.of(config), database, Gate(database))
+        reloading.start()
+        service = Service(reloading.live, database, Gate(database))
         server = _Server(
             uvicorn.Config(
                 make_app(service),
@@ -81,12 +94,14 @@ def serve(path: Path) -> None:
                 limit_concurrency=_CONNECTIONS_MAX,
                 timeout_keep_alive=15,
                 timeout_graceful_shutdown=_STOP_S,
-            )
+            ),
+            reloading.reload,
         )
         _LOG.info("web: listening on %s", ", ".join(names_of(config)))
         server.run(sockets=sockets.listeners)
         database.close()
     finally:
+        reloading.stop()
         sockets.remove()
 
 
@@ -98,13 +113,18 @@ def names_of(config: Config) -> list[str]:
     return [each for each in (section.listen, section.admin_socket, section.read_socket) if each]
 
 
-def log_to_stderr(config: Config) -> None:
+def log_to_stderr(level: str) -> None:
     """Log a line an event to standard error, systemd's journal; uvicorn's warnings, too."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    for name in ("sendlimit.web", "uvicorn"):
+    for name in ("sendlimit", "uvicorn"):
         log = logging.getLogger(name)
         log.handlers = [handler]
         log.propagate = False
-    logging.getLogger("sendlimit.web").setLevel(config.log.level.upper())
+    set_level(level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def set_level(level: str) -> None:
+    """Log so much from now on; a word of log.level."""
+    logging.getLogger("sendlimit").setLevel(level.upper())

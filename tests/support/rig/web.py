@@ -93,6 +93,11 @@ class Web:
         )
 
     @property
+    def config_file(self) -> Path:
+        """Its configuration."""
+        return self._sendlimit.config_file
+
+    @property
     def url(self) -> str:
         """Where the pages are."""
         return f"http://127.0.0.1:{self.port}"

@@ -1,9 +1,12 @@
 """What reports are made with."""
 
+from dataclasses import replace
+
 import pytest
 
 from sendlimit.reports.context import ReportContext
 from sendlimit.rules.limit import Scope
+from sendlimit.rules.login_map import LoginMap
 from sendlimit.store.connection import Connection
 from support.counting_samples import ALICE, NOON, key_of, named
 from support.real_stores import insert_counter
@@ -48,3 +51,14 @@ def test_rules(context: ReportContext, tables: Connection) -> None:
     """The limits of the file hold where the database has none."""
     assert context.rules(tables, NOON).names() == {named("mailbox.messages_per_day")}
     assert not context.observes
+
+
+def test_other_spellings(context: ReportContext, tables: Connection) -> None:
+    """Another spelling of a login is its mailbox; what is stored under it is found by its own name."""
+    spellings = LoginMap([("sales", ALICE.mailbox), ("@old.example", "@example.org")])
+    mapped = replace(context, login_map=spellings)
+    assert mapped.subject("Sales", tables).key == ALICE.mailbox
+    assert mapped.mailbox("bob@OLD.example").key == "bob@example.org"
+    assert mapped.subject("old.example", tables).scope is Scope.DOMAIN
+    assert mapped.subject("bob@example.org", tables).key == "bob@example.org"
+    assert mapped.stored_subject("bob@old.example", tables).key == "bob@old.example"

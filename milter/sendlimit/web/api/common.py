@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -10,9 +11,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.routing import APIRoute
 
 from sendlimit.rules.limit import parse_limit_name
-from sendlimit.store.changes import Author, wait_until_heard
+from sendlimit.store.changes import LOOK_S, Author, HolderWatch, read_lease
 from sendlimit.web.access import ADMIN, READ, Caller, Gate
-from sendlimit.web.api.models import ErrorOut
+from sendlimit.web.api.answers import ErrorOut
 from sendlimit.web.database import Database, remaining_s
 from sendlimit.web.errors import WebError, invalid
 from sendlimit.web.paths import register_segment
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from sendlimit.rules.subject import Subject
     from sendlimit.store.changes import Made
     from sendlimit.store.connection import Connection
+    from sendlimit.web.live import LiveContext
 
 register_segment()
 
-HEARD_S = 0.4
-"""How long a change waits for the daemon to hear of it; it is made by then."""
+_ANSWERING_S = 0.1
+"""What is left of a request's time for its answer, when it has waited for the daemon."""
 _ERRORS: dict[int | str, dict[str, Any]] = {"default": {"model": ErrorOut}}
 
 
@@ -41,16 +43,21 @@ class Service:
     """What every route works with.
 
     Attributes:
-        context: the configuration.
+        live: the configuration.
         database: runs jobs.
         gate: lets callers in.
         clock: says what time it is, seconds since 1970.
     """
 
-    context: ReportContext
+    live: LiveContext
     database: Database
     gate: Gate
     clock: Callable[[], float] = time.time
+
+    @property
+    def context(self) -> ReportContext:
+        """What reports are made with: the configuration as it is now."""
+        return self.live.context
 
     def now(self) -> int:
         """Return the moment, whole seconds since 1970."""
@@ -116,7 +123,7 @@ def author(service: Service, caller: Caller, by: str | None, origin: str = "api"
 def subject_in(
     service: Service, connection: Connection, text: str, field: str = "subject"
 ) -> Subject:
-    """Return the subject of a name.
+    """Return the subject of a name; another spelling of a login is its mailbox.
 
     Raises:
         WebError: it names none.
@@ -126,6 +133,20 @@ def subject_in(
         return service.context.mailbox(text.strip())
     try:
         return service.context.subject(text, connection)
+    except ValueError as error:
+        invalid(field, str(error))
+
+
+def stored_subject_in(
+    service: Service, connection: Connection, text: str, field: str = "subject"
+) -> Subject:
+    """Return what a name is stored as, be it another spelling of a login by now.
+
+    Raises:
+        WebError: it names none.
+    """
+    try:
+        return service.context.stored_subject(text, connection)
     except ValueError as error:
         invalid(field, str(error))
 
@@ -142,10 +163,24 @@ def limit_in(text: str, field: str = "limit") -> LimitName:
         invalid(field, str(error))
 
 
-def is_heard(connection: Connection, made: Made[Any]) -> bool:
-    """Wait for the daemon to hear of a change, as long as the request has time; say whether it has."""
-    patience_s = min(HEARD_S, remaining_s() - 0.1)
-    return wait_until_heard(connection, made, time.monotonic, time.sleep, patience_s) is None
+async def is_heard(service: Service, made: Made[Any]) -> bool:
+    """Wait for the daemon to hear of a change, as long as the request has time; say whether it has.
+
+    Nothing of the database is held meanwhile: others are answered.
+    """
+    if not made.id or not made.lease.holder:
+        return True
+    patience_s = remaining_s() - _ANSWERING_S
+    watch = HolderWatch(made.id, made.lease, time.monotonic(), patience_s)
+    try:
+        while True:
+            lease = await service.database.run(read_lease)
+            verdict = watch.verdict(lease, time.monotonic())
+            if verdict is not None:
+                return not verdict
+            await asyncio.sleep(LOOK_S)
+    except WebError:
+        return False  # the change is made; whether it is heard can't be told
 
 
 class Cursor(NamedTuple):

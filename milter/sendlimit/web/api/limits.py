@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sendlimit.rules.limit import LimitName, Setting
 from sendlimit.rules.override import Override
 from sendlimit.rules.subject import check_scope
+from sendlimit.store.override_pages import OverridePage, overrides_page
 from sendlimit.store.overrides import (
     OverrideChange,
-    OverridePage,
     change_overrides,
     override_record,
     overrides,
-    overrides_page,
 )
+from sendlimit.web.api.answers import ChangedOut, LimitsOut
+from sendlimit.web.api.bodies import By, Kind, LimitIn, PatchIn, PutIn, UnsetIn, seconds
 from sendlimit.web.api.common import (
     CallerOf,
     Cursor,
@@ -27,25 +28,15 @@ from sendlimit.web.api.common import (
     next_cursor,
     subject_in,
 )
-from sendlimit.web.api.models import (
-    By,
-    ChangedOut,
-    Kind,
-    LimitIn,
-    LimitsOut,
-    PatchIn,
-    PutIn,
-    UnsetIn,
-    seconds,
-)
 from sendlimit.web.errors import WebError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sendlimit.rules.subject import Subject
-    from sendlimit.store.changes import Author
+    from sendlimit.store.changes import Author, Made
     from sendlimit.store.connection import Connection
+    from sendlimit.web.api.common import Service
 
 router = admin_router()
 
@@ -83,12 +74,12 @@ async def put_limit(
     """Set a limit; the same again changes nothing but who set it and when."""
     name = limit_in(limit)
 
-    def work(connection: Connection) -> list[ChangedOut]:
+    def work(connection: Connection) -> Changed:
         who = subject_in(service, connection, subject)
         by = author(service, caller, body.by)
         return make_changes(connection, [to_set(who, name, body, by)], by)
 
-    return (await service.database.run(work))[0]
+    return (await _answers(service, await service.database.run(work)))[0]
 
 
 @router.patch("/limits/{subject:segment}")
@@ -102,7 +93,7 @@ async def patch_limits(
     if both := set(names) & set(wanted_limits):
         invalid("unset", f"{min(map(str, both))} is in set, too")
 
-    def work(connection: Connection) -> list[ChangedOut]:
+    def work(connection: Connection) -> Changed:
         who = subject_in(service, connection, subject)
         by = author(service, caller, body.by)
         changes = [
@@ -114,7 +105,7 @@ async def patch_limits(
             changes += [OverrideChange(who.key, name, is_boost) for is_boost in kinds]
         return make_changes(connection, changes, by)
 
-    return await service.database.run(work)
+    return await _answers(service, await service.database.run(work))
 
 
 @router.delete("/limits/{subject:segment}/{limit:segment}")
@@ -130,7 +121,7 @@ async def delete_limit(  # noqa: PLR0913 - one parameter a part of the request
     """Take a limit back; the next setting in line holds then."""
     name = limit_in(limit)
 
-    def work(connection: Connection) -> list[ChangedOut]:
+    def work(connection: Connection) -> Changed:
         who = subject_in(service, connection, subject)
         kinds = kinds_there(overrides(connection, [who.key]), name, kind)
         if len(kinds) > 1:
@@ -141,10 +132,10 @@ async def delete_limit(  # noqa: PLR0913 - one parameter a part of the request
         changes = [OverrideChange(who.key, name, is_boost) for is_boost in kinds]
         return make_changes(connection, changes, author(service, caller, by))
 
-    changed = (await service.database.run(work))[0]
-    if changed.before is None:
+    changed = await service.database.run(work)
+    if changed.made.result == [None]:
         raise WebError("no_such_override", f"{subject}: it has just been taken back by another one")
-    return changed
+    return (await _answers(service, changed))[0]
 
 
 def kinds_there(rows: Sequence[Override], name: LimitName, kind: Kind | None) -> list[bool]:
@@ -177,12 +168,21 @@ def to_set(
     return OverrideChange(who.key, name, until is not None, row, expects)
 
 
-def make_changes(
-    connection: Connection, changes: Sequence[OverrideChange], by: Author
-) -> list[ChangedOut]:
-    """Make the changes; return what is there now and what was."""
-    made = change_overrides(connection, changes, by)
-    heard = is_heard(connection, made)
+class Changed(NamedTuple):
+    """Changes that are made, and the rows that were there before."""
+
+    changes: Sequence[OverrideChange]
+    made: Made[list[Override | None]]
+
+
+def make_changes(connection: Connection, changes: Sequence[OverrideChange], by: Author) -> Changed:
+    """Make the changes, all or none."""
+    return Changed(changes, change_overrides(connection, changes, by))
+
+
+async def _answers(service: Service, changed: Changed) -> list[ChangedOut]:
+    """Return what is there now and what was, once the daemon has heard or the time is over."""
+    heard = await is_heard(service, changed.made)
     return [
         ChangedOut.model_validate(
             {
@@ -191,5 +191,5 @@ def make_changes(
                 "heard": heard,
             }
         )
-        for change, before in zip(changes, made.result, strict=True)
+        for change, before in zip(changed.changes, changed.made.result, strict=True)
     ]

@@ -17,6 +17,8 @@ from sendlimit.store.changes import changes_page
 from sendlimit.store.episodes import EpisodePage, episodes_page
 from sendlimit.store.findings import read_findings
 from sendlimit.store.sqltime import to_iso
+from sendlimit.web.api.answers import ChangesOut, OverviewOut, RefusalsOut, TopOut
+from sendlimit.web.api.bodies import seconds
 from sendlimit.web.api.common import (
     Cursor,
     ServiceOf,
@@ -25,7 +27,6 @@ from sendlimit.web.api.common import (
     next_cursor,
     subject_in,
 )
-from sendlimit.web.api.models import ChangesOut, OverviewOut, RefusalsOut, TopOut, seconds
 from sendlimit.web.api.usage import timezone, usage_out
 from sendlimit.web.errors import invalid
 

@@ -9,19 +9,25 @@ from sendlimit.rules.limit import Scope
 from sendlimit.store import subjects
 from sendlimit.store.overrides import override_record
 from sendlimit.store.usage import reset, running_keys
+from sendlimit.web.api.answers import ForgottenOut, RenamedOut, TakenOut
+from sendlimit.web.api.bodies import By, ByIn, RenameIn
 from sendlimit.web.api.common import (
     CallerOf,
     ServiceOf,
     admin_router,
     author,
     is_heard,
+    stored_subject_in,
     subject_in,
 )
-from sendlimit.web.api.models import By, ByIn, ForgottenOut, RenamedOut, RenameIn, TakenOut
 from sendlimit.web.errors import invalid
 
 if TYPE_CHECKING:
+    from sendlimit.rules.limit import CounterKey
+    from sendlimit.rules.subject import Subject
+    from sendlimit.store.changes import Made
     from sendlimit.store.connection import Connection
+    from sendlimit.store.subjects import Renamed, Stored
 
 router = admin_router()
 
@@ -31,26 +37,28 @@ async def reset_usage(
     service: ServiceOf, caller: CallerOf, subject: str, body: ByIn | None = None
 ) -> list[TakenOut]:
     """Set a subject's running counts to 0; return what was taken away."""
+    calendar, at = service.context.calendar, service.now()
+    by = author(service, caller, body.by if body else None)
 
-    def work(connection: Connection) -> list[dict[str, object]]:
+    def work(connection: Connection) -> Made[dict[CounterKey, int]]:
         who = subject_in(service, connection, subject)
-        calendar, at = service.context.calendar, service.now()
-        keys = running_keys(who.scope, who.key, calendar, at)
-        made = reset(connection, keys, author(service, caller, body.by if body else None))
-        is_heard(connection, made)
-        return [taken_record(key, amount, calendar) for key, amount in made.result.items()]
+        return reset(connection, running_keys(who.scope, who.key, calendar, at), by)
 
-    found = await service.database.run(work)
-    return [TakenOut.model_validate(each) for each in found]
+    made = await service.database.run(work)
+    await is_heard(service, made)
+    return [
+        TakenOut.model_validate(taken_record(key, amount, calendar))
+        for key, amount in made.result.items()
+    ]
 
 
 @router.post("/rename")
 async def rename(service: ServiceOf, caller: CallerOf, body: RenameIn) -> RenamedOut:
     """Let all that is stored of a mailbox or domain be of another name."""
 
-    def work(connection: Connection) -> dict[str, object]:
-        old = subject_in(service, connection, body.from_, "from")
-        new = subject_in(service, connection, body.to, "to")
+    def work(connection: Connection) -> tuple[Subject, Subject, Made[Renamed]]:
+        old = stored_subject_in(service, connection, body.from_, "from")
+        new = stored_subject_in(service, connection, body.to, "to")
         if Scope.GLOBAL in {old.scope, new.scope}:
             invalid("from", "the server has no other name; allowed: two mailboxes or two domains")
         if old.scope is not new.scope:
@@ -58,18 +66,20 @@ async def rename(service: ServiceOf, caller: CallerOf, body: RenameIn) -> Rename
         if old.key == new.key:
             invalid("to", f"{old.title} is the same name")
         by = author(service, caller, body.by)
-        made = subjects.rename(connection, old.scope, old.key, new.key, by)
-        is_heard(connection, made)
-        moved, kept = made.result
-        return {
+        return old, new, subjects.rename(connection, old.scope, old.key, new.key, by)
+
+    old, new, made = await service.database.run(work)
+    await is_heard(service, made)
+    moved, kept = made.result
+    return RenamedOut.model_validate(
+        {
             "from": old.key,
             "to": new.key,
             **stored_record(moved),
             "kept": [override_record(row) for row in kept],
             "applied": True,
         }
-
-    return RenamedOut.model_validate(await service.database.run(work))
+    )
 
 
 @router.delete("/subjects/{subject:segment}")
@@ -78,12 +88,15 @@ async def forget(
 ) -> ForgottenOut:
     """Remove all that is stored of a mailbox or domain; the audit trail stays."""
 
-    def work(connection: Connection) -> dict[str, object]:
-        who = subject_in(service, connection, subject)
+    def work(connection: Connection) -> tuple[Subject, Made[Stored]]:
+        who = stored_subject_in(service, connection, subject)
         if who.scope is Scope.GLOBAL:
             invalid("subject", "the server can't be forgotten; allowed: a mailbox or a domain")
-        made = subjects.forget(connection, who.scope, who.key, author(service, caller, by))
-        is_heard(connection, made)
-        return {"subject": who.key, **stored_record(made.result), "applied": True}
+        by_whom = author(service, caller, by)
+        return who, subjects.forget(connection, who.scope, who.key, by_whom)
 
-    return ForgottenOut.model_validate(await service.database.run(work))
+    who, made = await service.database.run(work)
+    await is_heard(service, made)
+    return ForgottenOut.model_validate(
+        {"subject": who.key, **stored_record(made.result), "applied": True}
+    )

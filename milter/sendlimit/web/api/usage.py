@@ -11,15 +11,15 @@ from sendlimit.reports.history import DAYS_MAX, HistorySpan, history_report
 from sendlimit.reports.usage import UsageReport, usage_report, usage_reports
 from sendlimit.rules.limit import LIMIT_NAMES, LimitName, Unit
 from sendlimit.rules.window import ROLLING_WINDOWS, Window
-from sendlimit.web.api.common import CallerOf, ServiceOf, reader_router, subject_in
-from sendlimit.web.api.models import (
+from sendlimit.web.api.answers import (
     HistoryOut,
     LimitMeaning,
     StatusOut,
-    SubjectsIn,
     UsageOut,
     UsagesOut,
 )
+from sendlimit.web.api.bodies import SubjectsIn
+from sendlimit.web.api.common import CallerOf, ServiceOf, reader_router, subject_in
 from sendlimit.web.errors import WebError
 
 if TYPE_CHECKING:

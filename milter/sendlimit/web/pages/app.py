@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from sendlimit.web.errors import WebError
-from sendlimit.web.pages import overview, owner, subject
+from sendlimit.web.pages import overview, owner, subject, suspensions
 from sendlimit.web.pages.accounts import Accounts
 from sendlimit.web.pages.login import OWNER, USER, visitor_of
 from sendlimit.web.pages.render import go_to, problem_page, section_of, static_file
@@ -39,6 +39,7 @@ def make_pages(service: Service, accounts: Accounts | None = None) -> Starlette:
     routes = [
         Route("/", admin(overview.overview), methods=["GET"]),
         Route("/limits", admin(overview.limits), methods=["GET"]),
+        Route("/suspended", admin(suspensions.list_all), methods=["GET"]),
         Route("/refusals", admin(overview.refusals), methods=["GET"]),
         Route("/changes", admin(overview.changes), methods=["GET"]),
         Route("/find", admin(overview.find), methods=["GET"]),
@@ -46,6 +47,8 @@ def make_pages(service: Service, accounts: Accounts | None = None) -> Starlette:
         Route(f"{own}/set", admin(subject.set_limit), methods=["POST"]),
         Route(f"{own}/unset", admin(subject.unset_limit), methods=["POST"]),
         Route(f"{own}/reset", admin(subject.reset_counts), methods=["POST"]),
+        Route(f"{own}/suspend", admin(suspensions.suspend), methods=["POST"]),
+        Route(f"{own}/release", admin(suspensions.release), methods=["POST"]),
         Route("/me", _for(OWNER, service, owner.show), methods=["GET"]),
         Route("/login", _open(service, accounts.show_login), methods=["GET"]),
         Route("/login", _open(service, accounts.log_in), methods=["POST"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlencode
 
 from sendlimit.reports.history import HistorySpan, history_report
 from sendlimit.reports.timestamps import lookback_start
@@ -16,25 +15,28 @@ from sendlimit.rules.window import Window
 from sendlimit.store.changes import changes_page
 from sendlimit.store.episodes import EpisodePage, episodes_page
 from sendlimit.store.findings import read_findings
-from sendlimit.store.overrides import OverridePage, ending_boosts, overrides_page
+from sendlimit.store.override_pages import (
+    OverridePage,
+    count_suspensions,
+    ending_boosts,
+    limits_page,
+)
 from sendlimit.store.usage import subjects_beginning
 from sendlimit.web.api.common import Cursor, next_cursor, subject_in
 from sendlimit.web.api.overview import iso, until_of
 from sendlimit.web.errors import invalid
 from sendlimit.web.pages.chart import meter
-from sendlimit.web.pages.render import go_to, page, segment, words_of
+from sendlimit.web.pages.render import PAGE_ROWS, go_to, page, segment, target, words_of
 from sendlimit.web.pages.unbooked import unbooked_mails
+from sendlimit.web.pages.verdict import verdict
 from sendlimit.web.pages.views import (
     change_row,
     day_chart,
     episode_row,
     override_row,
-    verdict,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -48,7 +50,6 @@ if TYPE_CHECKING:
 
 _TOP = 10
 _LATEST = 10
-_PAGE = 50
 _NAMES = 50
 _DAY_S = 86400
 _ENDING_DAYS = 7
@@ -91,7 +92,9 @@ def _overview(service: Service, connection: Connection, words: Words, at: int) -
     findings = read_findings(connection)
     latest = episodes_page(connection, EpisodePage(at - _DAY_S, at + _DAY_S, 0, _LATEST))
     found = top_report(context, connection, _TOP_NAME, at, _TOP)
+    suspended = count_suspensions(connection, at)
     return {
+        "suspended": words.number(suspended) if suspended else "",
         "server": [
             _ServerRow(
                 words.limit_name(status.name),
@@ -131,15 +134,15 @@ async def limits(request: Request, service: Service, visitor: Visitor) -> Respon
     cursor = Cursor.read(after)
 
     def work(connection: Connection) -> tuple[list[Override], list[Override]]:
-        wanted = OverridePage(cursor.key, cursor.skip or 0, _PAGE + 1, text)
+        wanted = OverridePage(cursor.key, cursor.skip or 0, PAGE_ROWS + 1, text)
         span = (at, at + _ENDING_DAYS * _DAY_S)
-        ending = [] if after or text else ending_boosts(connection, span, _PAGE)
-        return overrides_page(connection, wanted), ending
+        ending = [] if after or text else ending_boosts(connection, span, PAGE_ROWS)
+        return limits_page(connection, wanted), ending
 
     found, ending = await service.database.run(work)
-    shown = found[:_PAGE]
+    shown = found[:PAGE_ROWS]
     following = None
-    if len(found) > _PAGE:
+    if len(found) > PAGE_ROWS:
         following = str(next_cursor(cursor, [row.setting.subject for row in shown]))
     return page(
         request,
@@ -149,8 +152,8 @@ async def limits(request: Request, service: Service, visitor: Visitor) -> Respon
         text=text,
         rows=[override_row(words, row, at) for row in shown],
         ending=[override_row(words, row, at) for row in ending],
-        first=_target("/limits", {"text": text}) if after else None,
-        next=_target("/limits", {"text": text, "after": following}) if following else None,
+        first=target("/limits", {"text": text}) if after else None,
+        next=target("/limits", {"text": text, "after": following}) if following else None,
     )
 
 
@@ -169,14 +172,14 @@ async def refusals(request: Request, service: Service, visitor: Visitor) -> Resp
 
     def work(connection: Connection) -> list[Episode]:
         key = subject_in(service, connection, subject).key if subject else None
-        wanted = EpisodePage(start, until, cursor.skip or 0, _PAGE + 1)
+        wanted = EpisodePage(start, until, cursor.skip or 0, PAGE_ROWS + 1)
         return episodes_page(connection, wanted, key)
 
     found = await service.database.run(work)
-    shown = found[:_PAGE]
+    shown = found[:PAGE_ROWS]
     same = {"since": since, "subject": subject}
     following = None
-    if len(found) > _PAGE:
+    if len(found) > PAGE_ROWS:
         following = str(next_cursor(cursor, [iso(episode.last_at) for episode in shown]))
     return page(
         request,
@@ -187,8 +190,8 @@ async def refusals(request: Request, service: Service, visitor: Visitor) -> Resp
         since=since,
         subject=subject,
         rows=[episode_row(words, episode, at) for episode in shown],
-        first=_target("/refusals", same) if before else None,
-        next=_target("/refusals", same | {"before": following}) if following else None,
+        first=target("/refusals", same) if before else None,
+        next=target("/refusals", same | {"before": following}) if following else None,
     )
 
 
@@ -202,10 +205,10 @@ async def changes(request: Request, service: Service, visitor: Visitor) -> Respo
     before = int(text) if text else 2**62
 
     def work(connection: Connection) -> list[RecordedChange]:
-        return changes_page(connection, 0, None, before, _PAGE + 1)
+        return changes_page(connection, 0, None, before, PAGE_ROWS + 1)
 
     found = await service.database.run(work)
-    shown = found[:_PAGE]
+    shown = found[:PAGE_ROWS]
     return page(
         request,
         service,
@@ -213,7 +216,7 @@ async def changes(request: Request, service: Service, visitor: Visitor) -> Respo
         visitor,
         rows=[change_row(words, row, at) for row in shown],
         first="/changes" if text else None,
-        next=_target("/changes", {"before": shown[-1].id}) if len(found) > _PAGE else None,
+        next=target("/changes", {"before": shown[-1].id}) if len(found) > PAGE_ROWS else None,
     )
 
 
@@ -240,7 +243,3 @@ async def find(request: Request, service: Service, visitor: Visitor) -> Response
     if is_whole and not names:
         return go_to(f"/subject/{segment(text)}")
     return page(request, service, "find.html", visitor, text=text, names=names)
-
-
-def _target(path: str, parameters: Mapping[str, object]) -> str:
-    return f"{path}?{urlencode({name: value for name, value in parameters.items() if value})}"

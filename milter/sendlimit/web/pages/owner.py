@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.reports.history import HistorySpan, history_report
 from sendlimit.reports.usage import usage_report
-from sendlimit.rules.limit import Scope, Unit
+from sendlimit.rules.limit import SUSPENSION, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store.episodes import EpisodePage, own_episodes
 from sendlimit.web.pages.chart import meter
 from sendlimit.web.pages.render import page, words_of
-from sendlimit.web.pages.views import Verdict, episode_row, history_chart, verdict
+from sendlimit.web.pages.verdict import Verdict, verdict
+from sendlimit.web.pages.views import episode_row, history_chart
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -55,6 +56,8 @@ async def show(request: Request, service: Service, visitor: Visitor) -> Response
 def _own_verdict(words: Words, report: UsageReport, at: int) -> Verdict:
     """Say what happens to the next message, without a word about the limits of others."""
     exceeded = report.explanation.exceeded or report.explanation.exceeded_external
+    if exceeded is not None and exceeded.limit.name == SUSPENSION and not report.observes:
+        return Verdict("bad", [words("owner.suspended")])
     if exceeded is None or report.is_exempt or exceeded.limit.name.scope is Scope.MAILBOX:
         return verdict(words, report, at)
     if report.observes:
@@ -67,7 +70,7 @@ def _own_verdict(words: Words, report: UsageReport, at: int) -> Verdict:
 def _own_limits(words: Words, report: UsageReport, at: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for status in report.explanation.statuses:
-        if status.name.scope is not Scope.MAILBOX:
+        if status.name.scope is not Scope.MAILBOX or status.name == SUSPENSION:
             continue
         value = words.limit_value(status.max)
         if status.used is None:

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -24,12 +24,16 @@ from sendlimit.web.pages.security import (
 from sendlimit.web.pages.words import Words, language_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
 
     from sendlimit.config.web import WebSection
     from sendlimit.web.api.common import Service
     from sendlimit.web.pages.login import Visitor
 
+PAGE_ROWS = 50
+"""Rows of a page of a list."""
 _TYPES = {
     "style.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -136,6 +140,11 @@ def page(
     if form.is_new:
         set_cookie(request, response, section_of(service), FORM_COOKIE, form.secret)
     return response
+
+
+def target(path: str, parameters: Mapping[str, object]) -> str:
+    """Return the address of a page with those of the parameters that say something."""
+    return f"{path}?{urlencode({name: value for name, value in parameters.items() if value})}"
 
 
 def go_to(path: str) -> Response:

@@ -11,35 +11,37 @@ from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.reports.history import HistorySpan, history_report
 from sendlimit.reports.timestamps import timestamp
 from sendlimit.reports.usage import usage_report
-from sendlimit.rules.limit import Scope, Unit
+from sendlimit.rules.limit import SUSPENSION, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store.changes import Author, changes_page
 from sendlimit.store.episodes import EpisodePage, episodes_page
 from sendlimit.store.overrides import OverrideChange, overrides
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import reset, running_keys
+from sendlimit.web.api.bodies import LimitIn
 from sendlimit.web.api.common import is_heard, limit_in, subject_in
-from sendlimit.web.api.limits import make_changes, to_set
-from sendlimit.web.api.models import LimitIn
+from sendlimit.web.api.limits import Changed, make_changes, to_set
 from sendlimit.web.errors import WebError, invalid, of_validation
 from sendlimit.web.pages.render import go_to, page, problem_text, segment, words_of
 from sendlimit.web.pages.security import read_form
+from sendlimit.web.pages.verdict import verdict
 from sendlimit.web.pages.views import (
     change_row,
     episode_row,
     history_chart,
     limit_choices,
     override_row,
-    status_row,
-    verdict,
+    status_rows,
+    suspension_row,
 )
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.limit import CounterKey, LimitName
     from sendlimit.rules.subject import Subject
+    from sendlimit.store.changes import Made
     from sendlimit.store.connection import Connection
     from sendlimit.web.api.common import Service
     from sendlimit.web.pages.login import Visitor
@@ -49,16 +51,19 @@ _DAYS = 90
 _SECONDS = _DAYS * 86400
 _LATEST = 20
 _SEEN = "seen."
-_DONE = frozenset({"set", "unset", "reset"})
+_DONE = frozenset({"set", "unset", "reset", "suspend", "release"})
 
 
-class _Wanted(NamedTuple):
-    """What stands in the form."""
+class Wanted(NamedTuple):
+    """What stands in a form."""
 
     limit: str = ""
     max: str = ""
     until: str = ""
     reason: str = ""
+
+
+_NOTHING = Wanted()
 
 
 async def show(request: Request, service: Service, visitor: Visitor) -> Response:
@@ -91,7 +96,8 @@ async def _page(  # noqa: PLR0913 - what the page says beside the tables
     done: str = "",
     *,
     problem: WebError | None = None,
-    wanted: _Wanted = _Wanted(),  # noqa: B008 - never changes
+    wanted: Wanted = _NOTHING,
+    suspending: Wanted = _NOTHING,
 ) -> Response:
     words = words_of(request, service)
     at = service.now()
@@ -110,7 +116,23 @@ async def _page(  # noqa: PLR0913 - what the page says beside the tables
         problem="" if problem is None else problem_text(words, problem),
         done=done,
         wanted=wanted,
+        suspending=suspending,
         **values,
+    )
+
+
+async def show_again(  # noqa: PLR0913 - what stands in the forms
+    request: Request,
+    service: Service,
+    visitor: Visitor,
+    problem: WebError,
+    *,
+    wanted: Wanted = _NOTHING,
+    suspending: Wanted = _NOTHING,
+) -> Response:
+    """Show the subject with what did not work, and the forms as they were."""
+    return await _page(
+        request, service, visitor, problem=problem, wanted=wanted, suspending=suspending
     )
 
 
@@ -121,19 +143,21 @@ def _values(
     report = usage_report(context, connection, who, at)
     span = HistorySpan(Unit.MESSAGES, Window.DAY, _DAYS)
     history = history_report(context, connection, who, span, at)
-    rows = overrides(connection, [who.key])
+    rows = [row for row in overrides(connection, [who.key]) if row.setting.name != SUSPENSION]
     key = None if who.scope is Scope.GLOBAL else who.key
     episodes = episodes_page(connection, EpisodePage(at - _SECONDS, at + 86400, 0, _LATEST), key)
     changes = changes_page(connection, 0, who.key, 2**62, _LATEST)
     return {
+        "subject_key": who.key,
         "key": "global" if who.scope is Scope.GLOBAL else who.word,
         "title": words("subject.global") if who.scope is Scope.GLOBAL else who.key,
         "scope": str(who.scope),
         "verdict": verdict(words, report, at),
-        "statuses": [status_row(words, each, at) for each in report.explanation.statuses],
-        "defaults": [status_row(words, each, at) for each in report.explanation.defaults],
+        "statuses": status_rows(words, report.explanation.statuses, at),
+        "defaults": status_rows(words, report.explanation.defaults, at),
         "history": history_chart(words, history, words("subject.history")),
         "rows": [override_row(words, row, at) for row in rows],
+        "suspended": suspension_row(words, report, at),
         "seen": {
             _kind_of(row.setting.name, is_boost=row.setting.valid_until is not None): to_iso(
                 row.set_at
@@ -153,40 +177,35 @@ def _kind_of(name: LimitName, *, is_boost: bool) -> str:
 async def set_limit(request: Request, service: Service, visitor: Visitor) -> Response:
     """Set a limit or a boost; where it can't be, show the form as it was."""
     fields = await read_form(request)
-    wanted = _Wanted(*(fields.get(name, "").strip() for name in _Wanted._fields))
+    wanted = Wanted(*(fields.get(name, "").strip() for name in Wanted._fields))
     words = words_of(request, service)
     try:
         name = limit_in(wanted.limit)
         body = _read(service, words, name, wanted, fields)
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> Changed:
             who = subject_in(service, connection, request.path_params["subject"])
             by = _author(service, visitor)
-            (changed,) = make_changes(connection, [to_set(who, name, body, by)], by)
-            return changed.heard
+            return make_changes(connection, [to_set(who, name, body, by)], by)
 
-        heard = await service.database.run(work)
+        changed = await service.database.run(work)
     except WebError as error:
         if error.code == "store_unavailable":
             raise
-        return await _page(request, service, visitor, problem=error, wanted=wanted)
-    return _back(request, f"done=set&limit={name}&heard={int(heard)}")
+        return await show_again(request, service, visitor, error, wanted=wanted)
+    heard = await is_heard(service, changed.made)
+    return back_to_subject(request, f"done=set&limit={name}&heard={int(heard)}")
 
 
 def _read(
-    service: Service, words: Words, name: LimitName, wanted: _Wanted, fields: dict[str, str]
+    service: Service, words: Words, name: LimitName, wanted: Wanted, fields: dict[str, str]
 ) -> LimitIn:
     """Return what the form wants.
 
     Raises:
         WebError: a value is none.
     """
-    until = None
-    if wanted.until:
-        try:
-            until = to_iso(timestamp(wanted.until, service.context.calendar, service.now()))
-        except ValueError as error:
-            invalid("until", str(error))
+    until = to_iso(read_until(service, wanted.until))
     seen = fields.get(_SEEN + _kind_of(name, is_boost=until is not None))
     try:
         return LimitIn(
@@ -196,6 +215,20 @@ def _read(
         raise of_validation(
             [{**each, "loc": ("form", *each["loc"])} for each in error.errors(include_input=False)]
         ) from None
+
+
+def read_until(service: Service, text: str) -> int | None:
+    """Return an end as it is typed, on the calendar's clock; None: lasting.
+
+    Raises:
+        WebError: it is no time.
+    """
+    if not text:
+        return None
+    try:
+        return timestamp(text, service.context.calendar, service.now())
+    except ValueError as error:
+        invalid("until", str(error))
 
 
 def _read_max(words: Words, text: str) -> int | None:
@@ -221,35 +254,36 @@ async def unset_limit(request: Request, service: Service, visitor: Visitor) -> R
     name = limit_in(fields.get("limit", ""))
     is_boost = fields.get("kind") == "boost"
 
-    def work(connection: Connection) -> tuple[bool, bool]:
+    def work(connection: Connection) -> Changed:
         who = subject_in(service, connection, request.path_params["subject"])
         change = OverrideChange(who.key, name, is_boost)
-        (changed,) = make_changes(connection, [change], _author(service, visitor))
-        return changed.before is not None, changed.heard
+        return make_changes(connection, [change], _author(service, visitor))
 
-    was_there, heard = await service.database.run(work)
-    if not was_there:
+    changed = await service.database.run(work)
+    if changed.made.result == [None]:
         problem = WebError("no_such_override", "it is not there")
-        return await _page(request, service, visitor, problem=problem)
-    return _back(request, f"done=unset&heard={int(heard)}")
+        return await show_again(request, service, visitor, problem)
+    heard = await is_heard(service, changed.made)
+    return back_to_subject(request, f"done=unset&heard={int(heard)}")
 
 
 async def reset_counts(request: Request, service: Service, visitor: Visitor) -> Response:
     """Set the running counts to 0."""
     await read_form(request)
 
-    def work(connection: Connection) -> bool:
+    def work(connection: Connection) -> Made[dict[CounterKey, int]]:
         who = subject_in(service, connection, request.path_params["subject"])
         keys = running_keys(who.scope, who.key, service.context.calendar, service.now())
-        return is_heard(connection, reset(connection, keys, _author(service, visitor)))
+        return reset(connection, keys, _author(service, visitor))
 
-    heard = await service.database.run(work)
-    return _back(request, f"done=reset&heard={int(heard)}")
+    heard = await is_heard(service, await service.database.run(work))
+    return back_to_subject(request, f"done=reset&heard={int(heard)}")
 
 
 def _author(service: Service, visitor: Visitor) -> Author:
     return Author(visitor.name, "page", service.now())
 
 
-def _back(request: Request, query: str) -> Response:
+def back_to_subject(request: Request, query: str) -> Response:
+    """Show the subject after a change; the query says what was done."""
     return go_to(f"/subject/{segment(request.path_params['subject'])}?{query}")

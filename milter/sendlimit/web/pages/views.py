@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
-from sendlimit.rules.limit import LimitName, Origin, Scope, Unit, parse_limit_name
+from sendlimit.rules.limit import SUSPENSION, LimitName, Origin, Scope, Unit, parse_limit_name
 from sendlimit.rules.window import Window
 from sendlimit.web.pages.chart import Bar, ChartWords, bar_chart, meter
+from sendlimit.web.pages.verdict import suspension_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from markupsafe import Markup
 
@@ -80,35 +81,15 @@ class ChangeRow(NamedTuple):
     after: list[str]
 
 
-class Verdict(NamedTuple):
-    """What happens to the next message: "ok", "bad" or "note", and in words."""
+def suspension_row(words: Words, report: UsageReport, now: int) -> OverrideRow | None:
+    """Return the row of the suspension that holds for a subject."""
+    row = suspension_of(report)
+    return None if row is None else override_row(words, row, now)
 
-    level: str
-    sentences: list[str]
 
-
-def verdict(words: Words, report: UsageReport, now: int) -> Verdict:
-    """Say what happens to the next message of a subject."""
-    if report.is_exempt:
-        return Verdict("note", [words("state.exempt")])
-    explanation = report.explanation
-    exceeded = explanation.exceeded or explanation.exceeded_external
-    if exceeded is None:
-        unknown = [] if report.is_known else [words("state.unknown")]
-        return Verdict("note" if unknown else "ok", [*unknown, words("state.passes")])
-    limit = words.full_limit_name(exceeded.limit.name)
-    if report.observes:
-        return Verdict("note", [words("state.would_be_refused", limit=limit)])
-    if explanation.exceeded is None:
-        return Verdict("note", [words("state.external_refused", limit=limit)])
-    if exceeded.resets_at is None:
-        return Verdict("bad", [words("state.refused_zero", limit=limit)])
-    again = words(
-        "state.again",
-        time=words.time(exceeded.resets_at, now),
-        duration=words.duration(exceeded.resets_at - now),
-    )
-    return Verdict("bad", [words("state.refused", limit=limit), again])
+def status_rows(words: Words, statuses: Iterable[LimitStatus], now: int) -> list[StatusRow]:
+    """Return the rows of limits; a suspension, which has no numbers, is told elsewhere."""
+    return [status_row(words, each, now) for each in statuses if each.name != SUSPENSION]
 
 
 def status_row(words: Words, status: LimitStatus, now: int) -> StatusRow:
@@ -132,6 +113,15 @@ def _origin(words: Words, source: LimitSource | None, now: int) -> str:
         return ""
     whose = words("table.for_subject", subject=words.subject(source.subject))
     row = source.override
+    if source.part_of is not None:
+        wider, most, percent = source.part_of
+        of = f"{words.full_limit_name(wider)} ({words.number(most)})"
+        return f"{words('table.share', percent=percent, of=of)}, {whose}"
+    if source.learn is not None:
+        learned = None if row is None else row.setting.learned_from
+        if learned is None:
+            return f"{words('table.to_be_learned')}, {whose}"
+        return f"{words('table.learned', day=words.date(learned))}, {whose}"
     if row is None:
         return f"{words('table.file')}, {whose}"
     until = row.setting.valid_until

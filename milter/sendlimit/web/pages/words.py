@@ -8,6 +8,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from sendlimit.rules.limit import SUSPENSION
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -84,7 +86,9 @@ class Words:
         return self(f"unit.{name.unit}_{name.window}")
 
     def full_limit_name(self, name: LimitName) -> str:
-        """Write a limit and whose it is."""
+        """Write a limit and whose it is; a suspension, which is no number, has its own word."""
+        if name == SUSPENSION:
+            return self("suspended.heading")
         return f"{self.limit_name(name)} {self(f'scope.{name.scope}')}"
 
     def date(self, at: int) -> str:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from sendlimit.rules.login_map import LoginMap
 from sendlimit.store.changes import recorded_changes
 from sendlimit.store.connection import Connection
+from sendlimit.web.api.common import Service
 from support.counting_samples import ALICE, ALICES_DAY, BERLIN, BOB, NOON
 from support.real_stores import insert_counter
 from support.web_client import WebClient
@@ -56,3 +58,16 @@ def test_forget(ask: WebClient, tables: Connection) -> None:
     assert ask("DELETE", path).json["counters"] == 0
     assert [(row.who, row.change.what) for row in recorded_changes(tables, 0)] == [("me", "forget")]
     assert ask("DELETE", "/v1/subjects/global").json["error"]["field"] == "subject"
+
+
+def test_names_as_they_are_stored(ask: WebClient, service: Service, tables: Connection) -> None:
+    """Where an old name is another spelling of the new one by now, its counts can still be moved."""
+    service.live.use_login_map(LoginMap([(ALICE.mailbox, BOB.mailbox)]))
+    insert_counter(tables, _TODAY, 7)
+    moved = ask("POST", "/v1/rename", {"from": ALICE.mailbox, "to": BOB.mailbox}).json
+    assert (moved["from"], moved["counters"]) == (ALICE.mailbox, 1)
+    usage = ask("GET", f"/v1/usage/{ALICE.mailbox}").json
+    assert (usage["subject"], usage["limits"][0]["used"]) == (BOB.mailbox, 7)
+    many = ask("POST", "/v1/usage", {"subjects": [ALICE.mailbox, "x@x.org"]}).json["usage"]
+    assert [each["subject"] for each in many] == [BOB.mailbox, "x@x.org"]
+    assert ask("DELETE", f"/v1/subjects/{ALICE.mailbox}").json["counters"] == 0

@@ -3,8 +3,12 @@
 import pytest
 
 from sendlimit.rules.limit import Scope
+from sendlimit.rules.login_map import LoginMap
 from sendlimit.store import web_access
+from sendlimit.store.changes import Author
 from sendlimit.store.connection import Connection
+from sendlimit.store.suspensions import suspend
+from sendlimit.web.api.common import Service
 from sendlimit.web.pages.login import OWNER
 from sendlimit.web.pages.security import SESSION_COOKIE
 from support.command_samples import episode
@@ -75,6 +79,22 @@ def test_no_changes(owner: Browser) -> None:
     token = owner.text.split('value="')[1].split('"')[0]
     for what in ("set", "unset", "reset"):
         assert owner.post(f"/subject/alice@example.org/{what}", {"form_token": token}).status == 403
+
+
+def test_suspended(owner: Browser, tables: Connection) -> None:
+    """A suspended owner is told so, and whom to ask; not why."""
+    suspend(tables, ALICE.mailbox, None, "50 networks", Author("sendlimit", "daemon", NOON))
+    owner.get("/me")
+    assert "Your mailbox is suspended" in owner.text
+    assert "50 networks" not in owner.seen
+
+
+def test_another_spelling(owner: Browser, service: Service, tables: Connection) -> None:
+    """Who logs in by another spelling of a login sees the mailbox that it is."""
+    service.live.use_login_map(LoginMap([(ALICE.mailbox, BOB.mailbox)]))
+    insert_counter(tables, _TODAY._replace(subject=BOB.mailbox), 54)
+    owner.get("/me")
+    assert "54 of 100" in owner.text
 
 
 def test_not_for_admins(admin: Browser) -> None:

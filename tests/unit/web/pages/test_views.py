@@ -18,7 +18,6 @@ from sendlimit.web.pages.views import (
     limit_choices,
     override_row,
     status_row,
-    verdict,
 )
 from sendlimit.web.pages.words import Words
 from support.command_samples import episode
@@ -31,50 +30,6 @@ _WORDS = Words("en", UTC)
 def _context(**tables: object) -> ReportContext:
     document = {"calendar": {"timezone": "UTC"}, "limits": {"mailbox": {"messages_per_day": 100}}}
     return ReportContext.of(Config.model_validate(document | tables))
-
-
-def _verdict(tables: Connection, context: ReportContext, used: int) -> tuple[str, str]:
-    if used:
-        insert_counter(tables, ALICES_DAY, used)
-    who = context.subject(ALICE.mailbox, tables)
-    found = verdict(_WORDS, usage_report(context, tables, who, NOON), NOON)
-    return found.level, " ".join(found.sentences)
-
-
-def test_verdict_unknown(tables: Connection) -> None:
-    """A name that was never counted may be mistyped."""
-    level, text = _verdict(tables, _context(), 0)
-    assert level == "note"
-    assert "Is the name right?" in text
-
-
-def test_verdict_refused(tables: Connection) -> None:
-    """Which limit is used up, and when it starts again."""
-    level, text = _verdict(tables, _context(), 100)
-    assert level == "bad"
-    assert "Messages a day of the mailbox is used up" in text
-    assert "23 Nov 2026, 00:00, in 12 h 0 min" in text
-
-
-def test_verdict_of_a_limit_of_0(tables: Connection) -> None:
-    """Where nothing may be sent, no time is named at which that ends."""
-    nothing = _context(limits={"mailbox": {"messages_per_day": 0}})
-    assert _verdict(tables, nothing, 1) == (
-        "bad",
-        "Nothing may be sent: Messages a day of the mailbox is 0.",
-    )
-
-
-def test_verdict_while_observing(tables: Connection) -> None:
-    """In mode observe the mail passes, and that is said."""
-    level, text = _verdict(tables, _context(mode="observe"), 100)
-    assert (level, "only observes" in text) == ("note", True)
-
-
-def test_verdict_exempt(tables: Connection) -> None:
-    """Exempt mail passes whatever was counted."""
-    level, text = _verdict(tables, _context(identity={"exempt": [ALICE.mailbox]}), 100)
-    assert (level, text.startswith("Exempt")) == ("note", True)
 
 
 def test_status(tables: Connection) -> None:

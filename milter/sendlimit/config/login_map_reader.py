@@ -15,10 +15,11 @@ from sendlimit.config.login_map import read_login_map
 from sendlimit.errors import ConfigError, LoginMapError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sendlimit.config import Config
-    from sendlimit.daemon.server_state import ServerState
+    from sendlimit.rules.login_map import LoginMap
 
 REFRESH_S = 60.0
 FIRST_READ_S = 5.0
@@ -26,19 +27,25 @@ FIRST_READ_S = 5.0
 
 
 class LoginMapReader:
-    """Keeps `ServerState.login_map` up to date; lives as long as the daemon.
+    """Keeps a program's map of logins up to date; lives as long as the program.
 
     The main thread writes `_config` and `_stopping`, the reader's thread reads them and alone
     touches `_entries` and `_error`.
 
     Args:
-        state: whose login_map it replaces as a whole.
+        replace: called with the map as a whole, by the reader's thread; None, where the
+            configuration names none, by the thread that calls use().
         path: the config file.
         refresh_s: seconds between two looks.
     """
 
-    def __init__(self, state: ServerState, path: Path, refresh_s: float = REFRESH_S) -> None:
-        self._state = state
+    def __init__(
+        self,
+        replace: Callable[[LoginMap | None], None],
+        path: Path,
+        refresh_s: float = REFRESH_S,
+    ) -> None:
+        self._replace = replace
         self._path = path
         self._refresh_s = refresh_s
         self._config: Config | None = None
@@ -49,18 +56,23 @@ class LoginMapReader:
         self._read_once = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def use(self, config: Config) -> None:
-        """Read the map that a configuration names, now and from time to time."""
+    def use(self, config: Config, wait_s: float = FIRST_READ_S) -> None:
+        """Read the map that a configuration names, now and from time to time.
+
+        Args:
+            config: the configuration.
+            wait_s: how long to wait for the first reading.
+        """
         self._config = config
         if not config.identity.has_map:
-            self._state.login_map = None
+            self._replace(None)
             return
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="login-map", daemon=True)
             self._thread.start()
         self._read_once.clear()
         self._wanted.set()
-        self._read_once.wait(FIRST_READ_S)
+        self._read_once.wait(wait_s)
 
     def stop(self) -> None:
         """Let the thread end."""
@@ -90,7 +102,7 @@ class LoginMapReader:
         was_broken, self._error = bool(self._error), ""
         if found is None or config is not self._config:
             return
-        self._state.login_map = found
+        self._replace(found)
         if was_broken or len(found) != self._entries:
             self._entries = len(found)
             maillog.login_map_loaded(len(found))

@@ -1,9 +1,9 @@
-"""The shapes of /v1."""
+"""The bodies of requests to /v1."""
 
 import pytest
 from pydantic import ValidationError
 
-from sendlimit.web.api.models import LimitIn, UnsetIn, seconds
+from sendlimit.web.api.bodies import LimitIn, UnsetIn, seconds
 from support.counting_samples import NOON
 
 

@@ -1,4 +1,4 @@
-"""The spellings of logins while the daemon runs: read again, and kept when they break."""
+"""The spellings of logins while a program runs: read again, and kept when they break."""
 
 import logging
 from collections.abc import Iterator
@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 from sendlimit.config import Config
-from sendlimit.daemon.login_map_reader import LoginMapReader
-from support.doubles.server import Server
+from sendlimit.config.login_map_reader import LoginMapReader
+from sendlimit.rules.login_map import LoginMap
 from support.rig.process import wait_for
 
 
 class Reading:
-    """A reader, the file that it reads, and the server that uses what it found."""
+    """A reader, the file that it reads, and what it found last."""
 
     def __init__(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         """Begin without a map."""
         caplog.set_level(logging.INFO, logger="sendlimit")
         self._caplog = caplog
         self.file = folder / "logins"
-        self.state = Server().state
-        self.reader = LoginMapReader(self.state, folder / "sendlimit.toml", refresh_s=0.01)
+        self.found: LoginMap | None = None
+        self.reader = LoginMapReader(self._take, folder / "sendlimit.toml", refresh_s=0.01)
 
     def use(self, *, with_map: bool = True) -> None:
         """Load a configuration."""
@@ -30,8 +30,11 @@ class Reading:
 
     def mailbox(self, login: str) -> str:
         """Return whose mail a login's is."""
-        assert self.state.login_map is not None
-        return self.state.login_map.sender_of(login).mailbox
+        assert self.found is not None
+        return self.found.sender_of(login).mailbox
+
+    def _take(self, found: LoginMap | None) -> None:
+        self.found = found
 
     def wait_for_line(self, text: str) -> None:
         """Wait until a line with this text is logged, and forget all."""
@@ -83,7 +86,7 @@ def test_a_broken_map_keeps_the_last_one(reading: Reading) -> None:
 def test_a_start_without_a_map(reading: Reading) -> None:
     """At a start with a broken map mail goes on, each spelling a mailbox of its own."""
     reading.use()
-    assert reading.state.login_map is None
+    assert reading.found is None
     assert "login-map-rejected" in reading.lines[0]
 
     reading.file.write_text("sales alice\n")
@@ -97,7 +100,7 @@ def test_a_reload_without_the_key(reading: Reading) -> None:
     reading.use()
     reading.use(with_map=False)
 
-    assert reading.state.login_map is None
+    assert reading.found is None
     reading.file.write_text("sales bob\n")
     reading.use()
     assert reading.mailbox("sales") == "bob"

@@ -1,51 +1,11 @@
-"""The shapes of /v1: the keys are those of the commands' --json; moments end in Z.
-
-What comes in is checked strictly, with unknown keys refused.
-"""
+"""The answers of /v1: the keys are those of the commands' --json; moments end in Z."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
-
-from sendlimit.config.limits import MAX_LIMIT
-from sendlimit.rules.override import REASON_MAX
-
-SUBJECTS_MAX = 500
-_NAME_MAX = 255
-
-
-def _with_offset(text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-        moment.astimezone(UTC)  # fails for one in a year that no calendar has
-    except (ValueError, OverflowError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ValueError(
-            'is not a moment; allowed: ISO 8601 with "Z" or an offset, such as "2026-11-27T17:00:00Z"'
-        )
-    return text
-
-
-Moment = Annotated[str, AfterValidator(_with_offset)]
-"""ISO 8601 with an offset."""
-By = Annotated[str, Field(min_length=1, max_length=_NAME_MAX)]
-"""Who wants a change, such as "panel:admin"; without it the caller."""
-Kind = Literal["boost", "lasting"]
-
-
-def seconds(moment: str) -> int:
-    """Return a Moment in seconds since 1970."""
-    return int(datetime.fromisoformat(moment).timestamp())
-
-
-class In(BaseModel):
-    """A body."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Out(BaseModel):
@@ -174,12 +134,6 @@ class UsageOut(_UsageOut):
     defaults: list[LimitOut]
 
 
-class SubjectsIn(In):
-    """Whose usage is wanted."""
-
-    subjects: Annotated[list[str], Field(max_length=SUBJECTS_MAX)]
-
-
 class UsagesOut(Out):
     """In the order of the subjects."""
 
@@ -258,36 +212,6 @@ class LimitsOut(Out):
     next: str | None
 
 
-class LimitIn(In):
-    """A limit to set: until null makes a lasting override, else a boost."""
-
-    max: Annotated[StrictInt | None, Field(ge=0, le=MAX_LIMIT)]
-    until: Moment | None = None
-    reason: Annotated[str, Field(max_length=REASON_MAX)] = ""
-    if_set_at: Moment | None = None
-
-
-class PutIn(LimitIn):
-    """A limit to set, and who wants it."""
-
-    by: By | None = None
-
-
-class UnsetIn(In):
-    """A limit to take back; without a kind both."""
-
-    limit: str
-    kind: Kind | None = None
-
-
-class PatchIn(In):
-    """Several limits of one subject, all or none."""
-
-    set: dict[str, LimitIn] = Field(default_factory=dict)
-    unset: list[str | UnsetIn] = Field(default_factory=list)
-    by: By | None = None
-
-
 class ChangedOut(Out):
     """The row that there is now and the one before; heard: it holds from the next mail on.
 
@@ -299,10 +223,29 @@ class ChangedOut(Out):
     heard: bool
 
 
-class ByIn(In):
-    """Who wants it."""
+class SuspensionOut(Out):
+    """Who may send nothing; until null: until it is released."""
 
-    by: By | None = None
+    subject: str
+    until: datetime | None
+    reason: str
+    set_by: str
+    set_at: datetime
+
+
+class SuspensionsOut(Out):
+    """By subject, those that last; next is for after."""
+
+    suspensions: list[SuspensionOut]
+    next: str | None
+
+
+class SuspendedOut(Out):
+    """The suspension that there is now and the one before; heard: as with limits."""
+
+    now: SuspensionOut | None
+    before: SuspensionOut | None
+    heard: bool
 
 
 class TakenOut(Out):
@@ -313,16 +256,6 @@ class TakenOut(Out):
     taken: int
     period_start: datetime
     period_end: datetime
-
-
-class RenameIn(In):
-    """The two names."""
-
-    model_config = ConfigDict(populate_by_name=True)
-
-    from_: Annotated[str, Field(alias="from")]
-    to: str
-    by: By | None = None
 
 
 class StoredOut(Out):
@@ -348,6 +281,23 @@ class ForgottenOut(StoredOut):
     subject: str
 
 
+def _with_z(value: object, key: str = "") -> object:
+    """Return what a change had before or after with its moments as everywhere in /v1."""
+    if isinstance(value, dict):
+        return {name: _with_z(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_z(each, key) for each in value]
+    if isinstance(value, str) and (key == "until" or key.endswith(_MOMENT_KEYS)):
+        return value.replace("+00:00", "Z")
+    return value
+
+
+_MOMENT_KEYS = ("_at", "_start", "_end", "_from")
+
+Stored = Annotated[object, AfterValidator(_with_z)]
+"""What er_change has, in its own form."""
+
+
 class ChangeOut(Out):
     """A line of the audit trail."""
 
@@ -357,8 +307,8 @@ class ChangeOut(Out):
     origin: str
     what: str
     subject: str
-    before: object
-    after: object
+    before: Stored
+    after: Stored
 
 
 class ChangesOut(Out):
