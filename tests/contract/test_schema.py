@@ -18,9 +18,9 @@ from sendlimit.store.learned import replace_learned
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
 from sendlimit.store.sqltime import to_sql
-from sendlimit.store.usage import TOP
-from support.counting_samples import named, setting
-from support.real_stores import TABLES, add, new_store, open_tables
+from sendlimit.store.usage import MAGNITUDE, TOP
+from support.counting_samples import key_of, named, setting
+from support.real_stores import TABLES, add, insert_counter, new_store, open_tables
 from support.rig.mariadb import Database
 
 _SQLITE = SQLiteLocation("/x.db")
@@ -111,7 +111,7 @@ def test_both_databases_have_the_same_shape(database: Database, tmp_path: Path) 
     sqlite = open_tables(f"sqlite:///{tmp_path}/s.db")
     in_mariadb = mariadb.execute(
         "SELECT table_name, column_name FROM information_schema.columns"
-        " WHERE table_schema = %s ORDER BY table_name, ordinal_position",
+        " WHERE table_schema = %s AND extra NOT LIKE '%%INVISIBLE%%' ORDER BY table_name, ordinal_position",
         [database.name],
     )
     in_sqlite = sqlite.execute(
@@ -380,16 +380,34 @@ def test_rows_survive_the_fifth_version(tmp_path: Path) -> None:
 
 
 def test_top_reads_the_index_alone(tables: Connection) -> None:
-    """Who has sent most in a period is found without the rows, which lie far apart in the table."""
+    """Which are the busiest of a period is found without the rows, which lie far apart in the table."""
     days = [f"2026-11-{number:02} 00:00:00" for number in range(1, 29)]
     rows = [(f"m{number}@x.org", start) for number in range(100) for start in days]
     values = ", ".join(["('mailbox', %s, 'messages', 'day', %s, 1)"] * len(rows))
     columns = "scope, subject, unit, `window`, period_start, used"
     insert = f"INSERT INTO er_counter ({columns}) VALUES {values}"  # noqa: S608 - constants
     tables.execute(insert, [value for row in rows for value in row])
-    is_sqlite = isinstance(tables, SQLiteConnection)
-    words = "EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN "
-    plan = tables.execute(words + TOP, ("mailbox", "messages", "day", days[-1], 10))
-    expected = "USING COVERING INDEX er_counter_by_period" if is_sqlite else "Using index"
-    assert expected in str(plan)
-    assert is_sqlite or "by_period" in str(plan)
+    params = ("mailbox", "messages", "day", days[-1], 9)
+    if isinstance(tables, SQLiteConnection):
+        plan = str(tables.execute(f"EXPLAIN QUERY PLAN {TOP}", params))
+        assert "USING COVERING INDEX er_counter_by_period" in plan
+    else:
+        plan = str(tables.execute(f"EXPLAIN {MAGNITUDE}", params))
+        assert "by_period" in plan
+        assert "Using index" in plan
+
+
+@pytest.mark.mariadb
+def test_magnitude(database: Database) -> None:
+    """The steps never fall while a count grows, and each is at least an eighth of what was used."""
+    tables = open_tables(database.url_with_password)
+    insert_counter(tables, key_of("mailbox.messages_per_day", "a@x.org"), 0)
+    seen: list[tuple[int, int]] = []
+    for used in [*range(-2, 700), 4095, 4096, 32767, 32768, 262143, 262144, 10**15]:
+        tables.execute("UPDATE er_counter SET used = %s WHERE subject = 'a@x.org'", [used])
+        seen += tables.execute("SELECT used, magnitude FROM er_counter WHERE subject = 'a@x.org'")
+    tables.close()
+    steps = [magnitude for _, magnitude in seen]
+    assert steps == sorted(steps)
+    assert (steps[0], steps[-1]) == (0, 40)
+    assert len(set(steps[: 2 + 512])) == 1 + 7 + 7

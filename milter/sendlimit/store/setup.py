@@ -53,6 +53,7 @@ _TABLES = {
     "er_web_token": ("name", "role", "digest"),
     "er_web_session": ("digest", "kind", "name"),
     "er_finding": ("`check`", "code", "level", "text"),
+    "er_hour": ("hour", "day_start", "used"),
 }
 
 

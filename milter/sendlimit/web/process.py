@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -21,9 +22,10 @@ from sendlimit.web.database import Database
 from sendlimit.web.live import Reloading
 from sendlimit.web.peer import protocol_with_peers
 from sendlimit.web.sockets import give_up_capabilities, open_sockets
+from sendlimit.web.watch import watch_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
     from sendlimit.config import Config
@@ -39,11 +41,18 @@ class _Server(uvicorn.Server):
     Args:
         config: uvicorn's.
         reload: called at SIGHUP.
+        beside: runs beside the answers, until the end.
     """
 
-    def __init__(self, config: uvicorn.Config, reload: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        reload: Callable[[], None],
+        beside: Callable[[], Coroutine[None, None, None]],
+    ) -> None:
         super().__init__(config)
         self._reload = reload
+        self._beside = beside
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -52,7 +61,9 @@ class _Server(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
+        beside = loop.create_task(self._beside())
         yield
+        beside.cancel()
 
 
 def serve(path: Path) -> None:
@@ -96,6 +107,7 @@ def serve(path: Path) -> None:
                 timeout_graceful_shutdown=_STOP_S,
             ),
             reloading.reload,
+            partial(watch_hours, service),
         )
         _LOG.info("web: listening on %s", ", ".join(names_of(config)))
         server.run(sockets=sockets.listeners)

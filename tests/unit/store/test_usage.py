@@ -1,5 +1,8 @@
 """What is used, giving it back, and removing what is old."""
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from sendlimit.rules.limit import LATCH, Scope, Unit
 from sendlimit.rules.window import COUNTED_WINDOWS
 from sendlimit.store.changes import Author, recorded_changes
@@ -111,3 +114,15 @@ def test_committers_are_forgotten(tables: Connection) -> None:
 
     assert forget_committers(tables, NOW, NOW) == 1
     assert tables.execute("SELECT id FROM er_committer ORDER BY id") == [("b",), ("c",)]
+
+
+@given(st.lists(st.integers(0, 400_000), max_size=60), st.integers(1, 20))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_top_of_any_counts(tables: Connection, counts: list[int], number: int) -> None:
+    """Those who used most are the same as when all are sorted, whatever the magnitudes are."""
+    tables.execute("DELETE FROM er_counter WHERE `window` = 'day'")
+    for index, used in enumerate(counts):
+        insert_counter(tables, day(f"m{index:02}"), used)
+    wanted = sorted((-used, f"m{index:02}") for index, used in enumerate(counts) if used)
+    found = top(tables, named(DAILY), day(ALICE).period_start, number)
+    assert found == [(subject, -used) for used, subject in wanted[:number]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sendlimit.reports.history import HistorySpan, history_report
+from sendlimit.reports.hours import hour_totals
 from sendlimit.reports.timestamps import lookback_start
 from sendlimit.reports.top import top_report
 from sendlimit.reports.usage import usage_report
@@ -83,8 +83,7 @@ async def overview(request: Request, service: Service, visitor: Visitor) -> Resp
 def _overview(service: Service, connection: Connection, words: Words, at: int) -> dict[str, Any]:
     context = service.context
     report = usage_report(context, connection, SERVER_SUBJECT, at)
-    span = HistorySpan(Unit.MESSAGES, Window.HOUR, 1)
-    hours = history_report(context, connection, SERVER_SUBJECT, span, at)
+    hours = hour_totals(context.calendar, connection, at)
     day = context.calendar.period(Window.DAY, at)
     daily = next(each for each in report.explanation.statuses if each.name == _DAILY)
     others = [each for each in report.explanation.statuses if each.max is not None]
@@ -108,6 +107,7 @@ def _overview(service: Service, connection: Connection, words: Words, at: int) -
         ],
         "verdict": verdict(words, report, at),
         "hours": day_chart(words, hours, day, daily.max, words("overview.hours")),
+        "has_gaps": any(not each.is_known for each in hours),
         "top": [
             {
                 "subject": row.subject,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from sendlimit.reports.history import HistoryReport
+    from sendlimit.reports.hours import HourTotal
     from sendlimit.reports.usage import UsageReport
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.explain import LimitSource, LimitStatus
@@ -287,30 +288,32 @@ def history_chart(words: Words, report: HistoryReport, title: str) -> Chart | No
 
 
 def day_chart(
-    words: Words, report: HistoryReport, day: Period, limit: int | None, title: str
+    words: Words, hours: Sequence[HourTotal], day: Period, limit: int | None, title: str
 ) -> Chart | None:
     """Return the chart of a day, its hours added up, against the limit of the day.
 
     Args:
         words: of the page.
-        report: the hours of the day until now.
+        hours: of the day until now.
         day: the running one; hours that are still to come are empty places.
         limit: of the day; None: unlimited.
         title: says what it is.
     """
-    if not any(each.used for each in report.periods):
+    if not hours[-1].total:
         return None
-    bars, rows, total = [], [], 0
-    for each in report.periods:
-        total += each.used
-        hour = words.clock(each.period.start)
-        text = words(
-            "overview.hour", hour=hour, number=words.number(each.used), sum=words.number(total)
-        )
-        bars.append(Bar(total, hour, text))
-        rows.append((hour, words.number(each.used)))
+    bars, rows, before = [], [], 0
+    for hour, total, is_known in hours:
+        clock = words.clock(hour.start)
+        number = words.number(total - before)
+        if is_known:
+            text = words("overview.hour", hour=clock, number=number, sum=words.number(total))
+            rows.append((clock, number))
+        else:
+            text = words("overview.hour_unknown", hour=clock)
+        bars.append(Bar(total if is_known else 0, clock, text))
+        before = total
     described = _chart_words(words, bars, limit, title)
-    to_come = range(report.periods[-1].period.end, day.end, _HOUR_S)
+    to_come = range(hours[-1].hour.end, day.end, _HOUR_S)
     bars += [Bar(0, words.clock(start), words.clock(start)) for start in to_come]
     return Chart(bar_chart(bars, limit, described), rows[::-1])
 

@@ -4,12 +4,14 @@ import pytest
 
 from sendlimit.rules.limit import Scope
 from sendlimit.rules.override import Override
+from sendlimit.rules.window import Window
 from sendlimit.store.changes import Author
 from sendlimit.store.connection import Connection
 from sendlimit.store.findings import KeptFinding, keep_findings
+from sendlimit.store.hours import keep_hour
 from sendlimit.store.overrides import set_override
 from support.command_samples import episode
-from support.counting_samples import ALICES_DAY, BERLIN, DAILY, NOON, key_of, setting
+from support.counting_samples import ALICES_DAY, BERLIN, DAILY, NOON, setting
 from support.pages_client import Browser
 from support.real_stores import insert_counter, insert_episode
 
@@ -29,7 +31,7 @@ def test_empty(admin: Browser) -> None:
 def test_overview(admin: Browser, tables: Connection) -> None:
     """What the server has sent against its limit, who sent most, refusals, what the doctor found."""
     insert_counter(tables, _TODAY._replace(scope=Scope.GLOBAL, subject="*"), 423)
-    insert_counter(tables, key_of("global.messages_per_hour", "*", calendar=BERLIN), 17)
+    keep_hour(tables, _TODAY.period_start, BERLIN.period(Window.HOUR, NOON - 7200).start, 406)
     insert_counter(tables, _TODAY, 80)
     insert_episode(tables, episode(_TODAY, last_at=NOON - 60))
     finding = KeptFinding("attached", "twice", "smtps", "error", "is attached twice", NOON - 60)
@@ -41,7 +43,7 @@ def test_overview(admin: Browser, tables: Connection) -> None:
         'class="meter high"',
         "3 times since",
         "is attached twice",
-        "17, in all 17",
+        "17, in all 423",
     ):
         assert text in admin.text
 

@@ -2,7 +2,8 @@
 
 from sendlimit.config import Config
 from sendlimit.reports.context import ReportContext
-from sendlimit.reports.history import HistoryReport, HistorySpan, PeriodCount, history_report
+from sendlimit.reports.history import HistorySpan, history_report
+from sendlimit.reports.hours import HourTotal
 from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import Scope, Unit
 from sendlimit.rules.override import Override
@@ -21,7 +22,7 @@ from sendlimit.web.pages.views import (
 )
 from sendlimit.web.pages.words import Words
 from support.command_samples import episode
-from support.counting_samples import ALICE, ALICES_DAY, DAILY, NOON, UTC, named, setting
+from support.counting_samples import ALICE, ALICES_DAY, DAILY, NOON, UTC, setting
 from support.real_stores import insert_counter
 
 _WORDS = Words("en", UTC)
@@ -129,15 +130,17 @@ def test_history_chart(tables: Connection) -> None:
 
 
 def test_day_chart() -> None:
-    """Hours are added up; those that are still to come are empty places."""
+    """Hours are added up; one that is not known, and those still to come, are empty places."""
     day = UTC.period(Window.DAY, NOON)
-    hours = [UTC.period(Window.HOUR, day.start + hour * 3600) for hour in range(3)]
-    periods = [PeriodCount(hour, used) for hour, used in zip(hours, (4, 0, 6), strict=True)]
-    report = HistoryReport("*", named("global.messages_per_hour"), None, periods)
-    found = day_chart(_WORDS, report, day, 20, "title")
+    totals = ((4, True), (4, False), (10, True))
+    hours = [
+        HourTotal(UTC.period(Window.HOUR, day.start + number * 3600), total, is_known)
+        for number, (total, is_known) in enumerate(totals)
+    ]
+    found = day_chart(_WORDS, hours, day, 20, "title")
     assert found
-    assert found.rows == [("02:00", "6"), ("01:00", "0"), ("00:00", "4")]
+    assert found.rows == [("02:00", "6"), ("00:00", "4")]
     assert "02:00: 6, in all 10" in found.svg
+    assert "01:00: not known" in found.svg
     assert found.svg.count("<g>") == 24
-    nothing = report._replace(periods=[each._replace(used=0) for each in periods])
-    assert day_chart(_WORDS, nothing, day, 20, "title") is None
+    assert day_chart(_WORDS, [hours[0]._replace(total=0)], day, 20, "title") is None
