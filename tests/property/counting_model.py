@@ -13,6 +13,8 @@ LIMITS = {
     "mailbox.recipients_per_day": 8,
     "mailbox.recipients_per_rolling_day": 10,
     "mailbox.recipients_per_message": 4,
+    "domain.external_recipients_per_day": 3,
+    "mailbox.external_messages_per_day": 1,
 }
 _COUNTED = {
     "messages": [
@@ -24,6 +26,8 @@ _COUNTED = {
         ("global", "ever"),
     ],
     "recipients": [("mailbox", "day"), ("mailbox", "rolling_day")],
+    "external_recipients": [("domain", "day")],
+    "external_messages": [("mailbox", "day")],
 }
 _SECONDS = {
     "hour": 3600,

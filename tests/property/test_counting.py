@@ -1,6 +1,7 @@
 """Any interleaving of mails, endings, outages, restarts and periods counts like the simple model.
 
-R6: all or nothing. R8, R9: what ends otherwise is given back. R11: an outage loses no count.
+R6: all or nothing. R8, R9: what ends otherwise is given back. R11: an outage loses no count. R18:
+external mail is charged beside the rest, and stops no other.
 And no mail that was decided ever passes a limit, nor is one refused that a limit had room for.
 """
 
@@ -39,7 +40,9 @@ class Mail:
     at: int
     decided: bool
     room: float
+    external_room: float
     recipients: int = 0
+    external: int = 0
 
 
 class Counting(RuleBasedStateMachine):
@@ -94,16 +97,27 @@ class Counting(RuleBasedStateMachine):
             assert room >= 1, "passed a limit on recipients"
             self.model.charge("messages", sender, self.now, 1)
         room = min(room, LIMITS["mailbox.recipients_per_message"]) if decided else float("inf")
-        self.mails.append(Mail(connection, sender, self.now, decided, room))
+        external_room = self._external_room(sender) if decided else float("inf")
+        self.mails.append(Mail(connection, sender, self.now, decided, room, external_room))
+
+    def _external_room(self, sender: Sender) -> float:
+        """Return how many external recipients a mail may have now."""
+        messages = self.model.left("external_messages", sender, self.now)
+        return self.model.left("external_recipients", sender, self.now) if messages else 0
 
     @precondition(lambda self: self.mails)
-    @rule(number=st.integers(0, 20), times=st.integers(1, 4))
-    def rcpt(self, number: int, times: int) -> None:
-        """RCPT of a mail."""
+    @rule(number=st.integers(0, 20), times=st.integers(1, 4), external=st.booleans())
+    def rcpt(self, number: int, times: int, *, external: bool) -> None:
+        """RCPT of a mail, here or elsewhere."""
         mail = self._any(number)
+        mail.connection.macros["{rcpt_mailer}"] = "smtp" if external else "virtual"
         for answer in mail.connection.rcpt(times):
-            assert (answer == Verdict.CONTINUE) == (mail.recipients + 1 <= mail.room)
-            mail.recipients += answer == Verdict.CONTINUE
+            is_room = mail.recipients + 1 <= mail.room
+            is_room_outside = not external or mail.external + 1 <= mail.external_room
+            assert (answer == Verdict.CONTINUE) == (is_room and is_room_outside)
+            if answer == Verdict.CONTINUE:
+                mail.recipients += 1
+                mail.external += external
 
     @precondition(lambda self: self.mails)
     @rule(number=st.integers(0, 20))
@@ -112,19 +126,24 @@ class Counting(RuleBasedStateMachine):
         mail = self._any(number)
         self.mails.remove(mail)
         left = self.model.left("recipients", mail.sender, self.now)
+        is_room = mail.recipients <= left and (
+            not mail.external or mail.external <= self._external_room(mail.sender)
+        )
         up = self.daemon.ledger.up
         answer = mail.connection.end_of_message()
         if answer == "450":
             assert up, "refused without the database"
             assert mail.decided, "an undecided mail was refused at its end"
-            assert mail.recipients > left, "refused although there was room"
+            assert not is_room, "refused although there was room"
             self.model.charge("messages", mail.sender, mail.at, -1)
             return
         if not mail.decided:
             self.model.charge("messages", mail.sender, mail.at, 1)
         elif up and self.daemon.ledger.up:
-            assert mail.recipients <= left or self._undecided_at_the_end(), "passed a limit"
+            assert is_room or self._undecided_at_the_end(), "passed a limit"
         self.model.charge("recipients", mail.sender, self.now, mail.recipients)
+        self.model.charge("external_recipients", mail.sender, self.now, mail.external)
+        self.model.charge("external_messages", mail.sender, self.now, min(1, mail.external))
 
     def _undecided_at_the_end(self) -> bool:
         return self.daemon.events.recorded[-1] == "accepted undecided"

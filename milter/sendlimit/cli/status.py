@@ -123,7 +123,7 @@ def _lines(found: Status, calendar: Calendar) -> Iterator[tuple[str, str]]:
 def _server(counted: Counted, end: str) -> str:
     name = SERVER_A_DAY
     return (
-        f"{counted.server_used} of {limit_value(counted.server_max)} {name.unit} this {name.window},"
+        f"{counted.server_used} of {limit_value(counted.server_max)} {name.unit.words} this {name.window},"
         f" until {end}"
     )
 

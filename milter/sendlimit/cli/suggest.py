@@ -104,7 +104,7 @@ def suggest(  # noqa: PLR0913 - one parameter an option
 def _show(
     found: Suggestion, compared: Comparison | None, calendar: Calendar, *, observes: bool
 ) -> None:
-    unit, window = found.name.unit, found.name.window
+    unit, window = found.name.unit.words, found.name.window
     print_data(
         f"{unit} per {window}, {local_time(calendar, found.since)} to {local_time(calendar, found.until)}"
     )

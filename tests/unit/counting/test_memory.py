@@ -467,6 +467,22 @@ class TestMetered:
 
         assert sole.pending() == {_ALICES_RECIPIENTS: 5}
 
+    def test_external_mail(self) -> None:
+        """R18: it is metered in its own units; over one of them only external mail is refused, all or none."""
+        messages = "mailbox.external_messages_per_day"
+        sole = _Sole(setting("*", messages, 1), setting("*", _PER_DAY, 9))
+        sole.lease.lapse(100.0)
+        for external, refused in ((2, False), (1, True), (0, False)):
+            reservation = sole.memory.meter(Request(ALICE, NOON))
+            request = Request(ALICE, NOON, 2, reservation.charges, external)
+            decision = sole.memory.meter(request).decision
+            assert decision is not None
+            assert decision.refused == refused
+
+        twice = dict.fromkeys(ALICES_MAIL, 2)
+        external_messages = key_of(messages, ALICE.mailbox)
+        assert sole.pending() == {**twice, external_messages: 1, _ALICES_RECIPIENTS: 4}
+
 
 def test_plans_that_are_not_kept_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Their counters become numbers; a reservation of such a plan is given back by key."""
