@@ -49,6 +49,15 @@ def measure(plan: Plan) -> Results:
                 )
             ),
             stack.enter_context(
+                own.sendlimit_on_mariadb(
+                    folder / "sendlimit-everything",
+                    default,
+                    own.database(default, "everything"),
+                    name=own.EVERYTHING,
+                    more=own.everything_on(folder / "everything"),
+                )
+            ),
+            stack.enter_context(
                 own.sendlimit_on_sqlite(folder / "sendlimit-sqlite", name=own.ON_SQLITE)
             ),
             stack.enter_context(peers.rspamd(folder)),

@@ -23,7 +23,10 @@ ON_MARIADB = "sendlimit, MariaDB"
 SHARED = "sendlimit, MariaDB, shared"
 """As with a second daemon on the database."""
 ON_SQLITE = "sendlimit, SQLite"
+EVERYTHING = "sendlimit, MariaDB, everything on"
+"""With all that stops a stolen password: see everything_on()."""
 _COUNTED = "SELECT used FROM er_counter WHERE `window` = 'ever'"
+_NEVER_REACHED = 10**12
 END_TO_END_MAILBOX = "bench@dom000.test"
 """The one mailbox that sends all mail through Postfix, without a limit."""
 
@@ -74,6 +77,7 @@ def sendlimit(  # noqa: PLR0913 - each by its name
     counted: Callable[[], int],
     server: PrivateMariaDB | None = None,
     allowed: str = "$^",
+    more: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Iterator[Contender]:
     """Run sendlimit with a daily limit for each mailbox; its tables are made if need be.
 
@@ -84,6 +88,7 @@ def sendlimit(  # noqa: PLR0913 - each by its name
         counted: returns how many mails the store has counted.
         server: the database server behind the store, if there is one.
         allowed: a pattern of warnings and errors in the log that belong to what is measured.
+        more: tables of its configuration, which replace those of this one.
 
     Raises:
         WrongCountError: the log has a warning, an error or a trace that is not allowed.
@@ -102,6 +107,7 @@ def sendlimit(  # noqa: PLR0913 - each by its name
                 "mailbox": {"messages_per_day": LIMIT_PER_DAY},
                 "for": {END_TO_END_MAILBOX: {"mailbox": {"messages_per_day": "unlimited"}}},
             },
+            **(more or {}),
         },
         env=unit_environment(),
     )
@@ -146,6 +152,7 @@ def sendlimit_on_mariadb(  # noqa: PLR0913 - each by its name
     port: int | None = None,
     on_failure: str = "accept",
     allowed: str = "$^",
+    more: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Iterator[Contender]:
     """Run sendlimit on a database.
 
@@ -158,6 +165,7 @@ def sendlimit_on_mariadb(  # noqa: PLR0913 - each by its name
         port: of a proxy on 127.0.0.1 that stands for the server; None: its unix socket.
         on_failure: store.on_failure.
         allowed: a pattern of warnings and errors in the log that belong to what is measured.
+        more: tables of its configuration, which replace those of this one.
     """
     store = where.store_settings | {"on_failure": on_failure}
     if shared or port is not None:
@@ -171,8 +179,43 @@ def sendlimit_on_mariadb(  # noqa: PLR0913 - each by its name
         counted=lambda: counted_in(server, where.name),
         server=server,
         allowed=allowed,
+        more=more,
     ) as contender:
         yield contender
+
+
+def everything_on(folder: Path) -> dict[str, dict[str, object]]:
+    """Return tables with learned limits, shares, rolling windows, external mail, suspension, a map.
+
+    No limit is reached before the one of a mailbox that all contenders have.
+
+    Args:
+        folder: for the map of logins; is made.
+    """
+    folder.mkdir()
+    logins = folder / "logins"
+    logins.write_text("".join(f"login{n} mbox{n:06}@dom000.test\n" for n in range(1000)))
+    learned = {"times": 2, "at_least": LIMIT_PER_DAY, "at_most": LIMIT_PER_DAY}
+    return {
+        "limits": {
+            "global": {
+                "messages_per_day": _NEVER_REACHED,
+                "messages_per_rolling_day": _NEVER_REACHED,
+            },
+            "mailbox": {
+                "messages_per_day": {"learned": learned},
+                "messages_per_rolling_day": LIMIT_PER_DAY,
+                "messages_per_rolling_hour": LIMIT_PER_DAY,
+                "external_recipients_per_day": LIMIT_PER_DAY,
+                "share_of_global_percent": 50,
+            },
+        },
+        "identity": {
+            "exempt_clients": ["10.0.0.0/8", "2001:db8::/32"],
+            "map_file": str(logins),
+        },
+        "suspend": {"after_refusals": 1_000_000, "after_client_addresses": 1000},
+    }
 
 
 def counted_in(server: PrivateMariaDB, name: str) -> int:
