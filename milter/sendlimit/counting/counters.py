@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CLOCK_ALLOWANCE_S = 60
 COUNTERS_MAX = 1_000_000
-OBJECTS_MAX = 50_000
+OBJECTS_MAX = 100_000
 """Counters that are objects, of senders with a plan; the others are numbers by subject."""
 _NEVER = 2**62
 
@@ -183,18 +183,22 @@ class Counters:
             for name, period in running.items()
         ) and len(running) == len(self._running):
             return
+        # What is pending is by key from here on: a counter that is made anew finds it.
+        self._stretches.close(last)
         for name, period in running.items():
             before = self._running.get(name, ())
-            if not before or before[0].start != period.start:
-                self._running[name] = self._begin(name, period.start, before)
+            if before and before[0].start == period.start:
+                continue
+            if before and before[0].is_step:
+                self._rest_all(before[0])
+                self.generation += 1
+            self._running[name] = self._begin(name, period.start, before)
         for name in self._running.keys() - running.keys():
             del self._running[name]
         windows = self._running.values()
         counting = [groups[0] for groups in windows]
         counting += [group for groups in windows for group in groups[1:]]
         self._unread = [group for group in counting if not group.complete]
-        # What is pending is by key from here on: a counter that is made anew finds it.
-        self._stretches.close(last)
         kept = {(group.name, group.start) for group in counting}
         for key in self._groups.keys() - kept:
             group = self._groups.pop(key)
@@ -206,19 +210,19 @@ class Counters:
         further = step_starts(name.window, start) if name.window in ROLLING_WINDOWS else ()
         starts = [start, *(step for step in reversed(further) if step != start)]
         known = {group.start for group in before}
-        groups = tuple([self._group(name, step) for step in starts])
+        groups = tuple([self.group(name, step) for step in starts])
         for group in groups:
             if group.start in known:
                 continue
             group.read_up_to, group.given_up = None, False
-            group.complete = (
-                bool(before)
+            group.complete = False
+            if (
+                before
                 and before[0].complete
                 and group.start > self._latest.get(name, -1)
                 and group.start - CLOCK_ALLOWANCE_S > self._since
-            )
-            if group.complete:
-                self._know_all(group)
+            ):
+                self._complete(group)
         self._latest[name] = max(*starts, self._latest.get(name, -1))
         return groups
 
@@ -227,9 +231,10 @@ class Counters:
         running = self._running.get(name, ())
         if running and running[0].start == start:
             return running
-        return tuple([self._group(name, step) for step in step_starts(name.window, start)])
+        return tuple([self.group(name, step) for step in step_starts(name.window, start)])
 
-    def _group(self, name: LimitName, start: int) -> Group:
+    def group(self, name: LimitName, start: int) -> Group:
+        """Return the counters of a name in the period of this start."""
         group = self._groups.get((name, start))
         if group is None:
             group = self._groups[name, start] = Group(name, start)
@@ -240,15 +245,20 @@ class Counters:
     def get(self, key: CounterKey) -> Counter:
         """Return a counter, which comes into memory if it is not there."""
         scope, subject, unit, window, start = key
-        group = self._group(LimitName(scope, unit, window), start)
+        return self.of(self.group(LimitName(scope, unit, window), start), subject)
+
+    def of(self, group: Group, subject: str) -> Counter:
+        """Return a subject's counter, which comes into memory if it is not there."""
         counter = group.counters.get(subject)
         if counter is None:
             used = group.idle.pop(subject, None)
             known = group.complete or used is not None
-            if used is None:
-                used = self._stretches.pending(key)
-            else:
+            if used is not None:
                 self._idle -= 1
+            elif group.is_step and known:
+                used = 0  # what is pending has come into memory with the step
+            else:
+                used = self._stretches.pending(group.key(subject))
             counter = group.counters[subject] = Counter(group, subject, used, known=known)
             self._objects += 1
         return counter
@@ -284,7 +294,7 @@ class Counters:
             return
         used += self._stretches.since(key)
         scope, subject, unit, window, start = key
-        group = self._group(LimitName(scope, unit, window), start)
+        group = self.group(LimitName(scope, unit, window), start)
         counter = group.counters.get(subject)
         if group.is_step:
             pending = counter.pending if counter is not None else 0
@@ -337,7 +347,7 @@ class Counters:
             self.forget(last)
             self.begin(at)
             for name, before in running.items():
-                groups = tuple([self._group(name, group.start) for group in before])
+                groups = tuple([self.group(name, group.start) for group in before])
                 self._running[name] = groups
                 for group in groups:
                     group.given_up = True
@@ -345,17 +355,19 @@ class Counters:
         self._stretches.close(last)
         self.generation += 1
         for group in self._groups.values():
-            known = {
-                subject: counter.used
-                for subject, counter in group.counters.items()
-                if counter.known
-            }
-            group.idle.update(known)
-            for subject in known:
-                del group.counters[subject]
-            self._idle += len(known)
-            self._objects -= len(known)
+            self._rest_all(group)
         self._tidy_at = max(OBJECTS_MAX, 2 * self._objects)
+
+    def _rest_all(self, group: Group) -> None:
+        """Make the known counters of a group numbers again; nothing may be pending in them."""
+        known = {
+            subject: counter.used for subject, counter in group.counters.items() if counter.known
+        }
+        group.idle.update(known)
+        for subject in known:
+            del group.counters[subject]
+        self._idle += len(known)
+        self._objects -= len(known)
 
     # loading
 
@@ -391,13 +403,13 @@ class Counters:
         if len(self) > self.limit * 9 // 10:
             group.given_up = True
         elif not more:
-            group.complete = True
-            self._know_all(group)
+            self._complete(group)
 
-    def _know_all(self, group: Group) -> None:
+    def _complete(self, group: Group) -> None:
         """Take the counters that the database has no row of for what this daemon has counted."""
         if group.is_step:
             for subject in self._stretches.subjects(group.name, group.start):
-                self.get(group.key(subject))
+                self.of(group, subject)
+        group.complete = True
         for counter in group.counters.values():
             counter.known = True

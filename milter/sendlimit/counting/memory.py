@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import Answer, reverse
 from sendlimit.counting.counters import CLOCK_ALLOWANCE_S
+from sendlimit.counting.plan_maker import PlanMaker
 from sendlimit.counting.records import RecordKeys
-from sendlimit.counting.sender_plan import PlanMaker, Reservation
+from sendlimit.counting.sender_plan import Reservation
 from sendlimit.counting.stretches import CLOSE_AT
-from sendlimit.rules.decision import Request
+from sendlimit.rules.decision import Decision, Request
 from sendlimit.rules.limit import Charge, counted_names, holding
 from sendlimit.rules.plan import Plans
 from sendlimit.rules.policy import decide_by
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from sendlimit.counting.sender_plan import SenderPlan
     from sendlimit.counting.stretches import Stretches
     from sendlimit.rules.counting_settings import CountingSettings
-    from sendlimit.rules.decision import Decision
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
     from sendlimit.rules.mailbox import Sender
 
@@ -40,6 +40,8 @@ PLANS_MAX = 20_000
 """Plans that are kept at once; a plan is some 1 KB."""
 RETIRED_AT_ONCE = 500
 _FOR_EVER = 2**62
+_PASSES = Decision()
+"""About the end of a mail that passes no limit, with nothing to be told."""
 
 
 class Memory:
@@ -136,6 +138,7 @@ class Memory:
         self._run_since = max(period.start for period in running.values())
         self._run_until = min(period.end for period in running.values())
         self._counters.run(running, self._journal.number)
+        self._maker = None
         if self._rolls:
             # A mail that comes late may not be granted by a plan that knows of no later step.
             self._forget_plans()
@@ -163,7 +166,7 @@ class Memory:
 
     # what callbacks do
 
-    def reserve(  # noqa: C901 - the way of every mail; a call costs as much as a counter
+    def reserve(  # noqa: C901, PLR0911 - the way of every mail; a call costs as much as a counter
         self, sender: Sender, at: int, now: float
     ) -> Reservation | None:
         """Reserve a message at MAIL; None: the database has to be asked."""
@@ -172,7 +175,7 @@ class Memory:
         plan = self._by_sender.get(sender)
         if plan is None or not plan.since <= at < plan.until:
             plan = self._make(sender, at)
-        if not (plan.quick or plan.is_known()):
+        if not (plan.knows or plan.is_known()):
             return None
         journal = self._journal
         if not journal.room():
@@ -182,6 +185,9 @@ class Memory:
         for counter, look_from in plan.checked:
             if counter.used >= look_from:
                 return self._look_closer(plan, sender, at)
+        reservation = plan.reserved(at) if plan.ends else plan.reservation
+        if reservation is None:
+            return self._look_closer(plan, sender, at)
         touched = self._touched
         for counter in plan.messages:
             counter.used += 1
@@ -192,16 +198,16 @@ class Memory:
         self.granted += 1
         if len(touched) >= CLOSE_AT:
             self._stretches.close(journal.number)
-        return plan.reservation
+        return reservation
 
     def settle(self, request: Request, now: float) -> Decision | None:
         """Charge the recipients of a mail at its end; None: the database has to be asked."""
         if now >= self._lease.grants_until:
             return None
         plan = self._plan(request.sender, request.at)
-        if not (plan.is_known() and self._journal.room()):
+        if not ((plan.knows or plan.is_known()) and self._journal.room()):
             return None
-        decision = self._decide(plan, request)
+        decision = _PASSES if plan.ends_quickly(request) else self._decide(plan, request)
         if decision.exceeded is not None:
             return None
         self._charge_end(plan, request)

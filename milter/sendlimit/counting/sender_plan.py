@@ -1,8 +1,4 @@
-"""What one sender's mails are looked at and charged to in memory, bound to counters once. Pure.
-
-The counters that a domain's senders share are bound once for all of them, so that the first mail
-of a mailbox costs little more than the next.
-"""
+"""What one sender's mails are looked at and charged to in memory, bound to counters once. Pure."""
 
 from __future__ import annotations
 
@@ -10,31 +6,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.counting.records import RecordKeys
-from sendlimit.counting.step_window import StepWindow
-from sendlimit.rules.decision import Decision
+from sendlimit.rules.decision import Decision, LimitUsage
 from sendlimit.rules.limit import (
-    EVERYONE,
     EXTERNAL,
     LATCH,
     RECIPIENTS_PER_MESSAGE,
     SUSPENSION,
     Charge,
     CounterKey,
-    LimitName,
     Scope,
     Unit,
-    subject_of,
 )
-from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.plan import make_plan
-from sendlimit.rules.window import ROLLING_WINDOWS, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sendlimit.counting.counters import Counter, Counters
+    from sendlimit.counting.plan_maker import PlanMaker
+    from sendlimit.counting.step_window import StepWindow
+    from sendlimit.rules.decision import Request
     from sendlimit.rules.limit import Limit
-    from sendlimit.rules.plan import Plan, Plans
+    from sendlimit.rules.mailbox import Sender
+    from sendlimit.rules.plan import Plan
+    from sendlimit.rules.window import Period
 
 RETIRED = -1
 """The generation of a plan that is not kept any more."""
@@ -92,19 +84,25 @@ class SenderPlan:
         checked: of messages, those with a limit, and from how much used on each needs a closer look.
         limited: all counters with a limit; of a rolling window that of the running step.
         rolling: the windows of these that have further steps (R19).
+        ends: the limits that are looked at when a mail ends, without those of rolling windows.
+        knows: whether all that a decision depends on was found to be in memory.
         quick: whether a mail below `checked` may be granted without a closer look.
-        reservation: of a mail that was granted without a closer look.
+        reservation: of a mail that was granted without a closer look, where nothing is in `ends`.
     """
 
     __slots__ = (
         "_checked",
+        "_ends_are_known",
+        "_granted",
         "_maker",
         "_may_be_quick",
         "_plan",
         "_sender",
         "at_end",
         "checked",
+        "ends",
         "generation",
+        "knows",
         "limited",
         "message_keys",
         "messages",
@@ -125,7 +123,9 @@ class SenderPlan:
         self.limited = bound.limited
         self.rolling = bound.rolling
         self.message_keys = RecordKeys((*bound.message_keys, LATCH))
-        self.quick = False
+        self.ends = bound.ends
+        self.knows = self.quick = False
+        self._ends_are_known = all(window.look_from is not None for window in bound.rolling)
         self._maker = maker
         self._plan: Plan | None = None
         self._sender = sender
@@ -133,8 +133,9 @@ class SenderPlan:
         per_message = maker.limit(RECIPIENTS_PER_MESSAGE, sender)
         if per_message is not None and self.plan.per_message is not None:
             granted = replace(granted, recipient_usage=(self.plan.per_message,))
+        self._granted = granted
         self._may_be_quick = (
-            not maker.charges_at_end
+            self._ends_are_known
             and (per_message is None or per_message.max > 0)
             and maker.limit(SUSPENSION, sender) is None
             and not (self.rolling and maker.is_late)
@@ -162,13 +163,40 @@ class SenderPlan:
                     counters.rest(counter)
 
     def is_known(self) -> bool:
-        """Say whether all that a decision depends on is in memory; notes whether it may be quick."""
+        """Say whether all that a decision depends on is in memory; notes it, and whether it may be quick."""
         if not all(counter.known for counter in self.limited):
             return False
         if self.rolling and not self._knows_steps():
             return False
-        self.quick = self._may_be_quick
+        self.knows, self.quick = True, self._may_be_quick
         return True
+
+    def reserved(self, at: int) -> Reservation | None:
+        """Return the reservation of a mail below `checked`; None: it needs a closer look.
+
+        It tells what is used of the limits that are looked at when the mail ends (R9).
+        """
+        usage = []
+        for limit, counter, key, period, _ in self.ends:
+            used = max(0, counter.used)
+            if used >= limit.max and limit.name.unit not in EXTERNAL:
+                return None
+            usage.append(LimitUsage(limit, key, used, period))
+        granted = self._granted
+        decision = Decision(
+            recipient_usage=(*usage, *granted.recipient_usage),
+            counts_recipients=granted.counts_recipients,
+            counts_external=granted.counts_external,
+        )
+        return Reservation(self._sender, at, decision, plan=self)
+
+    def ends_quickly(self, request: Request) -> bool:
+        """Say whether the end of a mail passes no limit, and none is to be told of."""
+        for limit, counter, _, _, most in self.ends:
+            amount = request.amount(limit.name.unit)
+            if amount and counter.used + amount > most:
+                return False
+        return self._ends_are_known
 
     def _knows_steps(self) -> bool:
         """Say whether all steps of rolling windows are known; notes what they leave of the limits."""
@@ -190,6 +218,24 @@ class SenderPlan:
         return usage
 
 
+class EndLimit(NamedTuple):
+    """A limit that is looked at when a mail ends: on recipients, or on external mail.
+
+    Attributes:
+        limit: the limit.
+        counter: in memory.
+        key: of the counter.
+        period: the running one.
+        most: up to how much used nothing is refused or told.
+    """
+
+    limit: Limit
+    counter: Counter
+    key: CounterKey
+    period: Period
+    most: int
+
+
 class ChargedAtEnd(NamedTuple):
     """Counters that the same amount is added to at the end of a mail."""
 
@@ -208,6 +254,7 @@ class Bound(NamedTuple):
     message_keys: tuple[CounterKey, ...] = ()
     keys_at_end: tuple[CounterKey, ...] = ()
     rolling: tuple[StepWindow, ...] = ()
+    ends: tuple[EndLimit, ...] = ()
 
     def joined(self, other: Bound) -> Bound:
         """Return both."""
@@ -219,6 +266,7 @@ class Bound(NamedTuple):
             self.message_keys + other.message_keys,
             self.keys_at_end + other.keys_at_end,
             self.rolling + other.rolling,
+            self.ends + other.ends,
         )
 
 
@@ -233,136 +281,3 @@ def _by_unit(bound: Bound) -> tuple[ChargedAtEnd, ...]:
         )
         for unit in units
     )
-
-
-class PlanMaker:
-    """Makes the plans of one set of rules in the periods of one moment.
-
-    Args:
-        plans: of the rules.
-        at: the moment.
-        until: when a boost ends.
-        counters: where the counters are.
-        warn_at_percent: of its limit, from which the use of a counter is told; None: never.
-
-    Attributes:
-        since, until: the moments that its plans hold for.
-        generation: of the counters.
-        latch: the counter of all mail.
-        granted: the decision about a mail without anything to tell.
-        is_late: a step of a rolling window that began later is counted in already (R19).
-        charges_at_end: whether a limit on recipients or external mail of a period is in force for anybody.
-    """
-
-    def __init__(
-        self,
-        plans: Plans,
-        at: int,
-        until: int,
-        counters: Counters,
-        warn_at_percent: int | None,
-    ) -> None:
-        periods = [plans.calendar.period(name.window, at) for name in plans.names]
-        day = plans.calendar.period(Window.DAY, at)
-        self.since = max(period.start for period in (*periods, day))
-        self.until = min(until, *[period.end for period in (*periods, day)])
-        self.generation = counters.generation
-        self.latch = counters.get(LATCH)
-        self.is_late = False
-        self._plans = plans
-        self._counters = counters
-        self._warn_at_percent = warn_at_percent
-        self._starts = {
-            name: period.start for name, period in zip(plans.names, periods, strict=True)
-        }
-        self._own = [name for name in plans.names if name.scope is Scope.MAILBOX]
-        self._shared = [name for name in plans.names if name.scope is not Scope.MAILBOX]
-        self._of_domains: dict[str | None, Bound] = {}
-        self._for_everyone = {
-            name: plans.rules.limit(name, Sender("", None))
-            for name in (*self._own, RECIPIENTS_PER_MESSAGE, SUSPENSION)
-        }
-        self._exceptions = self._subjects(plans)
-        units = {name.unit for name in plans.names}
-        self.granted = Decision(
-            counts_recipients=Unit.RECIPIENTS in units,
-            counts_external=not units.isdisjoint(EXTERNAL),
-        )
-        self.charges_at_end = len(units) > 1
-
-    def make(self, sender: Sender) -> SenderPlan:
-        """Return a sender's plan."""
-        shared = self._of_domains.get(sender.domain)
-        if shared is None:
-            shared = self._of_domains[sender.domain] = self._bind(sender, self._shared)
-        return SenderPlan(sender, self, shared.joined(self._bind(sender, self._own)))
-
-    def plan_of(self, sender: Sender) -> Plan:
-        """Return what the rules look at when they decide."""
-        plans = self._plans
-        return make_plan(sender, self.since, plans.rules, plans.names, plans.calendar)
-
-    def _bind(self, sender: Sender, names: Iterable[LimitName]) -> Bound:
-        messages, at_end = [], []
-        checked: list[tuple[Counter, int]] = []
-        limited: list[Counter] = []
-        rolling: list[StepWindow] = []
-        for name in names:
-            subject = subject_of(name.scope, sender)
-            if subject is None:
-                continue
-            scope, unit, window = name
-            key = CounterKey(scope, subject, unit, window, self._starts[name])
-            counter = self._counters.get(key)
-            limit = self.limit(name, sender)
-            look_from = None
-            if limit is not None:
-                limited.append(counter)
-                if unit is Unit.MESSAGES:
-                    look_from = _look_from(limit.max, self._warn_at_percent)
-                if window in ROLLING_WINDOWS:
-                    rolling.append(StepWindow(counter, self._counters, look_from))
-                elif look_from is not None:
-                    checked.append((counter, look_from))
-            if unit is Unit.MESSAGES:
-                messages.append((counter, key))
-            else:
-                at_end.append((counter, key))
-        return Bound(
-            tuple([counter for counter, _ in messages]),
-            tuple([counter for counter, _ in at_end]),
-            tuple(checked),
-            tuple(limited),
-            tuple([key for _, key in messages]),
-            tuple([key for _, key in at_end]),
-            tuple(rolling),
-        )
-
-    def limit(self, name: LimitName, sender: Sender) -> Limit | None:
-        """Return the limit in force: for most senders that of everyone."""
-        exceptions = self._exceptions
-        if (
-            name in self._for_everyone
-            and sender.mailbox not in exceptions
-            and sender.domain not in exceptions
-        ):
-            return self._for_everyone[name]
-        return self._plans.rules.limit(name, sender)
-
-    @staticmethod
-    def _subjects(plans: Plans) -> frozenset[str]:
-        """Return whom any setting names."""
-        rules = plans.rules
-        return frozenset(
-            subject
-            for settings in (rules.file, rules.overrides, rules.boosts)
-            for subject, _ in settings.by_subject
-            if subject != EVERYONE
-        )
-
-
-def _look_from(most: int, warn_at_percent: int | None) -> int:
-    """Return from how much used on a mail is refused, or told as a change."""
-    if warn_at_percent is None:
-        return most
-    return min(most, -(-most * warn_at_percent // 100) - 1)

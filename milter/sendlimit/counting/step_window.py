@@ -12,39 +12,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sendlimit.counting.counters import Counter, Counters, Group
     from sendlimit.rules.limit import CounterKey
 
 
-class StepWindow:
-    """The steps that one limit of one subject looks at.
+class OtherSteps:
+    """The steps of a window besides the running one; the same for all subjects.
 
     Args:
-        counter: of the running step.
-        counters: where the others are.
-        look_from: from how much used on a mail needs a closer look; None: the limit is not looked
-            at when mail comes.
+        groups: the counters of these steps.
+        counters: where they are.
     """
 
-    __slots__ = ("_counters", "_others", "counter", "look_from")
+    __slots__ = ("_counters", "_groups", "_with_mail")
 
-    def __init__(self, counter: Counter, counters: Counters, look_from: int | None) -> None:
-        self.counter = counter
-        self.look_from = look_from
+    def __init__(self, groups: Sequence[Group], counters: Counters) -> None:
+        self._groups = groups
         self._counters = counters
-        group = counter.group
-        self._others: tuple[Group, ...] = tuple(
-            [step for step in counters.steps(group.name, group.start) if step is not group]
-        )
+        # An empty step that is complete stays at 0, or is raised.
+        self._with_mail = [
+            group for group in groups if group.idle or group.counters or not group.complete
+        ]
 
-    def used_before(self) -> int | None:
-        """Return what the other steps have used; None: that of one is not known."""
-        subject, used = self.counter.subject, 0
-        for group in self._others:
-            if subject in group.idle:
-                used += group.idle[subject]
-            elif subject in group.counters:
-                counter = group.counters[subject]
+    def used(self, subject: str) -> int | None:
+        """Return what a subject has used in them; None: that of one is not known."""
+        used = 0
+        for group in self._with_mail:
+            amount = group.idle.get(subject)
+            if amount is not None:
+                used += amount
+            elif (counter := group.counters.get(subject)) is not None:
                 if not counter.known:
                     return None
                 used += counter.used
@@ -52,11 +51,39 @@ class StepWindow:
                 return None
         return used
 
-    def usage(self) -> dict[CounterKey, int]:
-        """Return the other steps that have used anything, as far as is known."""
-        subject = self.counter.subject
+    def usage(self, subject: str) -> dict[CounterKey, int]:
+        """Return those in which a subject has used anything, as far as is known."""
         return {
             group.key(subject): used
-            for group in self._others
+            for group in self._groups
             if (used := self._counters.used_in(group, subject))
         }
+
+
+class StepWindow:
+    """The steps that one limit of one subject looks at.
+
+    Args:
+        counter: of the running step.
+        others: the other steps.
+        look_from: from how much used on a mail needs a closer look; None: the limit is not looked
+            at when mail comes.
+    """
+
+    __slots__ = ("_before", "_others", "counter", "look_from")
+
+    def __init__(self, counter: Counter, others: OtherSteps, look_from: int | None) -> None:
+        self.counter = counter
+        self.look_from = look_from
+        self._others = others
+        self._before: int | None = None
+
+    def used_before(self) -> int | None:
+        """Return what the other steps have used at most; None: that of one is not known."""
+        if self._before is None:
+            self._before = self._others.used(self.counter.subject)
+        return self._before
+
+    def usage(self) -> dict[CounterKey, int]:
+        """Return the other steps that have used anything, as far as is known."""
+        return self._others.usage(self.counter.subject)

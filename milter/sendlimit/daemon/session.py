@@ -99,9 +99,9 @@ class Session:
             sender = sender_of(login, settings.default_domain)
         else:
             sender = spellings.sender_of(login)
+        client = client_addr(macro) if settings.exempt_clients else ""
         if (settings.exempt and settings.is_exempt(sender)) or (
-            settings.exempt_clients
-            and is_in(address_of(client_addr(macro)), settings.exempt_clients)
+            client and is_in(address_of(client), settings.exempt_clients)
         ):
             server.events.uncounted(exempt=True)
             return ACCEPT
@@ -118,7 +118,7 @@ class Session:
         if answer is CONTINUE:
             self._mail = mail
             if suspender is not None and suspender.watches_clients:
-                suspender.sent(sender, client_addr(macro))
+                suspender.sent(sender, client or client_addr(macro))
         return answer
 
     def rcpt(self, macro: MacroLookup) -> Answer:

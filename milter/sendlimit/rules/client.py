@@ -23,6 +23,7 @@ _IN_BRACKETS = re.compile(r"\[([^\[\]]*)\][^\[\]]*$")
 _CACHED = 4096
 
 
+@functools.lru_cache(_CACHED)
 def client_address(hop: str, client_addr: str) -> str:
     """Return the client's address in one spelling, or what stands in its place.
 

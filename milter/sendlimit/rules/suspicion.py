@@ -5,6 +5,7 @@ A daemon keeps in memory what its sessions saw. Time comes in as an argument, in
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 MAILBOXES_MAX = 10_000
 """Mailboxes that are watched at once; of more, the one that was seen longest ago is forgotten."""
+_NETWORKS_KEPT = 4096
 CLIENTS_NAMED = 20
 """Addresses in a notice."""
 _PREFIX = {4: 24, 6: 48}
@@ -87,6 +89,7 @@ class Suspension(NamedTuple):
 _WORDS = {Reason.REFUSALS: "refusals", Reason.CLIENT_ADDRESSES: "client networks"}
 
 
+@functools.lru_cache(_NETWORKS_KEPT)
 def network_of(client: str) -> str:
     """Return the network of a client's address, /24 or /48; what is no address stays as it is."""
     address = address_of(client)

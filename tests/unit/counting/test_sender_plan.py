@@ -1,22 +1,23 @@
 """A sender's plan in memory: which counters it is bound to, and when a mail may be quick."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sendlimit.counting.counters import Counters
-from sendlimit.counting.sender_plan import PlanMaker, SenderPlan
+from sendlimit.counting.plan_maker import PlanMaker
+from sendlimit.counting.sender_plan import SenderPlan
 from sendlimit.counting.stretches import Stretches
-from sendlimit.rules.limit import LATCH, LIMIT_NAMES, Setting, Unit, counted_names
-from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.plan import Plans, make_plan
-from sendlimit.rules.window import Window
+from sendlimit.rules.decision import Request
+from sendlimit.rules.limit import LATCH, Setting, Unit, counted_names
+from sendlimit.rules.plan import Plans
+from sendlimit.rules.policy import Facts, decide_by
 from support.counting_samples import (
     ALICE,
     ALICES_DAY,
     ALICES_MAIL,
-    BOB,
-    CAROL,
     LIMIT_OF_3,
     NOON,
     UTC,
@@ -35,8 +36,14 @@ def _plan(
     rules = file_rules(*limits)
     counters = Counters(Stretches())
     plans = Plans(rules, counted_names(rules.names()), UTC)
+    counters.run({name: UTC.period(name.window, NOON) for name in plans.names}, 0)
     maker = PlanMaker(plans, NOON, until, counters, warn_at_percent)
     return maker.make(ALICE), counters
+
+
+def _load(counters: Counters) -> None:
+    while loading := counters.next_chunk():
+        counters.load(loading, [], more=False)
 
 
 def test_it_is_bound_to_the_counters_of_both_units() -> None:
@@ -71,18 +78,18 @@ def test_it_ends_with_its_period_or_with_a_boost() -> None:
         ((LIMIT_OF_3,), True),
         ((LIMIT_OF_3, setting("*", _PER_MESSAGE, 5)), True),
         ((LIMIT_OF_3, setting("*", _PER_MESSAGE, 0)), False),
-        ((LIMIT_OF_3, setting("*", _RECIPIENTS, 5)), False),
+        ((LIMIT_OF_3, setting("*", _RECIPIENTS, 5)), True),
+        ((LIMIT_OF_3, setting("*", "mailbox.recipients_per_rolling_hour", 5)), False),
     ],
 )
-def test_quick_is_what_depends_on_messages_alone(
+def test_quick_is_what_needs_no_steps_at_the_end(
     limits: tuple[Setting, ...], *, quick: bool
 ) -> None:
     """And only once all counters with a limit are known."""
-    plan, _ = _plan(*limits)
+    plan, counters = _plan(*limits)
     assert not plan.is_known()
     assert not plan.quick
-    for counter in plan.limited:
-        counter.known = True
+    _load(counters)
     assert plan.is_known()
     assert plan.quick == quick
 
@@ -106,43 +113,33 @@ def test_usage() -> None:
     assert plan.usage() == {ALICES_DAY: 2}
 
 
-def test_what_only_one_mailbox_has() -> None:
-    """A limit of its own beats that of everyone, its domain's too; others keep theirs."""
-    rules = file_rules(LIMIT_OF_3, setting("bob@example.org", "mailbox.messages_per_day", 7))
-    plans = Plans(rules, counted_names(rules.names()), UTC)
-    maker = PlanMaker(plans, NOON, 2**62, Counters(Stretches()), None)
-    found = {sender.mailbox: maker.make(sender).checked[-1][1] for sender in (ALICE, BOB, CAROL)}
-    assert found == {ALICE.mailbox: 3, BOB.mailbox: 7, CAROL.mailbox: 3}
-
-
-_NAMES = [
-    str(name) for name in LIMIT_NAMES if name.window in {Window.HOUR, Window.DAY, Window.MESSAGE}
-]
-_SETTINGS = st.lists(
-    st.tuples(
-        st.sampled_from(["*", ALICE.mailbox, BOB.mailbox, "example.org", "example.net"]),
-        st.sampled_from(_NAMES),
-        st.sampled_from([None, 0, 3, 9]),
-    ).filter(lambda row: not row[1].startswith("global") or row[0] == "*"),
-    max_size=8,
+@given(
+    st.tuples(*[st.integers(-1, 5)] * 3),
+    st.integers(1, 4),
+    st.integers(0, 4),
+    st.sampled_from([None, 0, 60, 100]),
 )
-
-
-@given(_SETTINGS)
-def test_bound_as_the_rules_say(rows: list[tuple[str, str, int | None]]) -> None:
-    """Whatever is set for whom: counters and limits are those of the plan of the rules."""
-    rules = file_rules(*[setting(*row) for row in rows])
-    names = counted_names(rules.names())
-    maker = PlanMaker(Plans(rules, names, UTC), NOON, 2**62, Counters(Stretches()), None)
-    for sender in (ALICE, BOB, CAROL, Sender("root", None)):
-        bound, plan = maker.make(sender), make_plan(sender, NOON, rules, names, UTC)
-        at_end = [counter for charged in bound.at_end for counter in charged.counters]
-        keys = [counter.key for counter in (*bound.messages[:-1], *at_end)]
-        assert sorted(keys) == sorted(plan.keys)
-        assert {(counter.key, most) for counter, most in bound.checked} == {
-            (limited.key, limited.limit.max) for limited in plan.messages
-        }
-        assert {counter.key for counter in bound.limited} == {
-            limited.key for limited in (*plan.messages, *plan.at_end)
-        }
-        assert plan.since <= bound.since <= NOON < bound.until <= plan.until
+def test_a_quick_decision_is_that_of_the_rules(
+    used: tuple[int, ...], recipients: int, external: int, percent: int | None
+) -> None:
+    """At MAIL what is used of recipients and external mail is told as it is; at the end the same passes."""
+    plan, counters = _plan(
+        setting("*", _RECIPIENTS, 4),
+        setting("*", "mailbox.external_recipients_per_day", 3),
+        setting("*", "domain.external_messages_per_hour", 2),
+        setting("*", _PER_MESSAGE, 5),
+        warn_at_percent=percent,
+    )
+    _load(counters)
+    assert plan.is_known()
+    for end, amount in zip(plan.ends, used, strict=True):
+        end.counter.used = amount
+    facts = Facts(Plans(file_rules(), (), UTC), plan.usage(), usage_changes_from_percent=percent)
+    reserved, full = plan.reserved(NOON), decide_by(plan.plan, Request(ALICE, NOON), facts)
+    assert (reserved is None) == (full.exceeded is not None)
+    if reserved is not None and reserved.decision is not None:
+        assert reserved.charges == plan.charges
+        assert reserved.decision == replace(full, charges=())
+    end_of_mail = Request(ALICE, NOON, recipients, (), min(external, recipients))
+    full = decide_by(plan.plan, end_of_mail, facts)
+    assert plan.ends_quickly(end_of_mail) == (full.exceeded is None and not full.usage_changes)

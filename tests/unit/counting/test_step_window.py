@@ -1,7 +1,7 @@
 """What the other steps of a rolling window have used: where they lie, and whether all are known (R19)."""
 
 from sendlimit.counting.counters import Counters
-from sendlimit.counting.step_window import StepWindow
+from sendlimit.counting.step_window import OtherSteps, StepWindow
 from sendlimit.counting.stretches import Stretches
 from sendlimit.rules.limit import CounterKey
 from support.counting_samples import ALICE, NOON, UTC, key_of, named
@@ -18,7 +18,10 @@ def _window(stretches: Stretches) -> tuple[Counters, StepWindow]:
     counters = Counters(stretches)
     counters.begin(NOON)
     counters.run({named(_NAME): UTC.period(named(_NAME).window, NOON)}, 0)
-    return counters, StepWindow(counters.get(_step(0)), counters, 5)
+    running = counters.get(_step(0))
+    return counters, StepWindow(
+        running, OtherSteps(counters.steps(named(_NAME), NOON)[1:], counters), 5
+    )
 
 
 def test_steps_are_summed_up_once_all_are_known() -> None:

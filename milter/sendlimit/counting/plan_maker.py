@@ -1,0 +1,206 @@
+"""Makes the plans of senders, bound to counters: those that several share are bound once. Pure.
+
+The counters that a domain's senders share are bound once for all of them, so that the first mail
+of a mailbox costs little more than the next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sendlimit.counting.sender_plan import Bound, EndLimit, SenderPlan
+from sendlimit.counting.step_window import OtherSteps, StepWindow
+from sendlimit.rules.decision import Decision
+from sendlimit.rules.limit import (
+    EVERYONE,
+    EXTERNAL,
+    LATCH,
+    RECIPIENTS_PER_MESSAGE,
+    SUSPENSION,
+    CounterKey,
+    LimitName,
+    Scope,
+    Unit,
+    subject_of,
+)
+from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.plan import make_plan
+from sendlimit.rules.window import ROLLING_WINDOWS, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sendlimit.counting.counters import Counter, Counters, Group
+    from sendlimit.rules.limit import Limit
+    from sendlimit.rules.plan import Plan, Plans
+    from sendlimit.rules.window import Period
+
+
+class _Counted(NamedTuple):
+    """A name that is counted, with what is the same for all senders.
+
+    Attributes:
+        name: scope, unit and window.
+        period: the running one, or the running step.
+        group: its counters.
+        others: of a rolling window, the other steps.
+        everyone: the limit of those who have none of their own.
+    """
+
+    name: LimitName
+    period: Period
+    group: Group
+    others: OtherSteps | None
+    everyone: Limit | None
+
+
+class PlanMaker:
+    """Makes the plans of one set of rules in the periods of one moment.
+
+    Args:
+        plans: of the rules.
+        at: the moment.
+        until: when a boost ends.
+        counters: where the counters are.
+        warn_at_percent: of its limit, from which the use of a counter is told; None: never.
+
+    Attributes:
+        since, until: the moments that its plans hold for.
+        generation: of the counters.
+        latch: the counter of all mail.
+        granted: the decision about a mail without anything to tell.
+        is_late: a step of a rolling window that began later is counted in already (R19).
+    """
+
+    def __init__(
+        self,
+        plans: Plans,
+        at: int,
+        until: int,
+        counters: Counters,
+        warn_at_percent: int | None,
+    ) -> None:
+        calendar, rules = plans.calendar, plans.rules
+        day = calendar.period(Window.DAY, at)
+        periods = [day, *(calendar.period(name.window, at) for name in plans.names)]
+        self.since = max(period.start for period in periods)
+        self.until = min(until, *[period.end for period in periods])
+        self.generation = counters.generation
+        self.latch = counters.get(LATCH)
+        self.is_late = False
+        self._plans = plans
+        self._counters = counters
+        self._warn_at_percent = warn_at_percent
+        self._for_everyone = {
+            name: rules.limit(name, Sender("", None))
+            for name in (*plans.names, RECIPIENTS_PER_MESSAGE, SUSPENSION)
+            if name.scope is Scope.MAILBOX
+        }
+        counted = [self._counted(*pair) for pair in zip(plans.names, periods[1:], strict=True)]
+        self._own = [one for one in counted if one.name.scope is Scope.MAILBOX]
+        self._shared = [one for one in counted if one.name.scope is not Scope.MAILBOX]
+        self._of_domains: dict[str | None, Bound] = {}
+        self._exceptions = self._subjects(plans)
+        self._learned = rules.learned.by_subject
+        units = {name.unit for name in plans.names}
+        self.granted = Decision(
+            counts_recipients=Unit.RECIPIENTS in units,
+            counts_external=not units.isdisjoint(EXTERNAL),
+        )
+
+    def _counted(self, name: LimitName, period: Period) -> _Counted:
+        counters = self._counters
+        group, others = counters.group(name, period.start), None
+        if name.window in ROLLING_WINDOWS:
+            steps = counters.steps(name, period.start)
+            others = OtherSteps([step for step in steps if step is not group], counters)
+        return _Counted(name, period, group, others, self._for_everyone.get(name))
+
+    def make(self, sender: Sender) -> SenderPlan:
+        """Return a sender's plan."""
+        shared = self._of_domains.get(sender.domain)
+        if shared is None:
+            shared = self._of_domains[sender.domain] = self._bind(sender, self._shared)
+        return SenderPlan(sender, self, shared.joined(self._bind(sender, self._own)))
+
+    def plan_of(self, sender: Sender) -> Plan:
+        """Return what the rules look at when they decide."""
+        plans = self._plans
+        return make_plan(sender, self.since, plans.rules, plans.names, plans.calendar)
+
+    def _bind(self, sender: Sender, counted: Iterable[_Counted]) -> Bound:
+        messages: list[tuple[Counter, CounterKey]] = []
+        at_end: list[tuple[Counter, CounterKey]] = []
+        checked: list[tuple[Counter, int]] = []
+        limited: list[Counter] = []
+        rolling: list[StepWindow] = []
+        ends: list[EndLimit] = []
+        is_like_everyone = not (self._learned or self._is_exception(sender))
+        for name, period, group, others, everyone in counted:
+            scope, unit, window = name
+            is_own = scope is Scope.MAILBOX
+            subject = sender.mailbox if is_own else subject_of(scope, sender)
+            if subject is None:
+                continue
+            counter = self._counters.of(group, subject)
+            pair = counter, CounterKey(scope, subject, unit, window, period.start)
+            is_of_messages = unit is Unit.MESSAGES
+            (messages if is_of_messages else at_end).append(pair)
+            limit = everyone if is_own and is_like_everyone else self.limit(name, sender)
+            if limit is None:
+                continue
+            limited.append(counter)
+            look_from = _look_from(limit.max, self._warn_at_percent)
+            if others is not None:
+                rolling.append(StepWindow(counter, others, look_from if is_of_messages else None))
+            elif is_of_messages:
+                checked.append((counter, look_from))
+            else:
+                ends.append(EndLimit(limit, *pair, period, look_from))
+        return Bound(
+            tuple([counter for counter, _ in messages]),
+            tuple([counter for counter, _ in at_end]),
+            tuple(checked),
+            tuple(limited),
+            tuple([key for _, key in messages]),
+            tuple([key for _, key in at_end]),
+            tuple(rolling),
+            tuple(ends),
+        )
+
+    def limit(self, name: LimitName, sender: Sender) -> Limit | None:
+        """Return the limit in force: for most senders that of everyone."""
+        if (
+            name in self._for_everyone
+            and not self._is_exception(sender)
+            and not (self._learned and self._has_learned(name, sender))
+        ):
+            return self._for_everyone[name]
+        return self._plans.rules.limit(name, sender)
+
+    def _is_exception(self, sender: Sender) -> bool:
+        """Say whether any setting names a sender or its domain."""
+        return sender.mailbox in self._exceptions or sender.domain in self._exceptions
+
+    def _has_learned(self, name: LimitName, sender: Sender) -> bool:
+        """Say whether a sender has a learned limit of its own (R15)."""
+        subject = subject_of(name.scope, sender)
+        return subject is not None and (subject, name) in self._learned
+
+    @staticmethod
+    def _subjects(plans: Plans) -> frozenset[str]:
+        """Return whom any setting names."""
+        rules = plans.rules
+        return frozenset(
+            subject
+            for settings in (rules.file, rules.overrides, rules.boosts)
+            for subject, _ in settings.by_subject
+            if subject != EVERYONE
+        )
+
+
+def _look_from(most: int, warn_at_percent: int | None) -> int:
+    """Return from how much used on a mail is refused, or told as a change."""
+    if warn_at_percent is None:
+        return most
+    return min(most, -(-most * warn_at_percent // 100) - 1)
