@@ -48,13 +48,19 @@ def measure(plan: Plan) -> Results:
                     shared=True,
                 )
             ),
-            stack.enter_context(
-                own.sendlimit_on_mariadb(
-                    folder / "sendlimit-everything",
-                    default,
-                    own.database(default, "everything"),
-                    name=own.EVERYTHING,
-                    more=own.everything_on(folder / "everything"),
+            *(
+                stack.enter_context(
+                    own.sendlimit_on_mariadb(
+                        folder / f"sendlimit-{database}",
+                        default,
+                        own.database(default, database),
+                        name=name,
+                        more=own.everything_on(folder / database, external=external),
+                    )
+                )
+                for name, database, external in (
+                    (own.NOT_EXTERNAL, "all_but_external", False),
+                    (own.EVERYTHING, "everything", True),
                 )
             ),
             stack.enter_context(

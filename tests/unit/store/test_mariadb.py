@@ -1,6 +1,6 @@
 """The ledger's store on MariaDB; what it has in common with SQLite is in tests/contract."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
@@ -10,8 +10,9 @@ from sendlimit.store import Flush, Writing
 from sendlimit.store.connection import Connection
 from sendlimit.store.location import Host, MariaDBLocation, parse_url
 from sendlimit.store.mariadb import EARLY_S, MariaDBStore
-from support.counting_samples import ALICES_DAY
-from support.real_stores import open_tables, used
+from sendlimit.store.rows import Row
+from support.counting_samples import ALICE, ALICES_DAY, key_of
+from support.real_stores import insert_counter, open_tables, used
 from support.rig.mariadb import Database, PrivateMariaDB
 
 
@@ -119,3 +120,29 @@ def test_a_refused_flush_leaves_no_transaction_open(store: MariaDBStore) -> None
         store.flush(Flush("one", batch=1, journal=0, fences=0, beat=1))
 
     assert [*store._rows("SELECT @@in_transaction")] == [(0,)]
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("is_node", [False, True])
+def test_steps_are_read_behind_the_latch(
+    store: MariaDBStore, tables: Connection, monkeypatch: pytest.MonkeyPatch, *, is_node: bool
+) -> None:
+    """With packet 1; on a Galera node nothing may follow there what takes the first lock."""
+    running = key_of("mailbox.messages_per_rolling_day", ALICE.mailbox)
+    insert_counter(tables, running._replace(period_start=running.period_start - 3600), 4)
+    packets: list[str] = []
+    run = store._run
+
+    def noted(statements: str, params: Iterable[object] = ()) -> list[Sequence[Row]]:
+        packets.append(statements)
+        return run(statements, params)
+
+    monkeypatch.setattr(store, "_run", noted)
+    monkeypatch.setattr(store, "_is_node", is_node)
+    loaded = store.begin({LATCH: 1, running: 1}, ["*"], [running])
+
+    assert sum(loaded.usage.values()) == 4
+    assert loaded.usage[running] == 0
+    assert len(packets) == 1 + is_node
+    assert packets[0].endswith("RETURNING used") == is_node
+    store.rollback()
