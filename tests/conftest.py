@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,9 @@ from support.rig.mailboxes import FreshDomain, fresh_domains, known_mailboxes
 from support.rig.mariadb import Database, PrivateMariaDB
 from support.rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
 from support.rig.process import private_folder, running
+
+if TYPE_CHECKING:
+    from support.rig.browser import Chromium
 
 # What an example takes says more about the machine than about the code.
 settings.register_profile("sendlimit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -129,3 +133,21 @@ def module_folder() -> Iterator[Path]:
     """A folder for the tests of one module that servers of all users can enter."""
     with private_folder("module") as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Iterator[Chromium]":
+    """The browser."""
+    from support.rig.browser import Chromium  # noqa: PLC0415 - most runs need none
+
+    browser = Chromium()
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def browser(chromium: "Chromium") -> "Chromium":
+    """The browser without cookies, at a desk, in English."""
+    chromium.show()
+    chromium.forget()
+    return chromium

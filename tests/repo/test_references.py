@@ -28,7 +28,10 @@ FILES = {
 }
 DOCUMENTS = sorted(
     [
-        *(_ROOT / "README.md", _ROOT / "CHANGELOG.md", _ROOT / "ispconfig" / "README.md"),
+        *(
+            _ROOT / name
+            for name in ("README.md", "CHANGELOG.md", "ispconfig/README.md", "roundcube/README.md")
+        ),
         *(_ROOT / "docs").rglob("*.md"),
     ]
 )

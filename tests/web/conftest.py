@@ -1,11 +1,10 @@
-"""A `sendlimit web` that the tests of a module share, and the browser that all share."""
+"""A `sendlimit web` that the tests of a module share."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.rig.browser import Chromium
 from support.rig.configuration import configuration
 from support.rig.counters import Counters, in_sqlite
 from support.rig.process import running
@@ -37,19 +36,3 @@ def pages(module_folder: Path, pages_store: Counters) -> Iterator[Web]:
     server.add_user("carol")
     with running(server):
         yield server
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    """The browser."""
-    browser = Chromium()
-    yield browser
-    browser.quit()
-
-
-@pytest.fixture
-def browser(chromium: Chromium) -> Chromium:
-    """The browser without cookies, at a desk, in English."""
-    chromium.show()
-    chromium.forget()
-    return chromium

@@ -25,6 +25,7 @@ _OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--hide-scrollbars",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
 _SERIOUS = {"serious", "critical"}
@@ -58,15 +59,23 @@ class Chromium:
     ) -> None:
         """Look at pages in this way from now on."""
         width, height = _PHONE if phone else _DESKTOP
-        self._devtools(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone},
-        )
+        self.set_window(width, height, phone=phone)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._devtools("Emulation.setEmulatedMedia", {"features": [scheme]})
         self._devtools("Emulation.setScriptExecutionDisabled", {"value": not scripts})
         self._devtools("Network.enable", {})
         self._devtools("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
+
+    def set_window(self, width: int, height: int, *, phone: bool = False) -> None:
+        """Give the window a size in pixels."""
+        self._devtools(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone},
+        )
+
+    def page_height(self) -> int:
+        """Return how high the whole page is, in pixels."""
+        return int(self.driver.execute_script("return document.documentElement.scrollHeight"))
 
     def forget(self) -> None:
         """Forget all cookies, and what was printed to the console."""
@@ -103,13 +112,17 @@ class Chromium:
         """Return the text that one sees, of one moment; "": there is no such element."""
         return str(self.driver.execute_script(_SEEN, selector) or "")
 
+    def has(self, selector: str) -> bool:
+        """Tell whether a CSS selector finds something."""
+        return bool(self.driver.find_elements(By.CSS_SELECTOR, selector))
+
     def wait_for(self, condition: Callable[[], bool]) -> None:
         """Wait until something is so, 20 s at most."""
         WebDriverWait(self.driver, 20).until(lambda _: condition())
 
-    def faults_of_access(self) -> list[str]:
-        """Return what axe-core finds serious on the page."""
-        found: dict[str, Any] = Axe().run(self.driver)
+    def faults_of_access(self, selector: str = "html") -> list[str]:
+        """Return what axe-core finds serious on the page, or in a part of it."""
+        found: dict[str, Any] = Axe().run(self.driver, context=selector)
         return [
             f"{each['id']}: {node['html'][:100]}"
             for each in found["violations"]

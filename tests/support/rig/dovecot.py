@@ -1,6 +1,7 @@
 """A private Dovecot that does nothing but SASL for Postfix."""
 
 import functools
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -94,7 +95,7 @@ passdb static {{
 
 _IMAP_2_3 = """\
 protocols = imap
-mail_location = maildir:/nonexistent
+mail_location = maildir:{maildirs}
 service imap-login {{
   inet_listener imap {{
     address = 127.0.0.1
@@ -110,7 +111,7 @@ protocols {{
   imap = yes
 }}
 mail_driver = maildir
-mail_path = /nonexistent
+mail_path = {maildirs}
 service imap-login {{
   inet_listener imap {{
     listen = 127.0.0.1
@@ -144,6 +145,7 @@ class PrivateDovecot:
         *,
         takes_any_login: bool = False,
         imap: bool = False,
+        maildirs: Path | None = None,
     ) -> None:
         """Write the configuration; nothing is started.
 
@@ -152,6 +154,7 @@ class PrivateDovecot:
             mailboxes: passwords by lower-case login.
             takes_any_login: whether every other login may come in, with PASSWORD.
             imap: whether it speaks IMAP, too, on `imap_port`.
+            maildirs: folder for the mail; it is made, and belongs to nobody.
         """
         self.port = free_port()
         self.sasl_path = f"inet:127.0.0.1:{self.port}"
@@ -165,7 +168,14 @@ class PrivateDovecot:
             text += _ANY_LOGIN_2_4 if _is_2_4() else _ANY_LOGIN_2_3
         self.imap_port = free_port()
         if imap:
-            text += (_IMAP_2_4 if _is_2_4() else _IMAP_2_3).format(port=self.imap_port)
+            mail = "/nonexistent"
+            if maildirs is not None:
+                maildirs.mkdir()
+                shutil.chown(maildirs, "nobody", "nogroup")
+                mail = f"{maildirs}/{'%{user}' if _is_2_4() else '%u'}"
+            text += (_IMAP_2_4 if _is_2_4() else _IMAP_2_3).format(
+                port=self.imap_port, maildirs=mail
+            )
         config.write_text(text)
         self._passwd = folder / "passwd"
         self.set_mailboxes(mailboxes)
