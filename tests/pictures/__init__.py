@@ -1,0 +1,1 @@
+"""Behind script/pictures: the pictures of the documents, taken of real servers."""
