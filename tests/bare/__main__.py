@@ -1,4 +1,4 @@
-"""Try sendlimit on bare Debian systems: `script/test-on SUITE... [--quick|--package]`.
+"""Try sendlimit on bare Debian systems: `script/test-on SUITE... [--quick|--package|--deploy]`.
 
 For each suite ("bookworm", "trixie") a system is made with debootstrap and started, with nothing
 of this machine in it and no network; in it script/demo, docs/howto.md, script/install,
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bare import howto
 from bare.base import Base, bare_base
+from bare.deployments import try_images, try_role
 from bare.here import mirrors, pip_settings
 from bare.machine import machine
 from bare.package_trials import PLACE, PackagedServer, build_both
@@ -34,6 +35,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a chosen part of the tests")
     parser.add_argument(
         "--package", action="store_true", help="the Debian packages and nothing else"
+    )
+    parser.add_argument(
+        "--deploy", action="store_true", help="the Ansible role, the images and nothing else"
     )
     parser.add_argument("--tests", default="", metavar="WORDS", help="these tests and nothing else")
     parser.add_argument("--mirror", default="", metavar="URL", help="archive of Debian; else apt's")
@@ -78,10 +82,12 @@ def _try_suite(report: Report, release: Path, options: argparse.Namespace) -> bo
 
 
 def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None:
-    packages = debian_packages(release, report.suite)
+    packages = debian_packages(release, report.suite, deployments=options.deploy)
     with bare_base(report, release, packages, mirrors(options.mirror), pip_settings()) as base:
         if options.package:
             _try_packages(base, report, release)
+        elif options.deploy:
+            _try_deployments(base, report, release)
         elif options.tests:
             with machine(report, base.root, release, base.distributions) as developer:
                 try_tests(developer, report, f".venv/bin/pytest -q {options.tests}")
@@ -108,6 +114,14 @@ def _try_packages(base: Base, report: Report, release: Path) -> None:
     binds = {target: PLACE}
     with machine(report, base.root, release, base.distributions, binds) as server:
         PackagedServer(server, first, second, report).try_all()
+
+
+def _try_deployments(base: Base, report: Report, release: Path) -> None:
+    document = howto.read(release, _version_of(base))
+    with machine(report, base.root, release, base.distributions) as server:
+        try_role(server, document, report)
+    with machine(report, base.root, release, base.distributions) as server:
+        try_images(server, release, report)
 
 
 def _version_of(base: Base) -> str:

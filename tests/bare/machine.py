@@ -15,6 +15,8 @@ from support.rig.process import Process, wait_for
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 _START_S = 60
+RELEASE = "/srv/sendlimit"
+"""The release in a system, where commands run."""
 _WAIT = """\
 until systemctl is-system-running --wait | grep -E 'running|degraded'; do sleep 0.1; done
 systemctl --failed
@@ -91,7 +93,7 @@ class Machine:
             **(env or {}),
         }
         return self._report.run(
-            *(*self._enter, "--wdns=/srv/sendlimit", "env", "-i"),
+            *(*self._enter, f"--wdns={RELEASE}", "env", "-i"),
             *(f"{name}={value}" for name, value in variables.items()),
             *("bash", "-euxc", script),
             expected=expected,
@@ -148,7 +150,7 @@ def machine(
                 lambda: _leader(nspawn_process.pid), _START_S, "starts systemd"
             )
             started = Machine(report, leader)
-            started.read("cp -r /srv/release /srv/sendlimit")
+            started.read(f"cp -r /srv/release {RELEASE}")
             started.run(_WAIT, timeout_s=_START_S)
             yield started
         finally:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bare import howto, packages
+from bare.deployments import packages_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ def unpacked() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def debian_packages(release: Path, suite: str) -> list[str]:
+def debian_packages(release: Path, suite: str, *, deployments: bool = False) -> list[str]:
     """Return the names of all packages of Debian that are installed in a bare system of a suite."""
     of_bootstrap = subprocess.run(
         [release / "script/bootstrap", "--packages"], capture_output=True, text=True, check=True
@@ -36,4 +37,5 @@ def debian_packages(release: Path, suite: str) -> list[str]:
         for document in (howto.HOWTO, howto.INSTALL)
         for name in howto.HowTo((release / document).read_text(), "").packages()
     }
-    return sorted({*of_bootstrap, *of_documents, *packages.needed(release, suite)})
+    of_deployments = packages_of(release) if deployments else ()
+    return sorted({*of_bootstrap, *of_documents, *packages.needed(release, suite), *of_deployments})
