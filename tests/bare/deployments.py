@@ -42,7 +42,7 @@ def packages_of(release: Path) -> set[str]:
     """Return the packages of Debian that the trials here install."""
     found = {_ANSIBLE, "swaks"}
     for folder in _IMAGES:
-        for names in re.findall(r"apt-get install ([^&]+)", "\n".join(_steps(release, folder))):
+        for names in re.findall(r"apt-get install ([^&\n]+)", "\n".join(_steps(release, folder))):
             found |= {word for word in names.split() if not word.startswith("-")}
     return found
 
