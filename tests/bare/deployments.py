@@ -26,7 +26,8 @@ _GROUP_ID = "POSTFIX_GID=905"
 _START = """\
 systemctl stop postfix
 systemd-run --quiet --uid=sendlimit --setenv=PATH=/opt/sendlimit/bin:$PATH {sendlimit}
-systemd-run --quiet {postfix}
+# Its log is what it prints, which must be a pipe, as in a container.
+systemd-run --quiet sh -c '{postfix} | cat'
 timeout 30 sh -c 'until /opt/sendlimit/bin/sendlimit check; do sleep 0.2; done'
 timeout 30 sh -c 'until postfix status; do sleep 0.2; done'
 """
