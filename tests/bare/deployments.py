@@ -18,7 +18,7 @@ _PLAY = """\
 ansible-playbook --inventory mail, --connection local --extra-vars ansible_become=false \\
   deploy/ansible/playbook.yml
 """
-_PACK = "tar -C /srv -czf deploy/ansible/sendlimit.tar.gz release"
+_PACK = "(cd deploy/ansible; tar -C /srv -czf sendlimit.tar.gz release)"
 _UNCHANGED = re.compile(r"changed=0 .*failed=0")
 _LISTED = "sendlimit limit list newsletter@example.org --json | grep '\"max\": 5000'"
 _GROUP_ID = "POSTFIX_GID=905"
