@@ -91,7 +91,7 @@ class MailTransaction:
     """
 
     __slots__ = (
-        "_external", "_held", "_rcpt_answered", "_rcpt_reported", "_recipients", "_reservation", "_reverse_path", "_sender",
+        "_counts_external", "_external", "_held", "_rcpt_answered", "_rcpt_reported", "_recipients", "_reservation", "_reverse_path", "_sender",
         "_server", "state",
     )  # fmt: skip
 
@@ -106,6 +106,7 @@ class MailTransaction:
         self._rcpt_reported = False
         self._recipients = 0
         self._external = 0
+        self._counts_external = False
         self._reservation: Reservation | None = None
         self._held: Reply | None = None
 
@@ -122,6 +123,11 @@ class MailTransaction:
         if reply is None:
             self._step(state)
             self._reservation = reservation
+            decision = reservation.decision
+            # What a batch has read of the database may be newer than what is known of it.
+            self._counts_external = (
+                server.ledger.limits_external if decision is None else decision.counts_external
+            )
             server.events.opened()
             return CONTINUE
         if server.settings.refuse_at_end:
@@ -146,7 +152,7 @@ class MailTransaction:
     def rcpt(self, macro: MacroLookup) -> Reply | None:
         """RCPT: count it. Return the reply that refuses it alone, None when it passes (R9, R18)."""
         server, external = self._server, self._external
-        if server.ledger.limits_external and server.is_external(_text(macro, "{rcpt_mailer}")):
+        if self._counts_external and server.is_external(_text(macro, "{rcpt_mailer}")):
             external += 1
         if self._rcpt_answered and self.state is RESERVED:
             exceeded = recipient_beyond(self._recipient_usage(), self._recipients + 1, external)

@@ -186,6 +186,18 @@ def test_connection_that_was_open_before_the_limit() -> None:
     assert server.used(_RECIPIENTS) == 1
 
 
+def test_limit_of_a_moment_ago() -> None:
+    """R10, R18: the decision at MAIL says whether external mail is counted, not what was known of the limits before."""
+    server = _server(setting("*", _RECIPIENTS, 1))
+    connection = server.connect()
+    connection.mail()
+    server.state.ledger.limits_external = False
+
+    assert _rcpts(connection, "smtp", "virtual", "smtp") == ["continue", "continue", "450"]
+    assert connection.end_of_message() == Verdict.CONTINUE
+    assert server.used(_RECIPIENTS) == 1
+
+
 def test_the_macro_is_asked_for_only_where_it_was_missing(caplog: pytest.LogCaptureFixture) -> None:
     """R18: and only while such a limit is in force; the log says so once, and a reload tries without again."""
     caplog.set_level(logging.INFO, "sendlimit")
