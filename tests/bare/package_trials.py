@@ -34,7 +34,7 @@ printf '%s\\n' '[web]' 'listen = "127.0.0.1:9141"' >>{_CONFIG}
 systemctl restart sendlimit-web
 """
 _LOGIN_PAGE = """\
-timeout 30 sh -c 'until python3 -c "import urllib.request as u
+timeout 120 sh -c 'until python3 -c "import urllib.request as u
 u.urlopen(\\"http://127.0.0.1:9141/login\\")"; do sleep 0.2; done'
 """
 # Neither kind of installation begins where the other one is.
