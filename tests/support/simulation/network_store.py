@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sendlimit.errors import StoreError, StoreUnavailable
 from sendlimit.store import Census, Fenced, Loaded
+from sendlimit.store.mariadb import EARLY_S
 from support.doubles.store import steps_of
 from support.simulation.server import ROLLED_BACK, Packet
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from support.simulation.server import Connection, Server
 
 READ_S = 8.0
-YOUNG_S = 2.5
-"""Half of IDLE_S: until then the answers of a batch may be given when its packet 2 is sent."""
 
 
 class NetworkStore:
@@ -111,7 +110,7 @@ class NetworkStore:
 
     def write(self, writing: Writing, on_sent: Callable[[], None] = lambda: None) -> None:
         """Packet 2."""
-        is_young = self._process.uptime() - self._began_at < YOUNG_S
+        is_young = self._process.uptime() - self._began_at < EARLY_S
         try:
             self._call(
                 lambda tables: tables.write(writing),

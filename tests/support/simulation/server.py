@@ -6,12 +6,13 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sendlimit.errors import LeaseLost, StoreConflict
+from sendlimit.store.drivers import IDLE_TRANSACTION_S
 from support.doubles.store import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-IDLE_S = 5.0
+IDLE_S = float(IDLE_TRANSACTION_S)
 LOCK_WAIT_S = 5.0
 
 
