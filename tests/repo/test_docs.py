@@ -23,7 +23,7 @@ from sendlimit.config import Config
 from sendlimit.config.limits import MAX_LIMIT, SubjectLimits
 from sendlimit.config.reply import ReplyTexts
 from sendlimit.config.sections import StoreSection
-from sendlimit.counting import committer
+from sendlimit.counting import inbox
 from sendlimit.daemon import callbacks, logsetup
 from sendlimit.rules import mailbox, policy, reply
 from sendlimit.rules.suspicion import Reason, Suspension
@@ -313,7 +313,7 @@ def test_numbers_of_security() -> None:
         "waiting for the database's answer": drivers.READ_TIMEOUT_S,
         "waiting for a row lock": drivers.LOCK_WAIT_S,
         "a transaction between two packets": drivers.IDLE_TRANSACTION_S,
-        "requests in one transaction": committer.BATCH_MAX,
+        "requests in one transaction": inbox.BATCH_MAX,
         "key of a mailbox or domain": mailbox.KEY_MAX,
         "text of a refusal": reply.LINE_MAX,
         "log lines that wait to be written": logsetup.LINES_MAX,

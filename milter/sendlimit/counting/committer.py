@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from queue import Empty
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.backlog import Backlog
 from sendlimit.counting.batch_writer import RECOVERIES_MAX, BatchWriter, LeaseHeldError
 from sendlimit.counting.committer_row import CommitterRow
+from sendlimit.counting.inbox import Inbox
 from sendlimit.counting.journal_upkeep import JournalUpkeep
 from sendlimit.counting.lease import BEAT_S, LOOK_S, State
 from sendlimit.counting.ledger import boottime
@@ -35,11 +35,8 @@ if TYPE_CHECKING:
     from sendlimit.counting.ledger import Ledger
     from sendlimit.counting.left_journals import LeftJournal
     from sendlimit.counting.unbooked_file import UnbookedFile
-    from sendlimit.rules.episode import Episode
     from sendlimit.store import Store
 
-BATCH_MAX = 500
-"""Requests in one transaction: beyond it a batch takes longer, not fewer packets a mail."""
 RECONNECT_S = 0.5
 IDLE_REFRESH_S = 5.0
 STOP_S = 10.0
@@ -98,8 +95,8 @@ class Committer:
             ledger=ledger, store=store, write_behind=self._write_behind, events=events,
             clock=clock, uptime=uptime,
         )  # fmt: skip
+        self._inbox = Inbox(ledger, self._backlog)
         self._journal_upkeep = JournalUpkeep(ledger, events)
-        self._waiters: list[Waiter] = []
         self._is_connected = False
         self._is_loading = False
         self._granted = 0
@@ -117,40 +114,23 @@ class Committer:
         """Wait until something is due, and take what is on the queue."""
         # What only wakes it, as the first of what is counted, is due later.
         while self.take(self._pause_s()):
-            if self._waiters or self._stop_by is not None:
+            if self._inbox.waiters or self._stop_by is not None:
                 break
         self._ledger.asleep = False
 
     def take(self, pause: float = 0.0) -> bool:
         """Take what is on the queue, or comes within so many seconds; return whether anything did."""
-        queue, waiters = self._ledger.queue, self._waiters
-        try:
-            item = queue.get(timeout=pause) if pause else queue.get_nowait()
-        except Empty:
-            return False
-        with suppress(Empty):
-            while True:
-                self._sort(item)
-                if len(waiters) >= BATCH_MAX:
-                    break
-                item = queue.get_nowait()
-        return True
-
-    def _sort(self, item: Waiter | Episode | None) -> None:
-        if isinstance(item, Waiter):
-            self._waiters.append(item)
-        elif item is not None:
-            self._backlog.pending.record(item)
+        return self._inbox.take(pause)
 
     def step(self) -> None:
         """Work off what was taken; whatever raises, mail goes on."""
-        waiters, self._waiters = self._waiters, []
+        waiters, self._inbox.waiters = self._inbox.waiters, []
         try:
             self._serve(waiters)
         except Exception as fault:  # noqa: BLE001 - the thread's boundary
             self._events.fault("committer")
             self._outage.began(FAULT, BatchFault(f"{BatchFault.__doc__} {fault!r}"), self._uptime())
-            self._abandon(waiters)
+            self._inbox.abandon(waiters)
             self._store.close()
             if self._backlog.in_doubt is not None or self._write_behind.in_doubt:
                 self._disconnect()
@@ -177,10 +157,7 @@ class Committer:
     def finish(self) -> bool:
         """Write what is pending to the unbooked file; say whether all is booked. Mail is undecided then."""
         self._ledger.up = False
-        with suppress(Empty):
-            while True:
-                self._sort(self._ledger.queue.get_nowait())
-        self._abandon([])
+        self._inbox.abandon_all()
         all_booked = self._backlog.save(self._row.id, self._write_behind.unsaved())
         if self._is_connected:
             with suppress(StoreError):
@@ -204,7 +181,7 @@ class Committer:
         if state is State.SHARED:
             return 0.0 if is_pending else min(IDLE_REFRESH_S, self._membership.beat_in_s)
         has_to_write = self._write_behind.has_to_report or self._lease.is_wanted
-        if self._waiters or is_more or self._is_loading or has_to_write:
+        if self._inbox.waiters or is_more or self._is_loading or has_to_write:
             return 0.0
         due = self._flushed_at + (FLUSH_S if is_pending else BEAT_S)
         return max(0.0, due - self._uptime())
@@ -217,7 +194,7 @@ class Committer:
         with self._ledger.mutex:
             self._lease.lapse(started)
         if not self._is_connected and (started < self._connect_at or not self._connect()):
-            self._abandon(waiters)
+            self._inbox.abandon(waiters)
             self._report_mode()
             return
         if self._ledger.working_since is None:
@@ -228,7 +205,7 @@ class Committer:
             self._ledger.stuck = False
         except StoreError as error:
             self._report_outage(error)
-            self._abandon(waiters)
+            self._inbox.abandon(waiters)
         finally:
             self._ledger.up = self._is_connected
             if not self._ledger.is_waiting:
@@ -239,7 +216,7 @@ class Committer:
         """Do what the state of the lease asks for."""
         if self._lease.state is State.AWAY:
             self._membership.enter()
-        self._waiters = waiters
+        self._inbox.waiters = waiters
         if self._lease.holds:
             self._flush(waiters)
         if self._lease.state is State.SHARED:
@@ -255,10 +232,10 @@ class Committer:
         self._membership.beat()
         if not self._membership.replay():
             return
-        if self._waiters or self._backlog:
+        if self._inbox.waiters or self._backlog:
             with suppress(LeaseHeldError):
-                self._writer.write(self._waiters)
-                self._waiters = []
+                self._writer.write(self._inbox.waiters)
+                self._inbox.waiters = []
                 self._is_held = False
             if self._is_held:
                 return
@@ -286,7 +263,7 @@ class Committer:
         for _ in range(RECOVERIES_MAX):
             leave = self._lease.is_wanted or not self._may_take
             try:
-                self._waiters = write_behind.flush(self._waiters, leave=leave)
+                self._inbox.waiters = write_behind.flush(self._inbox.waiters, leave=leave)
                 break
             except StoreConflict as error:
                 self._events.batch_retried(error)
@@ -300,12 +277,6 @@ class Committer:
                     return
         self._report_back(waiters)
         self._is_loading = self._lease.holds and write_behind.load_chunk()
-
-    def _abandon(self, waiters: Sequence[Waiter]) -> None:
-        """Let the callbacks go on without an answer."""
-        for waiter in (*waiters, *self._waiters):
-            waiter.abandon()
-        self._waiters = []
 
     # the connection
 

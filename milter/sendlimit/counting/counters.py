@@ -13,6 +13,7 @@ Used under the ledger's mutex.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import LATCH, CounterKey, LimitName
@@ -20,7 +21,7 @@ from sendlimit.rules.rolling import step_starts
 from sendlimit.rules.window import ROLLING_WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sendlimit.counting.stretches import Stretches
     from sendlimit.rules.window import Period
@@ -338,6 +339,8 @@ class Counters:
     def tidy(self, at: int, last: int) -> None:
         """Make space: known counters become numbers again, or all are forgotten above the cap.
 
+        Of many objects so many at once that mail waits for some 30 ms; the next call goes on.
+
         Args:
             at: seconds since 1970.
             last: number of the journal's last record.
@@ -354,20 +357,24 @@ class Counters:
             return
         self._stretches.close(last)
         self.generation += 1
+        left = OBJECTS_MAX
         for group in self._groups.values():
-            self._rest_all(group)
-        self._tidy_at = max(OBJECTS_MAX, 2 * self._objects)
+            left -= self._rest_all(group, left)
+        self._tidy_at = max(OBJECTS_MAX, 2 * self._objects) if left else OBJECTS_MAX
 
-    def _rest_all(self, group: Group) -> None:
-        """Make the known counters of a group numbers again; nothing may be pending in them."""
-        known = {
-            subject: counter.used for subject, counter in group.counters.items() if counter.known
-        }
+    def _rest_all(self, group: Group, most: int | None = None) -> int:
+        """Make known counters of a group numbers again; nothing may be pending in them.
+
+        Returns:
+            How many: all of them, or so many as are allowed at most.
+        """
+        known = {subject: counter.used for subject, counter in islice(_known(group), most)}
         group.idle.update(known)
         for subject in known:
             del group.counters[subject]
         self._idle += len(known)
         self._objects -= len(known)
+        return len(known)
 
     # loading
 
@@ -413,3 +420,7 @@ class Counters:
         group.complete = True
         for counter in group.counters.values():
             counter.known = True
+
+
+def _known(group: Group) -> Iterator[tuple[str, Counter]]:
+    return (item for item in group.counters.items() if item[1].known)

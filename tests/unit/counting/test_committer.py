@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting import committer as committer_module
 from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.decision import Request
@@ -15,7 +14,6 @@ from support.counting_samples import (
     ALICES_DAY,
     ALICES_MAIL,
     BOB,
-    CAROL,
     DAILY,
     LIMIT_OF_3,
     NOON,
@@ -57,19 +55,6 @@ def test_questions_of_one_batch(daemon: SteppedDaemon) -> None:
     assert refused == [False, False, False, True, True, False]
     assert daemon.store.verbs.count("write") == 1
     assert all(waiter.wait(0) for waiter in waiters)
-
-
-def test_large_crowd_is_several_batches(
-    daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A batch has at most BATCH_MAX questions; the rest is the next batch."""
-    monkeypatch.setattr(committer_module, "BATCH_MAX", 4)
-    waiters = daemon.ask_together(*[(CAROL, 0, ())] * 10)
-    daemon.step()
-    daemon.step()
-
-    assert all(waiter.result for waiter in waiters)
-    assert set(daemon.tables.batches.values()) == {4}
 
 
 @pytest.mark.parametrize("verb", ["begin", "write"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sendlimit.counting import counters as counters_module
 from sendlimit.counting.counters import CLOCK_ALLOWANCE_S, OBJECTS_MAX, Counters
 from sendlimit.counting.stretches import Stretches
 from sendlimit.rules.limit import LATCH, CounterKey
@@ -215,6 +216,26 @@ def test_above_the_cap_all_is_forgotten_and_nothing_is_complete() -> None:
     counter = held.counters.get(_BOBS_DAY)
     assert (counter.used, counter.known) == (2, False)
     assert held.stretches.take(1).sums == {_BOBS_DAY: 2}
+
+
+def test_many_objects_are_tidied_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail waits for one portion; the next call goes on, and what was counted stays."""
+    monkeypatch.setattr(counters_module, "OBJECTS_MAX", 10)
+    held = _Held(names=(DAILY,))
+    held.run(NOON)
+    held.load()
+    for number in range(25):
+        held.counters.get(_day_of(number)).used = number
+    calls = 0
+    while held.counters.crowded or not calls:
+        before = held.counters.generation
+        held.counters.tidy(NOON, 0)
+        assert held.counters.generation > before, "plans are bound anew"
+        calls += 1
+
+    assert calls == 2
+    assert len(held.counters) == 25
+    assert [held.counters.get(_day_of(number)).used for number in range(25)] == [*range(25)]
 
 
 def test_loading_ends_before_the_cap() -> None:
