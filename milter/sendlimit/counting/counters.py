@@ -16,6 +16,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from sendlimit.counting.counter import Counter, Group
 from sendlimit.rules.limit import LATCH, CounterKey, LimitName
 from sendlimit.rules.rolling import step_starts
 from sendlimit.rules.window import ROLLING_WINDOWS
@@ -30,74 +31,8 @@ CLOCK_ALLOWANCE_S = 60
 COUNTERS_MAX = 1_000_000
 OBJECTS_MAX = 100_000
 """Counters that are objects, of senders with a plan; the others are numbers by subject."""
+TIDIED_AT_ONCE = 50_000
 _NEVER = 2**62
-
-
-class Counter:
-    """One counter, while senders have plans with it.
-
-    Attributes:
-        group: the counters of the same name and period.
-        subject: whose.
-        used: what decides: the database's value as known, and what this daemon has counted since.
-        pending: of that, what the open stretch holds.
-        known: whether the database's value is in `used`.
-    """
-
-    __slots__ = ("group", "known", "pending", "subject", "used")
-
-    def __init__(self, group: Group, subject: str, used: int, *, known: bool) -> None:
-        self.group = group
-        self.subject = subject
-        self.used = used
-        self.pending = 0
-        self.known = known
-
-    @property
-    def key(self) -> CounterKey:
-        """The key of its row."""
-        return self.group.key(self.subject)
-
-
-class Group:
-    """The counters of one name in one period.
-
-    Attributes:
-        name: scope, unit and window.
-        start: of the period, seconds since 1970, UTC.
-        complete: whether a counter that is not in memory is 0.
-        read_up_to: the last subject that loading has read; None before the first.
-        given_up: loading ended because there are too many counters.
-        idle: used, by subject, of those that are known and no objects: a third of the space.
-        counters: the others, by subject.
-        is_step: of a rolling window.
-    """
-
-    __slots__ = (
-        "complete",
-        "counters",
-        "given_up",
-        "idle",
-        "is_step",
-        "name",
-        "read_up_to",
-        "start",
-    )
-
-    def __init__(self, name: LimitName, start: int) -> None:
-        self.name = name
-        self.start = start
-        self.complete = False
-        self.read_up_to: str | None = None
-        self.given_up = False
-        self.idle: dict[str, int] = {}
-        self.counters: dict[str, Counter] = {}
-        self.is_step = name.window in ROLLING_WINDOWS
-
-    def key(self, subject: str) -> CounterKey:
-        """Return the key of a subject's row."""
-        scope, unit, window = self.name
-        return CounterKey(scope, subject, unit, window, self.start)
 
 
 class Loading(NamedTuple):
@@ -357,7 +292,7 @@ class Counters:
             return
         self._stretches.close(last)
         self.generation += 1
-        left = OBJECTS_MAX
+        left = TIDIED_AT_ONCE
         for group in self._groups.values():
             left -= self._rest_all(group, left)
         self._tidy_at = max(OBJECTS_MAX, 2 * self._objects) if left else OBJECTS_MAX

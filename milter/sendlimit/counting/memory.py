@@ -27,7 +27,8 @@ from sendlimit.rules.policy import decide_by
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from sendlimit.counting.counters import Counter, Counters
+    from sendlimit.counting.counter import Counter
+    from sendlimit.counting.counters import Counters
     from sendlimit.counting.lease import Lease
     from sendlimit.counting.records import Records
     from sendlimit.counting.sender_plan import SenderPlan

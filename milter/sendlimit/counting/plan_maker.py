@@ -30,7 +30,8 @@ from sendlimit.rules.window import ROLLING_WINDOWS, Window
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sendlimit.counting.counters import Counter, Counters, Group
+    from sendlimit.counting.counter import Counter, Group
+    from sendlimit.counting.counters import Counters
     from sendlimit.rules.limit import Limit
     from sendlimit.rules.plan import Plan, Plans
     from sendlimit.rules.window import Period

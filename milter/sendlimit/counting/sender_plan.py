@@ -19,7 +19,8 @@ from sendlimit.rules.limit import (
 )
 
 if TYPE_CHECKING:
-    from sendlimit.counting.counters import Counter, Counters
+    from sendlimit.counting.counter import Counter
+    from sendlimit.counting.counters import Counters
     from sendlimit.counting.plan_maker import PlanMaker
     from sendlimit.counting.step_window import StepWindow
     from sendlimit.rules.decision import Request

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sendlimit.counting.counters import Counter, Counters, Group
+    from sendlimit.counting.counter import Counter, Group
+    from sendlimit.counting.counters import Counters
     from sendlimit.rules.limit import CounterKey
 
 

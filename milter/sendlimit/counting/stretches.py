@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from sendlimit.counting.counters import Counter
+    from sendlimit.counting.counter import Counter
     from sendlimit.rules.limit import CounterKey, LimitName
 
 CLOSE_AT = 2_000

@@ -221,6 +221,7 @@ def test_above_the_cap_all_is_forgotten_and_nothing_is_complete() -> None:
 def test_many_objects_are_tidied_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mail waits for one portion; the next call goes on, and what was counted stays."""
     monkeypatch.setattr(counters_module, "OBJECTS_MAX", 10)
+    monkeypatch.setattr(counters_module, "TIDIED_AT_ONCE", 10)
     held = _Held(names=(DAILY,))
     held.run(NOON)
     held.load()

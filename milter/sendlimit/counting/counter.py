@@ -1,0 +1,78 @@
+"""One counter in memory, and the group of those with the same name and period. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sendlimit.rules.limit import CounterKey
+from sendlimit.rules.window import ROLLING_WINDOWS
+
+if TYPE_CHECKING:
+    from sendlimit.rules.limit import LimitName
+
+
+class Counter:
+    """One counter, while senders have plans with it.
+
+    Attributes:
+        group: the counters of the same name and period.
+        subject: whose.
+        used: what decides: the database's value as known, and what this daemon has counted since.
+        pending: of that, what the open stretch holds.
+        known: whether the database's value is in `used`.
+    """
+
+    __slots__ = ("group", "known", "pending", "subject", "used")
+
+    def __init__(self, group: Group, subject: str, used: int, *, known: bool) -> None:
+        self.group = group
+        self.subject = subject
+        self.used = used
+        self.pending = 0
+        self.known = known
+
+    @property
+    def key(self) -> CounterKey:
+        """The key of its row."""
+        return self.group.key(self.subject)
+
+
+class Group:
+    """The counters of one name in one period.
+
+    Attributes:
+        name: scope, unit and window.
+        start: of the period, seconds since 1970, UTC.
+        complete: whether a counter that is not in memory is 0.
+        read_up_to: the last subject that loading has read; None before the first.
+        given_up: loading ended because there are too many counters.
+        idle: used, by subject, of those that are known and no objects: a third of the space.
+        counters: the others, by subject.
+        is_step: of a rolling window.
+    """
+
+    __slots__ = (
+        "complete",
+        "counters",
+        "given_up",
+        "idle",
+        "is_step",
+        "name",
+        "read_up_to",
+        "start",
+    )
+
+    def __init__(self, name: LimitName, start: int) -> None:
+        self.name = name
+        self.start = start
+        self.complete = False
+        self.read_up_to: str | None = None
+        self.given_up = False
+        self.idle: dict[str, int] = {}
+        self.counters: dict[str, Counter] = {}
+        self.is_step = name.window in ROLLING_WINDOWS
+
+    def key(self, subject: str) -> CounterKey:
+        """Return the key of a subject's row."""
+        scope, unit, window = self.name
+        return CounterKey(scope, subject, unit, window, self.start)
