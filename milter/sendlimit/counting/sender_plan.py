@@ -195,7 +195,8 @@ class SenderPlan:
         """Say whether the end of a mail passes no limit, and none is to be told of."""
         for limit, counter, _, _, most in self.ends:
             amount = request.amount(limit.name.unit)
-            if amount and counter.used + amount > most:
+            # What was given back after a reset is below 0 for a moment, and counts as 0.
+            if amount and (counter.used + amount > most or amount > most):
                 return False
         return self._ends_are_known
 
