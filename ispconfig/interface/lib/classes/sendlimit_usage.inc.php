@@ -34,13 +34,13 @@ class sendlimit_usage {
 
 	/** Return the values of a row of the list: the limit of the mailbox that is nearest to its end. */
 	public function summary(array $usage): array {
-		$found = array('sendlimit_used' => '', 'sendlimit_again' => '', 'sendlimit_has_bar' => '', 'sendlimit_percent' => '-1');
+		$found = array('sendlimit_used' => '', 'sendlimit_has_bar' => '', 'sendlimit_percent' => '-1');
 		foreach($usage['limits'] as $limit) {
 			if($limit['used'] === null || !$this->sees($limit['limit'])) continue;
 			$row = $this->row($limit, $usage['timezone']);
 			if((int)$row['sendlimit_percent'] > (int)$found['sendlimit_percent']) $found = $row;
 		}
-		return array('sendlimit_note' => $usage['refused'] ? $this->words->text('refused_now') : '') + $found;
+		return array('sendlimit_note' => $usage['refused'] ? $this->refused($usage) : '') + $found;
 	}
 
 	private function sees(string $limit): bool {
@@ -76,9 +76,16 @@ class sendlimit_usage {
 		return array(
 			'sendlimit_scope' => $this->words->scope($limit['limit'], $limit['subject']),
 			'sendlimit_used' => $this->used($limit),
-			'sendlimit_again' => $is_counted ? $this->words->text('again', array('time' => $this->words->moment($limit['period_end'], $zone))) : '',
+			'sendlimit_again' => $is_counted ? $this->again($limit, $zone) : '',
 			'sendlimit_origin' => $this->origin($limit, $zone),
 		) + $this->bar($is_counted ? $limit['used'] : 0, $is_counted ? $limit['max'] : null);
+	}
+
+	/** When a count starts again; a rolling window, which never does, frees room when it is full. */
+	private function again(array $limit, string $zone): string {
+		$is_rolling = strpos($limit['limit'], '_rolling_') !== false;
+		if($is_rolling && ($limit['max'] === null || $limit['used'] < $limit['max'])) return '';
+		return $this->words->text($is_rolling ? 'again_rolling' : 'again', array('time' => $this->words->moment($limit['period_end'], $zone)));
 	}
 
 	/** "37 of 100 messages a day". */

@@ -53,7 +53,7 @@ class list_action extends listform_actions {
 		foreach($this->mailboxes as $mailbox) {
 			$usage = $usages[strtolower($mailbox['email'])] ?? null;
 			$rows[] = array('id' => $mailbox['id'], 'sendlimit_mailbox' => $app->functions->idn_decode($mailbox['email']))
-				+ ($usage === null ? array('sendlimit_note' => '', 'sendlimit_used' => '', 'sendlimit_again' => '', 'sendlimit_has_bar' => '') : $view->summary($usage));
+				+ ($usage === null ? array('sendlimit_note' => '', 'sendlimit_used' => '', 'sendlimit_has_bar' => '') : $view->summary($usage));
 		}
 		return $rows;
 	}
