@@ -34,18 +34,22 @@ class BrokenApi:
         waited_s: how long the client of each has waited until it hung up, or had its answer.
     """
 
-    def __init__(self, path: Path, manner: str | bytes, owner: str) -> None:
+    def __init__(
+        self, path: Path, manner: str | bytes, owner: str, *, after_s: float = 0.0
+    ) -> None:
         """Listen.
 
         Args:
             path: of the socket.
-            manner: "hang", "drip" or "flood"; bytes: what it answers.
+            manner: "hang", "drip" or "flood"; bytes: what it answers, b"": it hangs up.
             owner: the user who may connect.
+            after_s: how long each answer takes.
         """
         self.path = path
         self.requests = 0
         self.waited_s: list[float] = []
         self._manner = manner
+        self._after_s = after_s
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         shutil.chown(path, owner)
@@ -76,6 +80,7 @@ class BrokenApi:
         if not client.recv(65536):
             return  # somebody only looked whether it listens
         self.requests += 1
+        time.sleep(self._after_s)
         with contextlib.suppress(OSError):
             for part in self._parts():
                 client.sendall(part)

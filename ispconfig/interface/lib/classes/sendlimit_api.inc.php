@@ -16,8 +16,8 @@ class sendlimit_api {
 	const PAGE_MS = 3000;
 	/** Bytes of an answer; that of the most subjects of a list has less than a tenth. */
 	const ANSWER_MAX = 8000000;
-	/** Addresses of one request: 255 bytes each, and a body has 64 KiB at most. */
-	const SUBJECTS_MAX = 200;
+	/** Addresses of one request: the API gives up after a second, and takes 64 KiB at most. */
+	const SUBJECTS_MAX = 100;
 
 	private array $servers;
 	private array $away = array();
