@@ -11,6 +11,7 @@ from support.rig.webmail import Webmail
 
 if TYPE_CHECKING:
     from pictures.camera import Camera
+    from pictures.panel import Panel
     from support.rig.webmail_scene import WebmailScene
 
 LIMIT, SERVER_LIMIT = 100, 999
@@ -21,15 +22,17 @@ LIMITS = {
 }
 _ADMIN = "admin"
 _FRIEND = "peter@example.com"
-_ATTEMPTS = 3
+_ATTEMPTS = 20
 
 
-def tell(scene: WebmailScene, camera: Camera) -> None:
-    """Let the day go on, and take the pictures of it."""
+def tell(scene: WebmailScene, camera: Camera, panel: Panel | None) -> None:
+    """Let the day go on, and take the pictures of it; of the panel, too, where there is one."""
     scene.web.add_user(_ADMIN)
     _before_the_limit(scene, camera)
+    _panel_shows(panel, camera, ALICE, "ispconfig-mailbox", "ispconfig-server")
     _at_the_mailbox_limit(scene, camera)
     _at_the_server_limit(scene, camera)
+    _panel_shows(panel, camera, CAROL, "ispconfig-mailbox-limit", "ispconfig-server-limit")
 
 
 def _before_the_limit(scene: WebmailScene, camera: Camera) -> None:
@@ -83,6 +86,20 @@ def _at_the_server_limit(scene: WebmailScene, camera: Camera) -> None:
     _owner_sees(scene, camera, ALICE, "web-owner-server-limit")
     _admin_sees(scene, camera, "/", "web-server-limit")
     _admin_sees(scene, camera, "/refusals", "web-refusals")
+
+
+def _panel_shows(
+    panel: Panel | None, camera: Camera, mailbox: str, of_mailbox: str, of_server: str
+) -> None:
+    """Take pictures of a mailbox's tab, and of the server's page."""
+    if panel is None:
+        return
+    camera.use_screen()
+    panel.show_mailbox(mailbox)
+    camera.take_page(of_mailbox)
+    camera.use_screen()
+    panel.show_server()
+    camera.take_page(of_server)
 
 
 def _log_in(scene: WebmailScene, camera: Camera, mailbox: str) -> Webmail:

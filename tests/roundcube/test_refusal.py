@@ -1,6 +1,7 @@
 """What a user reads when a mail is refused: sendlimit's refusals in words, others as they were."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.postfix
     ("skin", "language", "text"),
     [
         ("larry", "en", "Sending limit reached: 5 of 5 sent today, again from {}"),
-        ("elastic", "de", "Versandgrenze erreicht: heute 5 von 5 gesendet, wieder ab {}"),
+        ("elastic", "de", "Versandgrenze erreicht: heute 5 von 5 gesendet, neu ab {}"),
     ],
 )
 def test_limit_reached(  # noqa: PLR0913, PLR0917 - the fixtures
@@ -99,6 +100,21 @@ def test_other_servers(scene: WebmailScene, log_in: LogIn, domain: FreshDomain) 
     expected = f"Sending limit for other servers reached: 1 of 1 sent today, again from {time}"
     assert webmail.send() == expected
     assert f"Messages to other servers a day\n1 of 1\nagain from {time}" in webmail.settings_page()
+
+
+def test_rolling_window(scene: WebmailScene, log_in: LogIn, domain: FreshDomain) -> None:
+    """When a limit of 24 hours has room again is said only where it is known (R19)."""
+    scene.set_limit(domain.alice, "mailbox.messages_per_rolling_day", 2)
+    scene.send(domain.alice)
+    webmail = log_in(domain.alice)
+    webmail.compose()
+    assert webmail.line() == Line("information", "Sent 1 of 2 in 24 hours")
+    scene.send(domain.alice)
+    usage = scene.web.ask("GET", f"/v1/usage/{domain.alice}", over=scene.web.admin_socket).json
+    time = datetime.fromisoformat(usage["resets_at"]).strftime("%H:%M")
+    expected = f"Sending limit reached: 2 of 2 sent in 24 hours, again from {time}"
+    assert webmail.send() == expected
+    assert f"Messages in any 24 hours\n2 of 2\nagain from {time}" in webmail.settings_page()
 
 
 def test_suspended(scene: WebmailScene, log_in: LogIn, domain: FreshDomain) -> None:

@@ -17,18 +17,20 @@ class sendlimit_usage
     public bool $observed;
     public bool $exempt;
 
-    /** The limit that refuses; '' if none does. */
+    /** The limit that refuses, '' if none does; and the one that refuses mail to other servers only. */
     public string $over_limit;
+    public string $external_over_limit;
 
     /** When sendlimit has answered, by its own clock. */
     public DateTimeImmutable $at;
 
-    /** When sending works again; null: at no moment, or nothing is refused. */
+    /** When sending works again, for each of the two; null: at no moment, or nothing is refused. */
     public ?DateTimeImmutable $resets_at;
+    public ?DateTimeImmutable $external_resets_at;
 
     /**
      * The limits, each an array: scope, unit, window of the limit's name; max, used, or null;
-     * period_end, boost_until; and refusal: null, or at, max, times, sender, client, mailbox.
+     * period_end, boost_until; again_at, null if not known; and refusal: null, or at, max, times, sender, client, mailbox.
      *
      * @var array<string, array<string, mixed>>
      */
@@ -52,13 +54,32 @@ class sendlimit_usage
         $usage->exempt = self::flag($answer, 'exempt');
         $usage->observed = self::text($answer, 'mode') === 'observe';
         $usage->over_limit = (string) self::optional($answer, 'over_limit', 'is_string');
+        $usage->external_over_limit = (string) self::optional($answer, 'external_over_limit', 'is_string');
         $usage->at = self::moment($answer, 'at');
         $usage->resets_at = self::moment_or_null($answer, 'resets_at');
+        $usage->external_resets_at = self::moment_or_null($answer, 'external_resets_at');
         foreach (self::value($answer, 'limits', 'is_array') as $limit) {
             $name = self::text($limit, 'limit');
             $usage->limits[$name] = self::limit($name, $limit);
+            $usage->limits[$name]['again_at'] = $usage->again_at($name);
         }
         return $usage;
+    }
+
+    /**
+     * Returns when a limit has all its room again. Of a window without periods, such as the last 24
+     * hours, that is known only when it is used up.
+     */
+    private function again_at(string $name): ?DateTimeImmutable
+    {
+        if ($name === $this->over_limit) {
+            return $this->resets_at;
+        }
+        if ($name === $this->external_over_limit) {
+            return $this->external_resets_at;
+        }
+        $limit = $this->limits[$name];
+        return str_starts_with($limit['window'], 'rolling_') ? null : $limit['period_end'];
     }
 
     /**

@@ -9,8 +9,9 @@ class sendlimit_words
     /** Up to so many seconds ahead, a time of day says enough: a day, and the hour of a clock change. */
     private const CLOCK_ONLY_S = 90000;
 
-    /** What is counted; another unit, of a newer sendlimit, is not shown. */
+    /** What is counted, and for how long; others, of a newer sendlimit, are not shown. */
     private const UNITS = ['messages', 'recipients', 'external_messages', 'external_recipients'];
+    private const WINDOWS = ['minute', 'hour', 'day', 'month', 'rolling_hour', 'rolling_day', 'message'];
 
     private rcube_plugin $plugin;
     private rcmail $rcmail;
@@ -87,11 +88,9 @@ class sendlimit_words
         foreach (self::own($usage) as $limit) {
             $until = $limit['boost_until'];
             $boost = $until ? $this->text('boost', ['time' => $this->time($until, $usage->at)]) : '';
-            if ($limit['used'] === null) {
-                $again = '';
-                $value = $this->number($limit['max']);
-            } else {
-                $again = $this->text('again', ['time' => $this->time($limit['period_end'], $usage->at)]);
+            $again = $this->again($limit, $usage);
+            $value = $this->number($limit['max']);
+            if ($limit['used'] !== null) {
                 $value = $this->text($limit['max'] === null ? 'unlimited' : 'of', $this->vars($limit, $usage));
             }
             $has_bar = $limit['used'] !== null && $limit['max'] !== null;
@@ -173,13 +172,21 @@ class sendlimit_words
     /** Returns what the texts about a limit name. */
     private function vars(array $limit, sendlimit_usage $usage): array
     {
+        $again = $this->again($limit, $usage);
         return [
             'used' => $this->number($limit['used']),
             'max' => $this->number($limit['max']),
             'left' => $this->number(max(0, (int) $limit['max'] - (int) $limit['used'])),
             'window' => $limit['window'] === '' ? '' : $this->text('window_' . $limit['window']),
-            'time' => $this->time($limit['period_end'], $usage->at),
+            'again' => $again === '' ? '' : ", {$again}",
         ];
+    }
+
+    /** Says when a limit has room again; '' where that is not known, or there is nothing to count. */
+    private function again(array $limit, sendlimit_usage $usage): string
+    {
+        $is_counted = $limit['again_at'] && $limit['used'] !== null;
+        return $is_counted ? $this->text('again', ['time' => $this->time($limit['again_at'], $usage->at)]) : '';
     }
 
     private function say(string $level, string $label, array $vars = []): array
@@ -236,13 +243,14 @@ class sendlimit_words
     {
         return array_filter(
             $usage->limits,
-            fn ($limit) => $limit['scope'] === 'mailbox' && in_array($limit['unit'], self::UNITS, true)
+            fn ($limit) => $limit['scope'] === 'mailbox' && $limit['unit'] !== 'suspended' && self::is_shown($limit)
         );
     }
 
     private static function is_shown(array $limit): bool
     {
-        return $limit['unit'] === 'suspended' || in_array($limit['unit'], self::UNITS, true);
+        return $limit['unit'] === 'suspended'
+            || (in_array($limit['unit'], self::UNITS, true) && in_array($limit['window'], self::WINDOWS, true));
     }
 
     private static function percent(array $limit): int

@@ -73,7 +73,7 @@ class Web:
             web: keys of [web] in place of the usual ones.
         """
         self.port = free_port()
-        self.admin_socket = folder / "admin.sock"
+        self.admin_socket = Path(str((web or {}).get("admin_socket", folder / "admin.sock")))
         self.read_socket = folder / "read.sock"
         table = {
             "listen": f"127.0.0.1:{self.port}",

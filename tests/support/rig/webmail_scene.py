@@ -78,6 +78,7 @@ def webmail_scene(
     roundcube: Mapping[str, object] | None = None,
     mailboxes: Iterable[str] = (),
     before: Callable[[Counters], None] = lambda _: None,
+    web: Mapping[str, object] | None = None,
     **tables: object,
 ) -> Iterator[WebmailScene]:
     """Start the servers, and end them when the block is left.
@@ -87,6 +88,7 @@ def webmail_scene(
         roundcube: settings of Roundcube.
         mailboxes: further ones that can log in.
         before: is called with the empty tables, before the daemon reads them.
+        web: keys of [web] in place of the usual ones.
         tables: of the configuration, such as `limits`.
     """
     store = in_sqlite(folder / "sendlimit.db")
@@ -113,6 +115,7 @@ def webmail_scene(
         table = {
             "read_socket_owner": USER,
             "owner_login": f"imap://127.0.0.1:{dovecot.imap_port}",
+            **(web or {}),
         }
         server = Web(folder, settings, table)
         before(store)
