@@ -29,10 +29,12 @@ def tell(scene: WebmailScene, camera: Camera, panel: Panel | None) -> None:
     """Let the day go on, and take the pictures of it; of the panel, too, where there is one."""
     scene.web.add_user(_ADMIN)
     _before_the_limit(scene, camera)
-    _panel_shows(panel, camera, ALICE, "ispconfig-mailbox", "ispconfig-server")
+    _panel_shows_mailbox(panel, camera, ALICE, "ispconfig-mailbox")
+    _panel_shows_server(panel, camera, "ispconfig-server")
     _at_the_mailbox_limit(scene, camera)
+    _panel_shows_mailbox(panel, camera, CAROL, "ispconfig-mailbox-limit")
     _at_the_server_limit(scene, camera)
-    _panel_shows(panel, camera, CAROL, "ispconfig-mailbox-limit", "ispconfig-server-limit")
+    _panel_shows_server(panel, camera, "ispconfig-server-limit")
 
 
 def _before_the_limit(scene: WebmailScene, camera: Camera) -> None:
@@ -88,18 +90,18 @@ def _at_the_server_limit(scene: WebmailScene, camera: Camera) -> None:
     _admin_sees(scene, camera, "/refusals", "web-refusals")
 
 
-def _panel_shows(
-    panel: Panel | None, camera: Camera, mailbox: str, of_mailbox: str, of_server: str
-) -> None:
-    """Take pictures of a mailbox's tab, and of the server's page."""
-    if panel is None:
-        return
-    camera.use_screen()
-    panel.show_mailbox(mailbox)
-    camera.take_page(of_mailbox)
-    camera.use_screen()
-    panel.show_server()
-    camera.take_page(of_server)
+def _panel_shows_mailbox(panel: Panel | None, camera: Camera, mailbox: str, name: str) -> None:
+    if panel is not None:
+        camera.use_screen()
+        panel.show_mailbox(mailbox)
+        camera.take_page(name)
+
+
+def _panel_shows_server(panel: Panel | None, camera: Camera, name: str) -> None:
+    if panel is not None:
+        camera.use_screen()
+        panel.show_server()
+        camera.take_page(name)
 
 
 def _log_in(scene: WebmailScene, camera: Camera, mailbox: str) -> Webmail:
