@@ -210,10 +210,11 @@ def remove_user(invocation: Invocation, name: str) -> None:
 def _print(
     invocation: Invocation,
     headings: tuple[str, ...],
-    rows: Iterable[tuple[tuple[str, ...], int]],
+    rows: Iterable[tuple[tuple[str, ...], int | None]],
 ) -> None:
-    """Print a table whose last column is a moment."""
-    found = [(*cells, local_time(invocation.calendar, at)) for cells, at in rows]
+    """Print a table whose last column is a moment; one that can't be read is "?"."""
+    calendar = invocation.calendar
+    found = [(*cells, "?" if at is None else local_time(calendar, at)) for cells, at in rows]
     if found:
         print_table(headings, found)
     else:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from sendlimit.errors import StoreError
 from sendlimit.store import STILL_S
-from sendlimit.store.sqltime import from_sql, to_sql
+from sendlimit.store.sqltime import to_sql
 from sendlimit.store.transaction import atomically
+from sendlimit.store.unreadable import as_text, moment_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -258,8 +259,9 @@ def changes_page(
 
 
 def _recorded(row: Row) -> RecordedChange:
-    change = Change(row[4], row[5], _value(row[6]), _value(row[7]))
-    return RecordedChange(int(row[0]), _moment(row[1]), row[2], row[3], change)
+    change = Change(as_text(row[4]), as_text(row[5]), _value(row[6]), _value(row[7]))
+    who, origin = as_text(row[2]), as_text(row[3])
+    return RecordedChange(int(row[0]), moment_or_none(row[1]), who, origin, change)
 
 
 def _params(author: Author, change: Change) -> Row:
@@ -278,18 +280,11 @@ def _text(value: object) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _value(text: str | None) -> object:
+def _value(value: object) -> object:
     """Read JSON; what was written by hand stays a text."""
-    if text is None:
+    if value is None:
         return None
     try:
-        return json.loads(text)
+        return json.loads(as_text(value))
     except (ValueError, RecursionError):
-        return text
-
-
-def _moment(text: str) -> int | None:
-    try:
-        return from_sql(text)
-    except ValueError:
-        return None
+        return as_text(value)

@@ -10,7 +10,7 @@ from sendlimit.rules.window import Window
 from sendlimit.store.rows import episode_params
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import execute_when_free
-from sendlimit.store.unreadable import readable, whole
+from sendlimit.store.unreadable import readable, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -45,7 +45,7 @@ _PAGE_OF = (
     + _ORDER
     + " LIMIT %s OFFSET %s"
 )
-_LATEST = _COLUMNS + " ORDER BY last_at DESC, first_at DESC LIMIT 1"
+_LATEST = _COLUMNS + " ORDER BY last_at DESC, first_at DESC LIMIT 50"
 _PAGE_OWN = (
     _COLUMNS
     + " WHERE last_at >= %s AND last_at <= %s AND scope = 'mailbox' AND subject = %s"
@@ -127,7 +127,7 @@ def episodes_page(
 
 def latest_episode(connection: Connection) -> Episode | None:
     """Return the episode with the last attempt of all; None: there is none."""
-    return next((_episode(row) for row in connection.execute(_LATEST)), None)
+    return next(iter(readable("er_refusal", connection.execute(_LATEST), _episode)), None)
 
 
 def own_episodes(connection: Connection, page: EpisodePage, mailbox: str) -> list[Episode]:
@@ -157,11 +157,13 @@ def count_episodes(connection: Connection, scope: Scope, subject: str) -> int:
 def move_episodes(connection: Connection, scope: Scope, old: str, new: str) -> None:
     """Give a subject's episodes to another name, merged with its own; as sender, too."""
     for row in connection.execute(_OF_BOTH, (new, str(scope), old)):
-        both = sorted((_episode(row[:12]), _episode(row[12:])), key=lambda each: each.last_at)
-        merged, later = both
-        merged.merge(later)
-        values = episode_params(merged)[5:]
-        connection.execute(_REPLACE, (*values, str(scope), new, *row[2:5]))
+        both = readable("er_refusal", [row[:12], row[12:]], _episode)
+        if both:
+            merged, *later = sorted(both, key=lambda each: each.last_at)
+            for each in later:
+                merged.merge(each)
+            values = episode_params(merged)[5:]
+            connection.execute(_REPLACE, (*values, str(scope), new, *row[2:5]))
         connection.execute(_REMOVE_ONE, (str(scope), old, *row[2:5]))
     connection.execute(_MOVE, (new, str(scope), old))
     if scope is Scope.MAILBOX:
@@ -195,4 +197,5 @@ def remove_old(connection: Connection, before: int, progress: Callable[[int], No
 def _episode(row: Row) -> Episode:
     key = CounterKey(Scope(row[0]), row[1], Unit(row[2]), Window(row[3]), from_sql(row[4]))
     attempts = whole(row[8])
-    return Episode(key, whole(row[5]), from_sql(row[6]), from_sql(row[7]), attempts, *row[9:12])
+    last = (text(value) for value in row[9:12])
+    return Episode(key, whole(row[5]), from_sql(row[6]), from_sql(row[7]), attempts, *last)

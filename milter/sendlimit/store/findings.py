@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
+from sendlimit.store.unreadable import moment_or_none, readable, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sendlimit.store.connection import Connection
+    from sendlimit.store.rows import Row
 
 RUN = "run"
 """The check whose row says when the doctor last looked."""
@@ -52,14 +54,18 @@ class Findings(NamedTuple):
 
 def read_findings(connection: Connection) -> Findings:
     """Return what the doctor last found, errors first."""
-    at, found = None, []
-    for check, code, subject, level, text, first_at, last_at in connection.execute(_READ):
-        if check == RUN:
-            at = from_sql(last_at)
-        else:
-            found.append(KeptFinding(check, code, subject, level, text, from_sql(first_at)))
+    rows = connection.execute(_READ)
+    at = next((moment_or_none(row[6]) for row in rows if row[0] == RUN), None)
+    found = readable("er_finding", [row for row in rows if row[0] != RUN], _finding)
     found.sort(key=lambda each: (each.level != "error", each.check, each.code, each.subject))
     return Findings(at, found)
+
+
+def _finding(row: Row) -> KeptFinding:
+    check, code, subject, level, words = (text(value) for value in row[:5])
+    if level not in {"warning", "error"}:
+        raise ValueError(f"{level!r} is not a level")
+    return KeptFinding(check, code, subject, level, words, from_sql(row[5]))
 
 
 def keep_findings(connection: Connection, found: Iterable[KeptFinding], at: int) -> None:

@@ -10,6 +10,7 @@ from sendlimit.rules.window import Window
 from sendlimit.store import statements as sql
 from sendlimit.store.rows import placeholders
 from sendlimit.store.sqltime import from_sql, to_sql
+from sendlimit.store.unreadable import moment_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -23,8 +24,9 @@ _NOW = "SELECT CURRENT_TIMESTAMP"  # UTC on our connections to both databases
 _LAST_DAY = """
 SELECT MAX(period_start) FROM er_counter
  WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND used > 0"""
-_LAST_BATCH = "SELECT MAX(last_at) FROM er_committer WHERE batch > 0"
-_LAST_REFUSAL = "SELECT MAX(last_at) FROM er_refusal"
+# What is later is no moment; digits come before all that SQLite may hold besides.
+_LAST_BATCH = "SELECT MAX(last_at) FROM er_committer WHERE batch > 0 AND last_at < '9999'"
+_LAST_REFUSAL = "SELECT MAX(last_at) FROM er_refusal WHERE last_at < '9999'"
 _USED = """
 SELECT COALESCE(SUM(used), 0) FROM er_counter
  WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s"""
@@ -83,7 +85,7 @@ def last_activity(connection: Connection) -> LastActivity:
     day = (str(Scope.GLOBAL), EVERYONE, str(Unit.MESSAGES), str(Window.DAY))
     asked = ((_LAST_DAY, day), (_LAST_BATCH, ()), (_LAST_REFUSAL, ()))
     read = [connection.execute(statement, params)[0][0] for statement, params in asked]
-    return LastActivity(*(None if text is None else from_sql(str(text)) for text in read))
+    return LastActivity(*(moment_or_none(value) for value in read))
 
 
 def messages_of_all_days(connection: Connection, mailbox: str) -> int:

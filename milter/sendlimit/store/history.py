@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.store.sqltime import from_sql, to_sql
-from sendlimit.store.unreadable import readable, whole
+from sendlimit.store.unreadable import moment_or_none, readable, whole
 
 if TYPE_CHECKING:
     from sendlimit.rules.limit import LimitName
     from sendlimit.store.connection import Connection
+    from sendlimit.store.rows import Row
 
 # Along the primary key of er_counter. Rows with 0 are what was given back.
 _IN_TIME = " AND unit = %s AND `window` = %s AND period_start >= %s AND period_start < %s"
@@ -64,25 +65,30 @@ def counts(connection: Connection, span: Span, subject: str) -> list[tuple[int, 
 
 def amounts(connection: Connection, span: Span) -> dict[int, int]:
     """Return how many periods of all subjects had each count; those with 0 are left out."""
-    return {row[0]: row[1] for row in connection.execute(_AMOUNTS, span.params)}
+    return {row[0]: row[1] for row in _numbers(connection.execute(_AMOUNTS, span.params), 0)}
 
 
 def busiest(connection: Connection, span: Span) -> dict[str, int]:
     """Return the highest count of each subject that has any."""
-    return {row[0]: row[1] for row in connection.execute(_BUSIEST, span.params)}
+    return {row[0]: row[1] for row in _numbers(connection.execute(_BUSIEST, span.params), 1)}
 
 
 def beginning(connection: Connection, span: Span) -> tuple[int, int] | None:
     """Return the first period with mail and how many there are; None without any."""
     ((first, count),) = connection.execute(_FIRST, span.params)
-    return None if first is None else (from_sql(first), count)
+    return None if first is None else (moment_or_none(first) or span.since, count)
 
 
 def above(connection: Connection, span: Span, count: int) -> list[Above]:
     """Return the subjects that had more than a count in a period, the highest first."""
-    return [Above(*row) for row in connection.execute(_ABOVE, (*span.params, count))]
+    return [Above(*row) for row in _numbers(connection.execute(_ABOVE, (*span.params, count)), 1)]
 
 
 def refused_subjects(connection: Connection, span: Span) -> int:
     """Return how many subjects were refused by this limit."""
     return int(connection.execute(_REFUSED, span.params)[0][0])
+
+
+def _numbers(rows: list[Row], column: int) -> list[Row]:
+    """Return the rows with a whole number in a column: SQLite may hold others."""
+    return [row for row in rows if type(row[column]) is int]

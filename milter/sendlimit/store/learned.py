@@ -9,7 +9,7 @@ from sendlimit.rules.override import Override
 from sendlimit.store.changes import Change, Made, make_change
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
-from sendlimit.store.unreadable import ignored, readable
+from sendlimit.store.unreadable import ignored, readable, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -87,14 +87,22 @@ def counts_by_subject(
         )
         is_last = len(rows) < _COUNTS_MAX
         by_subject: dict[str, list[tuple[int, int]]] = {}
-        for subject, start, used in rows:
-            by_subject.setdefault(subject, []).append((from_sql(start), used))
+        for subject, counted in readable("er_counter", rows, _count):
+            by_subject.setdefault(subject, []).append(counted)
         if not is_last and len(by_subject) > 1:
             by_subject.popitem()  # it may go on in the next chunk
         yield from by_subject.items()
         if is_last or not by_subject:
             return
         after = next(reversed(by_subject))
+
+
+def _count(row: Row) -> tuple[str, tuple[int, int]]:
+    return text(row[0]), (from_sql(row[1]), whole(row[2]))
+
+
+def _refusal(row: Row) -> tuple[str, tuple[int, int]]:
+    return text(row[0]), (from_sql(row[1]), from_sql(row[2]))
 
 
 def refusals_by_subject(
@@ -109,8 +117,8 @@ def refusals_by_subject(
     if scope is Scope.MAILBOX:
         rows = [*rows, *connection.execute(_REFUSED_AS_LAST, times)]
     found: dict[str, list[tuple[int, int]]] = {}
-    for subject, first, last in rows:
-        found.setdefault(subject, []).append((from_sql(first), from_sql(last)))
+    for subject, span_of_refusals in readable("er_refusal", rows, _refusal):
+        found.setdefault(subject, []).append(span_of_refusals)
     return found
 
 
@@ -163,4 +171,4 @@ def _change(
 
 def _override(row: Row) -> Override:
     own: Setting = setting(row)._replace(learned_from=from_sql(row[9]))
-    return Override(own, row[6], row[7], from_sql(row[8]))
+    return Override(own, text(row[6]), text(row[7]), from_sql(row[8]))

@@ -13,7 +13,7 @@ from sendlimit.store.learned import learned_overrides
 from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.transaction import execute_when_free
-from sendlimit.store.unreadable import ignored, readable
+from sendlimit.store.unreadable import ignored, readable, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -314,4 +314,4 @@ def _key(subject: str, name: LimitName, *, is_boost: bool) -> Row:
 
 def override_of(row: Row) -> Override:
     """Read a row of SELECT_OVERRIDES."""
-    return Override(setting(row), row[6], row[7], from_sql(row[8]))
+    return Override(setting(row), text(row[6]), text(row[7]), from_sql(row[8]))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from sendlimit.store.sqltime import from_sql
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -66,6 +68,30 @@ def readable(
             key = " ".join(str(value) for value in row[:_KEY_COLUMNS])
             report(UnreadableRow(table, key, str(error)))
     return result
+
+
+def text(value: object) -> str:
+    """Return a text.
+
+    Raises:
+        ValueError: it is none, as SQLite's columns may hold.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text")  # noqa: TRY004 - a fault of the row
+    return value
+
+
+def moment_or_none(value: object) -> int | None:
+    """Return a moment of a row that is listed all the same; None: it can't be read."""
+    try:
+        return from_sql(text(value))
+    except (ValueError, OverflowError):
+        return None
+
+
+def as_text(value: object) -> str:
+    """Return what a column of a row holds that is listed all the same."""
+    return value if isinstance(value, str) else str(value)
 
 
 def whole(value: object) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
+from sendlimit.store.unreadable import as_text, moment_or_none, readable, text
 
 if TYPE_CHECKING:
     from sendlimit.store.connection import Connection
@@ -101,9 +102,10 @@ def remove_user(connection: Connection, user: str) -> bool:
     return atomically(connection, work)
 
 
-def users(connection: Connection) -> list[tuple[str, int]]:
-    """Return the users as (name, when the password was set)."""
-    return [(name, from_sql(added_at)) for name, added_at in connection.execute(_USERS)]
+def users(connection: Connection) -> list[tuple[str, int | None]]:
+    """Return the users as (name, when the password was set; None: that can't be read)."""
+    rows = connection.execute(_USERS)
+    return [(as_text(name), moment_or_none(added_at)) for name, added_at in rows]
 
 
 def find_token(connection: Connection, digest: str) -> Token | None:
@@ -124,10 +126,12 @@ def add_token(connection: Connection, token: Token, digest: str, at: int) -> boo
     return atomically(connection, work)
 
 
-def tokens(connection: Connection) -> list[tuple[Token, int]]:
-    """Return the tokens, each with the time at which it was added."""
-    rows = connection.execute(_TOKENS)
-    return [(Token(name, role), from_sql(added_at)) for name, role, added_at in rows]
+def tokens(connection: Connection) -> list[tuple[Token, int | None]]:
+    """Return the tokens, each with the time at which it was added; None: that can't be read."""
+    return [
+        (Token(as_text(name), as_text(role)), moment_or_none(added_at))
+        for name, role, added_at in connection.execute(_TOKENS)
+    ]
 
 
 def remove_token(connection: Connection, name: str) -> bool:
@@ -143,9 +147,14 @@ def begin_session(connection: Connection, digest: str, session: Session) -> None
 
 
 def find_session(connection: Connection, digest: str) -> Session | None:
-    """Return the session with this SHA-256 of its cookie."""
+    """Return the session with this SHA-256 of its cookie; one that can't be read is none."""
     rows = connection.execute(_SESSION, [digest])
-    return Session(rows[0][0], rows[0][1], from_sql(rows[0][2])) if rows else None
+    found = readable(
+        "er_web_session",
+        rows,
+        lambda row: Session(text(row[0]), text(row[1]), from_sql(row[2])),
+    )
+    return found[0] if found else None
 
 
 def use_session(connection: Connection, digest: str, at: int) -> None:
