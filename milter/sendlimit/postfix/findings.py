@@ -37,6 +37,7 @@ ATTACHMENT_CODES = {"not-attached", "other-socket", "twice", "not-last", "option
 """Findings that an attach must have removed."""
 
 _ATTACH = "sendlimit postfix attach"
+_DISABLED_FOR_ALL = re.compile(r"static:\s*\{?\s*DISABLE\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,12 +301,15 @@ def _uncounted_mail(service: SmtpdService) -> list[Finding]:
             )
         )
     if maps := service.effective.get("smtpd_milter_maps"):
+        is_for_all = _DISABLED_FOR_ALL.search(maps) is not None
         found.append(
-            warning(
+            (error if is_for_all else warning)(
                 "milter-maps",
                 service.key,
                 f"smtpd_milter_maps = {maps}",
-                "clients found there get other milters, or none",
+                "no client's mail is limited: all have milters switched off"
+                if is_for_all
+                else "clients found there get other milters, or none",
                 "see that no client that logs in is found there",
             )
         )

@@ -108,13 +108,16 @@ class SQLiteConnection:
         return self._affected
 
     def script(self, text: str) -> None:
-        """Run a file of sql/ as one transaction."""
+        """Run a file of sql/ as one transaction; rows that are odd already do not stop it."""
         with sqlite_errors(self._where):
+            self._connection.execute("PRAGMA ignore_check_constraints = ON")
             try:
                 self._connection.executescript(f"BEGIN IMMEDIATE;\n{text}\nCOMMIT;")
             except sqlite3.Error:
                 self._connection.rollback()
                 raise
+            finally:
+                self._connection.execute("PRAGMA ignore_check_constraints = OFF")
 
     def begin(self) -> None:
         """Begin a transaction that may write."""

@@ -159,6 +159,14 @@ def _set(setting: str) -> Callable[[Instance], None]:
             id="milter-maps",
         ),
         pytest.param(
+            _set("smtpd_milter_maps=static:DISABLE"),
+            "milter-maps",
+            "error",
+            "smtp/inet",
+            "see that no client that logs in is found there",
+            id="milter-maps-of-all",
+        ),
+        pytest.param(
             _option("submission/inet", "receive_override_options=no_milters"),
             "bypass",
             "error",
