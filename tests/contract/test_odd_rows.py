@@ -21,12 +21,13 @@ from sendlimit.store.episodes import (
 from sendlimit.store.findings import KeptFinding, keep_findings, read_findings
 from sendlimit.store.health import last_activity
 from sendlimit.store.history import Span, amounts, beginning, busiest, counts
+from sendlimit.store.hours import hours_seen
 from sendlimit.store.learned import Span as LearnSpan
 from sendlimit.store.learned import counts_by_subject, refusals_by_subject
 from sendlimit.store.location import SQLiteLocation
 from sendlimit.store.overrides import overrides, unreadable_overrides, unset_override
 from sendlimit.store.sqlite import SQLiteStore
-from sendlimit.store.usage import remove_finished, top, usage
+from sendlimit.store.usage import remove_finished, scopes_of, top, usage, used_at_least
 from sendlimit.store.web_access import (
     Token,
     find_session,
@@ -257,6 +258,30 @@ def test_odd_history(tables: Tables) -> None:
     assert amounts(tables.connection, days) == {3: 1, 9: 1}
     assert busiest(tables.connection, days) == {BOB.mailbox: 9}
     assert beginning(tables.connection, days) == (span.since, 2)
+
+
+@pytest.mark.parametrize("column", ["hour", "used"])
+def test_odd_hour(tables: Tables, column: str) -> None:
+    """An hour of the server's day that can't be read is left out of the picture."""
+    day, hours = "'2026-11-22 00:00:00'", ["'2026-11-22 08:00:00'", "'2026-11-22 09:00:00'"]
+    tables.insert("er_hour", hours[0], day, "7")
+    odd = ["'early'", day, "8"] if column == "hour" else [hours[1], day, "'many'"]
+    tables.insert("er_hour", *odd)
+    assert list(hours_seen(tables.connection, _BOBS.period_start).values()) == [7]
+
+
+def test_odd_scope(tables: Tables) -> None:
+    """A counter of a scope of another release hides no other, and counts in no list."""
+    for scope in ("team", "mailbox"):
+        tables.write(
+            _COUNTER + f"('{scope}', '{BOB.mailbox}', 'messages', 'day', '2026-11-22 00:00:00', 3)"
+        )
+    tables.write(
+        _COUNTER + f"('mailbox', '{ALICE.mailbox}', 'messages', 'day', '2026-11-22 00:00:00', 'x')"
+    )
+    assert scopes_of(tables.connection, BOB.mailbox) == {Scope.MAILBOX}
+    least = used_at_least(tables.connection, named(_DAY), _BOBS.period_start, 1)
+    assert least == [(BOB.mailbox, 3)]
 
 
 def test_odd_last_activity(tables: Tables) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """The version of the tables that this release reads and writes: the last file in sql/."""
 
 COMMITTERS_KEPT_S = 30 * 86_400

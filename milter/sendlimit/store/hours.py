@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.store.sqltime import from_sql, to_sql
 from sendlimit.store.transaction import atomically
+from sendlimit.store.unreadable import readable, text, whole
 
 if TYPE_CHECKING:
     from sendlimit.store.connection import Connection
@@ -33,4 +34,4 @@ def keep_hour(connection: Connection, day_start: int, hour: int, used: int) -> N
 def hours_seen(connection: Connection, day_start: int) -> dict[int, int]:
     """Return what was used of a day, by the start of the hour in which it was seen last."""
     rows = connection.execute(_SEEN, [to_sql(day_start)])
-    return {from_sql(hour): int(used) for hour, used in rows}
+    return dict(readable("er_hour", rows, lambda row: (from_sql(text(row[0])), whole(row[1]))))

@@ -165,9 +165,10 @@ def used_at_least(
     """Return the subjects that used as much or more in a period, or a rolling window."""
     if name.window in ROLLING_WINDOWS:
         found = connection.execute(_STEPS_AT_LEAST, (*_steps(name, period_start), least))
-        return [(row[0], int(row[1])) for row in found]
+        return readable("er_counter", found, lambda row: (str(row[0]), int(row[1])))
     params = (str(name.scope), str(name.unit), str(name.window), to_sql(period_start), least)
-    return [(row[0], row[1]) for row in connection.execute(_AT_LEAST, params)]
+    rows = connection.execute(_AT_LEAST, params)
+    return readable("er_counter", rows, lambda row: (str(row[0]), whole(row[1])))
 
 
 def _steps(name: LimitName, running: int) -> tuple[str, ...]:
@@ -179,7 +180,8 @@ def _steps(name: LimitName, running: int) -> tuple[str, ...]:
 
 def scopes_of(connection: Connection, subject: str) -> set[Scope]:
     """Return what a name has been counted as: a domain, a mailbox, both, or nothing yet."""
-    return {Scope(row[0]) for row in connection.execute(_SCOPES, [subject])}
+    rows = connection.execute(_SCOPES, [subject])
+    return set(readable("er_counter", rows, lambda row: Scope(row[0])))
 
 
 def known_subjects(connection: Connection, scope: Scope, subjects: Sequence[str]) -> set[str]:

@@ -1,4 +1,4 @@
--- sendlimit, schema version 7: the tables refuse what no limit and no counter is.
+-- sendlimit, schema version 8: the tables refuse what no limit and no counter is.
 -- The same for er_limit as in sql/mariadb, whose columns refuse the rest by their types. SQLite's hold
 -- anything, so triggers look at what is written; rows that are there stay, and are named by doctor.
 
@@ -46,4 +46,4 @@ BEGIN
   SELECT RAISE(ABORT, 'er_lease: beat and seen_change are whole numbers, holder is a text');
 END;
 
-INSERT INTO er_schema_version (version) VALUES (7);
+INSERT INTO er_schema_version (version) VALUES (8);

@@ -1,4 +1,4 @@
--- sendlimit, schema version 7: the tables refuse what no limit and no counter is.
+-- sendlimit, schema version 8: the tables refuse what no limit and no counter is.
 -- MariaDB commits each statement by itself: each can be run again after a stop half way.
 
 -- Rows that are there stay, and are named by doctor: they are not looked at here.
@@ -22,4 +22,4 @@ ALTER TABLE er_committer
 
 SET SESSION check_constraint_checks = 1;
 
-INSERT IGNORE INTO er_schema_version (version) VALUES (7);
+INSERT IGNORE INTO er_schema_version (version) VALUES (8);
