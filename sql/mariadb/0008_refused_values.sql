@@ -6,7 +6,7 @@ SET SESSION check_constraint_checks = 0;
 
 ALTER TABLE er_limit
   ADD CONSTRAINT IF NOT EXISTS max_is_a_limit CHECK (max <= 1000000000000000),
-  ADD CONSTRAINT IF NOT EXISTS valid_until_is_a_moment CHECK (valid_until IS NULL OR valid_until >= '1970-01-02'),
+  ADD CONSTRAINT IF NOT EXISTS valid_until_is_a_moment CHECK (valid_until IS NULL OR valid_until >= '1970-01-01'),
   ADD CONSTRAINT IF NOT EXISTS learned_from_is_a_moment CHECK (learned_from IS NULL OR learned_from >= '1970-01-01'),
   ADD CONSTRAINT IF NOT EXISTS set_at_is_a_moment CHECK (set_at >= '1970-01-01'),
   ADD CONSTRAINT IF NOT EXISTS words_are_known CHECK (subject <> '' AND scope <> '' AND unit <> '' AND `window` <> '');

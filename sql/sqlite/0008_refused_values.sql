@@ -5,7 +5,7 @@
 CREATE TRIGGER IF NOT EXISTS er_limit_new BEFORE INSERT ON er_limit
 WHEN (NEW.max IS NOT NULL AND (typeof(NEW.max) <> 'integer' OR NEW.max > 1000000000000000))
   OR (NEW.valid_until IS NOT NULL
-      AND (NEW.valid_until IS NOT strftime('%Y-%m-%d %H:%M:%S', NEW.valid_until, '+0 days') OR NEW.valid_until < '1970-01-02'))
+      AND (NEW.valid_until IS NOT strftime('%Y-%m-%d %H:%M:%S', NEW.valid_until, '+0 days') OR NEW.valid_until < '1970-01-01'))
   OR (NEW.learned_from IS NOT NULL AND NEW.learned_from IS NOT strftime('%Y-%m-%d %H:%M:%S', NEW.learned_from, '+0 days'))
   OR NEW.set_at IS NOT strftime('%Y-%m-%d %H:%M:%S', NEW.set_at, '+0 days')
   OR NEW.subject = '' OR typeof(NEW.subject) <> 'text'
@@ -16,7 +16,7 @@ END;
 CREATE TRIGGER IF NOT EXISTS er_limit_changed BEFORE UPDATE ON er_limit
 WHEN (NEW.max IS NOT NULL AND (typeof(NEW.max) <> 'integer' OR NEW.max > 1000000000000000))
   OR (NEW.valid_until IS NOT NULL
-      AND (NEW.valid_until IS NOT strftime('%Y-%m-%d %H:%M:%S', NEW.valid_until, '+0 days') OR NEW.valid_until < '1970-01-02'))
+      AND (NEW.valid_until IS NOT strftime('%Y-%m-%d %H:%M:%S', NEW.valid_until, '+0 days') OR NEW.valid_until < '1970-01-01'))
   OR (NEW.learned_from IS NOT NULL AND NEW.learned_from IS NOT strftime('%Y-%m-%d %H:%M:%S', NEW.learned_from, '+0 days'))
   OR NEW.set_at IS NOT strftime('%Y-%m-%d %H:%M:%S', NEW.set_at, '+0 days')
   OR NEW.subject = '' OR typeof(NEW.subject) <> 'text'
