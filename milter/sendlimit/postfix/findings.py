@@ -301,18 +301,17 @@ def _uncounted_mail(service: SmtpdService) -> list[Finding]:
             )
         )
     if maps := service.effective.get("smtpd_milter_maps"):
-        is_for_all = _DISABLED_FOR_ALL.search(maps) is not None
-        found.append(
-            (error if is_for_all else warning)(
-                "milter-maps",
-                service.key,
-                f"smtpd_milter_maps = {maps}",
-                "no client's mail is limited: all have milters switched off"
-                if is_for_all
-                else "clients found there get other milters, or none",
-                "see that no client that logs in is found there",
-            )
+        finding = warning(
+            "milter-maps",
+            service.key,
+            f"smtpd_milter_maps = {maps}",
+            "clients found there get other milters, or none",
+            "see that no client that logs in is found there",
         )
+        if _DISABLED_FOR_ALL.search(maps):
+            why = "no client's mail is limited: all have milters switched off"
+            finding = replace(finding, severity="error", why=why)
+        found.append(finding)
     return found
 
 
