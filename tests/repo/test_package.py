@@ -109,6 +109,7 @@ def test_what_the_maintainer_scripts_source_is_installed() -> None:
     """Files that sendlimit-setup and postinst source, and those that these source, are in the package."""
     shared = set(re.findall(r"^shared = (.+)$", _RULES, re.MULTILINE)[0].split())
     sources = [_DEBIAN / "sendlimit-setup", _DEBIAN / "sendlimit.postinst"]
+    sources.append(_ROOT / "ispconfig" / "install")
     sources += [_ROOT / "script" / name for name in shared]
     sourced = {
         name
@@ -117,6 +118,13 @@ def test_what_the_maintainer_scripts_source_is_installed() -> None:
     }
     assert "settings.bash" in sourced
     assert sourced <= shared
+
+
+def test_pages_for_the_panel_are_beside_what_they_source() -> None:
+    """ispconfig/install finds ../script as in the repository; both lie in /usr/share/sendlimit."""
+    assert "/usr/share/sendlimit/script $(addprefix script/,$(shared))" in _RULES
+    assert "cp -r ispconfig $(web)/usr/share/sendlimit\n" in _RULES
+    assert '"$here/../script/' in (_ROOT / "ispconfig" / "install").read_text()
 
 
 def test_paths_of_a_unit_are_those_of_the_package() -> None:
