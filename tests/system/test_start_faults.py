@@ -3,6 +3,7 @@
 systemd starts a daemon again unless it ends with exit code 2: what may pass must not have it.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,18 @@ def _dangling_link_at(name: str) -> Callable[[Path], None]:
     return lambda folder: (folder / name).symlink_to(folder / "gone" / name)
 
 
+def _pipe_at(name: str) -> Callable[[Path], None]:
+    """Make a pipe into which nothing is ever written: reading it would wait for ever."""
+
+    def make(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        os.mkfifo(path, 0o600)
+
+    return make
+
+
 def _nothing(folder: Path) -> None:
     del folder
 
@@ -51,6 +64,9 @@ def _nothing(folder: Path) -> None:
         pytest.param({"password_file": "{folder}/pw"}, _file_at("pw", b"\xc3"), r"store\.password_file: .* not UTF-8", id="half-a-password"),
         pytest.param({"password_file": "{folder}/pw"}, _file_at("pw", b"x", _READABLE_BY_ALL), r"store\.password_file: every local user", id="password-for-all"),
         pytest.param({"url": _MARIADB + "?tls=verify-ca&tls_ca={folder}/ca.pem"}, _nothing, r"store\.url: .*ca\.pem", id="no-ca"),
+        pytest.param({"password_file": "{folder}/pw"}, _pipe_at("pw"), r"store\.password_file: .* Is not a regular file", id="password-is-a-pipe"),
+        pytest.param({"url": _MARIADB + "?tls=verify-ca&tls_ca={folder}/ca.pem"}, _pipe_at("ca.pem"), r"store\.url: .*ca\.pem.* Is not a regular file", id="ca-is-a-pipe"),
+        pytest.param({}, _pipe_at("sendlimit.toml"), r"sendlimit\.toml: can't be read: Is not a regular file", id="config-is-a-pipe"),
         pytest.param({}, lambda folder: (folder / "sendlimit.toml").unlink(), r"sendlimit\.toml: can't be read: No such file", id="no-config"),
     ],
 )  # fmt: skip
@@ -82,6 +98,8 @@ def _daemon(folder: Path, store: dict[str, str]) -> Sendlimit:
         pytest.param(_file_at("s.db", b"no database" * 100), "store-down", id="database-is-no-database"),
         pytest.param(_dangling_link_at("s.db"), "store-down", id="database-is-a-dangling-link"),
         pytest.param(_folder_at("state/unbooked.json"), "journal-unreadable", id="unbooked-is-a-folder"),
+        pytest.param(_pipe_at("s.db"), "store-down", id="database-is-a-pipe"),
+        pytest.param(_pipe_at("state/unbooked.json"), "journal-unreadable", id="unbooked-is-a-pipe"),
         pytest.param(_file_at("state/unbooked.json", b"\xff{"), "journal-unreadable", id="unbooked-is-damaged"),
     ],
 )  # fmt: skip
@@ -96,6 +114,15 @@ def test_fault_that_stops_no_mail(folder: Path, make: Callable[[Path], None], ev
             assert client.send_mail("alice@example.org").kind == "continue"
     finally:
         daemon.stop()
+
+
+def test_reload_with_a_pipe(folder: Path) -> None:
+    """A pipe in the place of the file is a rejected reload, and the daemon goes on to obey signals."""
+    daemon = _daemon(folder, {})
+    daemon.start()
+    _pipe_at("sendlimit.toml")(folder)
+    assert "Is not a regular file" in daemon.reload()
+    assert daemon.stop() == 0
 
 
 def test_mended_fault(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sendlimit.config.reading import read_password
 from sendlimit.errors import LoginMapError, StoreError
 from sendlimit.rules.login_map import LoginMap
+from sendlimit.store.files import read_octets
 from sendlimit.store.foreign import read_rows
 from sendlimit.store.location import parse_url
 
@@ -65,7 +66,7 @@ def _of_query(config: Config, path: Path, query: str) -> list[tuple[str, str]]:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_octets(file).decode().splitlines(), 1):
         fields = line.split()
         if not fields or fields[0].startswith("#"):
             continue

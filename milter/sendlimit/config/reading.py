@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sendlimit.config import Config
 from sendlimit.config.base import fields_of, table_in
 from sendlimit.errors import ConfigError, UnusableFile
+from sendlimit.store.files import read_octets
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.owner import as_owner
 
@@ -41,7 +42,7 @@ def load(path: Path) -> Config:
         ConfigError: has one sentence for each problem.
     """
     try:
-        octets = path.read_bytes()
+        octets = read_octets(path)
         if octets.startswith(codecs.BOM_UTF8):
             raise ConfigError(
                 [f"{path}: begins with a byte order mark; save it as UTF-8 without one"]
@@ -110,7 +111,7 @@ def secret(file: Path, key: str) -> str:
     try:
         if _world_readable(file):
             raise UnusableFile([f"{key}: every local user can read {file}; run {_closing(file)!r}"])
-        return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        return read_octets(file).decode().partition("\n")[0].rstrip("\r")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UnusableFile([f"{key}: {file} can't be read: {reason}"]) from error

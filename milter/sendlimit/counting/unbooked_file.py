@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sendlimit.counting.pending import PendingWrites
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import KNOWN_NAMES, LATCH, CounterKey, LimitName
+from sendlimit.store.files import read_octets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,7 @@ class UnbookedFile:
                 unbooked.json.damaged, so that the next stop does not write over it.
         """
         try:
-            document = json.loads(self.path.read_text(encoding="utf-8"))
+            document = json.loads(read_octets(self.path).decode())
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:

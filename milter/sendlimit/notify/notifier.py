@@ -24,6 +24,7 @@ from sendlimit.notify.notices import (
 )
 from sendlimit.notify.outbox import Outbox
 from sendlimit.notify.webhook import WebhookRoute
+from sendlimit.store.files import read_octets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +46,7 @@ def check_ca_file(file: str, key: str) -> None:
         UnusableFile: it can't be read, or holds none; names the key and the file.
     """
     try:
+        read_octets(Path(file))
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
     except ssl.SSLError as error:
         raise UnusableFile([f"{key}: {file} holds no certificate in PEM form"]) from error

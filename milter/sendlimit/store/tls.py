@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import StoreUnavailable
+from sendlimit.store.files import read_octets
 from sendlimit.store.location import TLSLevel
 
 if TYPE_CHECKING:
@@ -27,11 +29,14 @@ def tls_context(tls: TLS) -> ssl.SSLContext:
         context.load_default_certs()
     else:
         try:
+            read_octets(Path(tls.ca))
             context.load_verify_locations(tls.ca)
         except (OSError, ValueError) as error:
             raise _unusable("tls_ca", tls.ca, error) from error
     if tls.cert is not None:
         try:
+            for file in filter(None, (tls.cert, tls.key)):
+                read_octets(Path(file))
             # With a password that is not asked for on a terminal.
             context.load_cert_chain(tls.cert, tls.key, password="")
         except (OSError, ValueError) as error:
