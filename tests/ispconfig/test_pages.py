@@ -64,12 +64,15 @@ def _counted(web: Web, counters: Counters) -> None:
         values = (scope, subject, "messages", "day", start, used)
         counters.query("INSERT INTO er_counter VALUES (%s, %s, %s, %s, %s, %s)", *values)
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
-    key = ("mailbox", "cora@two.example", "messages", "day", start, 100, now, now, 14)
-    sender = f"{_SCRIPT}@two.example"
-    counters.query(
-        "INSERT INTO er_refusal VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        *(*key, "203.0.113.9", sender, "cora@two.example"),
-    )
+    for scope, subject, limit, sender, mailbox in (
+        ("mailbox", "cora@two.example", 100, f"{_SCRIPT}@two.example", "cora@two.example"),
+        ("global", "*", 999, "anna@one.example", "anna@one.example"),
+    ):
+        key = (scope, subject, "messages", "day", start)
+        counters.query(
+            "INSERT INTO er_refusal VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            *(*key, limit, now, now, 14, "203.0.113.9", sender, mailbox),
+        )
 
 
 def test_menus(panel: MadeUpPanel) -> None:
@@ -96,6 +99,7 @@ def test_the_tab(panel: MadeUpPanel) -> None:
     assert "140 of 999 messages a day" in text
     assert "at most 50 recipients of one message" in text
     assert 'name="sendlimit_kind"' in text
+    assert "Server: 999 messages a day" in text
     text = tab(panel.login("client"), 1)
     assert "37 of 100 messages a day" in text
     assert "999" not in text
@@ -137,6 +141,7 @@ def test_the_owner(panel: MadeUpPanel) -> None:
         text = owner.get("mailuser/sendlimit.php", **query)
         assert "37 of 100 messages a day" in text
         assert "of 600" not in text
+        assert "999" not in text
         assert "cora" not in text
     for page in (*_ADMIN_PAGES, "sendlimit_list", "sendlimit_save"):
         assert owner.answer(f"mail/{page}.php", {"id": "3"}) == (302, "")

@@ -132,10 +132,11 @@ class sendlimit_usage {
 		return $text.' '.$words->text($key, array('who' => $override['set_by'], 'reason' => $override['reason']));
 	}
 
-	/** Return the rows of sendlimit_refusals.htm. */
+	/** Return the rows of sendlimit_refusals.htm; those of limits whose numbers are not for this viewer are left out. */
 	public function refusals(array $refusals, string $zone): array {
 		$rows = array();
 		foreach($refusals as $refusal) {
+			if(!$this->sees($refusal['limit'])) continue;
 			$rows[] = array(
 				'sendlimit_limit' => $this->words->choice($refusal['limit'], $this->words->number($refusal['max']).' '),
 				'sendlimit_mailbox' => $refusal['last_mailbox'],
