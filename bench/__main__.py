@@ -7,15 +7,28 @@ import sys
 import time
 from pathlib import Path
 
-from bench import bare, chart, comparison, endtoend, growth, machine, outage, own, peers, sessions
+from bench import (
+    bare,
+    chart,
+    comparison,
+    endtoend,
+    growth,
+    machine,
+    outage,
+    own,
+    peers,
+    sessions,
+    web,
+)
 from bench.plan import QUICK, WHOLE, Plan
-from bench.report import render
+from bench.report import render, table
 from bench.results import Results
 from bench.sampling import progress
 from support.rig.process import private_folder
 
 _ROOT = Path(__file__).parents[1]
 _WHOLE_REPORT = _ROOT / "docs" / "benchmarks.md"
+_WEB_REPORT = _ROOT / "docs" / "benchmarks-web.md"
 _QUICK_REPORT = _ROOT / "build" / "benchmarks-quick.md"
 
 
@@ -97,6 +110,11 @@ def _words() -> argparse.Namespace:
         action="store_true",
         help="one short round in under 3 minutes; docs/benchmarks.md stays as it is",
     )
+    parser.add_argument(
+        "--web",
+        action="store_true",
+        help="only the pages and the API, into docs/benchmarks-web.md",
+    )
     return parser.parse_args()
 
 
@@ -105,7 +123,18 @@ def main() -> None:
     words = _words()
     # Turned into an exception, so that every server is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    _report(quick=words.quick)
+    if words.web:
+        _report_web()
+    else:
+        _report(quick=words.quick)
+
+
+def _report_web() -> None:
+    """Measure the pages and the API, print and write the report."""
+    text = web.render(web.measure(), table)
+    _WEB_REPORT.write_text(text)
+    print(text)
+    progress(f"written to {_WEB_REPORT.relative_to(_ROOT)}")
 
 
 def _report(*, quick: bool) -> None:

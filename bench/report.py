@@ -49,7 +49,7 @@ connections is that of the disk.
 """
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Format a table; the first column is text, the others are numbers."""
     cells = [list(header), *map(list, rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
@@ -82,7 +82,7 @@ def _comparison(results: Results) -> Iterable[str]:
             [name, *(cell(results.samples(name, number), number) for number in numbers)]
             for name in results.contenders
         )
-        return _table(header, rows)
+        return table(header, rows)
 
     def rate_and_share(samples: list[Sample], number: int) -> str:
         share = ratio(samples, results.samples(EMPTY, number), rate)
@@ -132,7 +132,7 @@ def _several_mails(results: Results) -> Iterable[str]:
         f"## {comparison.SEVERAL_MAILS} mails a connection, 2 ms apart,"
         f" {comparison.SEVERAL_MAILS_CONNECTIONS} connections\n"
     )
-    yield _table(
+    yield table(
         ["", "decisions/s", "p50 ms", "p99 ms", "CPU us"],
         (
             [
@@ -151,7 +151,7 @@ def _kept(results: Results) -> Iterable[str]:
     numbers = results.plan.kept
     yield "## Connections kept over all mails, 2 ms apart: decisions a second / CPU us\n"
     names = list(dict.fromkeys(name for name, _ in results.comparison.kept))
-    yield _table(
+    yield table(
         ["connections", *map(str, numbers)],
         (
             [
@@ -176,7 +176,7 @@ def _outage(results: Results) -> Iterable[str]:
         (f"{outage.AWAY_MS:g} ms away, alone on its database", found.distant[True]),
         (f"{outage.AWAY_MS:g} ms away, shared", found.distant[False]),
     ]
-    yield _table(
+    yield table(
         ["", "decisions/s", "p50 ms", "p99 ms"],
         (
             [
@@ -196,7 +196,7 @@ def _exactness(results: Results) -> Iterable[str]:
         f"## Exactness: {3 * LIMIT_PER_DAY} requests of one user with a limit of {LIMIT_PER_DAY},"
         " 50 connections\n"
     )
-    yield _table(
+    yield table(
         ["", "passed, each round"],
         (
             [name, ", ".join(map(str, passed))]
@@ -212,7 +212,7 @@ def _end_to_end(results: Results) -> Iterable[str]:
         f" {endtoend.MAIL_BYTES} bytes\n"
     )
     names = list(dict.fromkeys(name for name, _ in results.end_to_end))
-    yield _table(
+    yield table(
         ["", "a connection a message", "connections kept"],
         (
             [
@@ -236,7 +236,7 @@ def _growth(results: Results) -> Iterable[str]:
             for days, s in results.growth.by_days.items()
         ),
     ]
-    yield _table(
+    yield table(
         ["", "decisions/s", "p99 ms", "CPU us"],
         (
             [
@@ -264,7 +264,7 @@ def _sessions(results: Results) -> Iterable[str]:
         held = results.sessions[name, number]
         return f"{held.resident_bytes / 1e6:.1f} / {held.threads} / {held.descriptors}"
 
-    yield _table(
+    yield table(
         ["sessions", *map(str, numbers)],
         ([name, *(cell(name, number) for number in numbers)] for name in names),
     )
@@ -283,7 +283,7 @@ def _bare(results: Results) -> Iterable[str]:
 def _goals(results: Results) -> Iterable[str]:
     yield "## Goals\n"
     yield f"Of {SENDLIMIT}; a ratio is the median of the rounds' ratios.\n"
-    yield _table(
+    yield table(
         ["goal", "measured", "met"],
         ([goal.text, goal.measured, "yes" if goal.is_met else "**no**"] for goal in goals(results)),
     )
@@ -309,7 +309,7 @@ def render(results: Results) -> str:
         *_sessions(results),
         *_bare(results),
         "## Machine and versions\n",
-        _table(["", ""], map(list, results.machine)),
+        table(["", ""], map(list, results.machine)),
         "## Not measured\n",
         _NOT_MEASURED,
     ]

@@ -17,8 +17,8 @@ from sendlimit.store.connection import Connection, SQLiteConnection, open_connec
 from sendlimit.store.learned import replace_learned
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
-from sendlimit.store.sqltime import to_sql
-from sendlimit.store.usage import MAGNITUDE, TOP
+from sendlimit.store.sqltime import from_sql, to_sql
+from sendlimit.store.usage import BUSIEST, TOP, top
 from support.counting_samples import key_of, named, setting
 from support.real_stores import TABLES, add, insert_counter, new_store, open_tables
 from support.rig.mariadb import Database
@@ -382,17 +382,19 @@ def test_rows_survive_the_fifth_version(tmp_path: Path) -> None:
 def test_top_reads_the_index_alone(tables: Connection) -> None:
     """Which are the busiest of a period is found without the rows, which lie far apart in the table."""
     days = [f"2026-11-{number:02} 00:00:00" for number in range(1, 29)]
-    rows = [(f"m{number}@x.org", start) for number in range(100) for start in days]
-    values = ", ".join(["('mailbox', %s, 'messages', 'day', %s, 1)"] * len(rows))
+    rows = [(f"m{number}@x.org", start, number * 7) for number in range(100) for start in days]
+    values = ", ".join(["('mailbox', %s, 'messages', 'day', %s, %s)"] * len(rows))
     columns = "scope, subject, unit, `window`, period_start, used"
     insert = f"INSERT INTO er_counter ({columns}) VALUES {values}"  # noqa: S608 - constants
     tables.execute(insert, [value for row in rows for value in row])
+    found = top(tables, named(_DAY), from_sql(days[-1]), 3)
+    assert found == [(f"m{number}@x.org", number * 7) for number in (99, 98, 97)]
     params = ("mailbox", "messages", "day", days[-1], 9)
     if isinstance(tables, SQLiteConnection):
         plan = str(tables.execute(f"EXPLAIN QUERY PLAN {TOP}", params))
         assert "USING COVERING INDEX er_counter_by_period" in plan
     else:
-        plan = str(tables.execute(f"EXPLAIN {MAGNITUDE}", params))
+        plan = str(tables.execute(f"EXPLAIN {BUSIEST}", params))
         assert "by_period" in plan
         assert "Using index" in plan
 

@@ -105,7 +105,7 @@ class Web:
     def start(self) -> None:
         """Start it and wait until it takes connections."""
         self.process.start()
-        self.process.wait_until(lambda: accepts_connections(self.port), 30, "listens")
+        self.process.wait_until(lambda: accepts_connections(self.port), 90, "listens")
 
     def stop(self) -> int:
         """Ask it to end and return its exit code."""

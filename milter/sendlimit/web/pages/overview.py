@@ -107,6 +107,7 @@ def _overview(service: Service, connection: Connection, words: Words, at: int) -
         ],
         "verdict": verdict(words, report, at),
         "hours": day_chart(words, hours, day, daily.max, words("overview.hours")),
+        "is_late": at - day.start > (day.end - day.start) // 2,
         "has_gaps": any(not each.is_known for each in hours),
         "top": [
             {
