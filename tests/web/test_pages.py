@@ -1,6 +1,7 @@
 """The pages in a real browser: what one sees, with and without scripts, and that nothing gets in."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -17,6 +18,7 @@ _PAGES = (
     "/subject/example.org",
     "/subject/global",
     "/limits",
+    "/suspended",
     "/refusals",
     "/changes",
     "/find?name=m",
@@ -63,6 +65,8 @@ def what_is_counted(pages: Web, pages_store: Counters) -> None:
         path = f"/v1/limits/{subject}/mailbox.messages_per_day"
         answer = pages.ask("PUT", path, {"max": 10**15, "reason": _EVIL, "by": _EVIL}, over=over)
         assert answer.status == 200
+        path = f"/v1/suspensions/{subject}"
+        assert pages.ask("PUT", path, {"reason": _EVIL, "by": _EVIL}, over=over).status == 200
 
 
 @pytest.fixture
@@ -105,7 +109,7 @@ def test_log_in_page(browser: Chromium, pages: Web) -> None:
 
 
 def test_without_scripts(browser: Chromium, pages: Web) -> None:
-    """A limit is set, seen and taken back, and counts are reset, with scripts switched off."""
+    """A limit is set and taken back, counts are reset, one is suspended and released, without scripts."""
     browser.show(scripts=False)
     browser.log_in(pages.url, "carol")
     browser.type("find", "m7@example.org")
@@ -118,10 +122,16 @@ def test_without_scripts(browser: Chromium, pages: Web) -> None:
     assert "1,500" in browser.text("table")
     browser.submit(".overrides button")
     assert "The limit is taken back" in browser.text(".notice.ok")
-    browser.click("details summary")
     browser.driver.find_elements(By.CSS_SELECTOR, "details summary")[-1].click()
-    browser.submit("button.danger")
+    browser.submit("form[action$='/reset'] button")
     assert "The running counts are 0 now" in browser.text(".notice.ok")
+    browser.driver.find_elements(By.CSS_SELECTOR, "details summary")[-2].click()
+    browser.submit("form[action$='/suspend'] button")
+    assert "Suspended until it is released" in browser.text(".notice.bad")
+    browser.driver.get(f"{pages.url}/suspended")
+    assert "m7@example.org" in browser.text("table")
+    browser.submit("form[action='/subject/m7@example.org/release'] button")
+    assert "It is released" in browser.text(".notice.ok")
 
 
 def test_overview_refreshes_itself(admin: Chromium, pages: Web, pages_store: Counters) -> None:
@@ -164,6 +174,56 @@ def test_another_site(admin: Chromium, pages: Web) -> None:
     admin.wait_for(lambda: "did not work" in admin.text("h1") or "Log in" in admin.text("h1"))
     after = pages.ask("GET", "/v1/changes", over=pages.admin_socket).json["changes"][0]["id"]
     assert after == before
+
+
+def test_two_admins(admin: Chromium, pages: Web) -> None:
+    """Who sets a limit that was changed since the page was opened is told so, and nothing is set."""
+    path = "/v1/limits/m1@example.org/mailbox.messages_per_day"
+    admin.driver.get(f"{pages.url}/subject/m1@example.org")
+    answer = pages.ask("PUT", path, {"max": 5, "by": "another"}, over=pages.admin_socket)
+    assert answer.status == 200
+    admin.type("max", "6")
+    admin.submit("button.main")
+    assert "Another one has changed this limit meanwhile" in admin.text()
+    now = pages.ask("GET", "/v1/limits?subject=m1@example.org", over=pages.admin_socket).json
+    assert [row["max"] for row in now["limits"]] == [5]
+    admin.submit("button.main")
+    assert "The limit is set" in admin.text(".notice.ok")
+
+
+def test_time_zones(admin: Chromium, pages: Web) -> None:
+    """Times are those of the calendar, typed and shown, wherever the browser is."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+    with admin.in_time_zone("Pacific/Auckland"):
+        admin.driver.get(f"{pages.url}/subject/m2@example.org")
+        assert "Times in UTC" in admin.text("footer")
+        admin.type("max", "7")
+        script = "document.getElementById('until').value = arguments[0]"
+        admin.driver.execute_script(script, f"{tomorrow}T18:05")
+        admin.submit("button.main")
+        assert "18:05" in admin.text(".overrides")
+    found = pages.ask("GET", "/v1/limits?subject=m2@example.org", over=pages.admin_socket).json
+    assert [row["until"] for row in found["limits"]] == [f"{tomorrow}T18:05:00Z"]
+
+
+def test_thousands(admin: Chromium, pages: Web, pages_store: Counters) -> None:
+    """Thousands of limits are pages of 50, found by a part of a name; the last page has an end."""
+    names = [f"z{number:04}@many.example" for number in range(3000)]
+    values = ", ".join(["(%s, 'mailbox', 'messages', 'day', 5)"] * len(names))
+    columns = "subject, scope, unit, `window`, max"
+    insert = f"INSERT INTO er_limit ({columns}) VALUES {values}"  # noqa: S608 - constants
+    pages_store.query(insert, *names)
+    try:
+        admin.driver.get(f"{pages.url}/limits?text=many.example")
+        assert len(admin.driver.find_elements(By.CSS_SELECTOR, "tbody tr")) == 50
+        assert not admin.is_wider_than_the_window()
+        admin.submit("a[rel=next]")
+        assert "z0050@many.example" in admin.text("tbody tr")
+        admin.driver.get(f"{pages.url}/limits?text=many.example&after=z2990@many.example")
+        assert len(admin.driver.find_elements(By.CSS_SELECTOR, "tbody tr")) == 10
+        assert admin.driver.find_elements(By.CSS_SELECTOR, "a[rel=next]") == []
+    finally:
+        pages_store.query("DELETE FROM er_limit WHERE subject LIKE '%%@many.example'")
 
 
 def test_database_away(admin: Chromium, pages: Web, pages_store: Counters) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from axe_core_python.selenium import Axe  # type: ignore[import-untyped]
@@ -14,7 +15,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from support.rig.web import PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _OPTIONS = (
     "--headless=new",
@@ -76,6 +77,15 @@ class Chromium:
     def page_height(self) -> int:
         """Return how high the whole page is, in pixels."""
         return int(self.driver.execute_script("return document.documentElement.scrollHeight"))
+
+    @contextmanager
+    def in_time_zone(self, name: str) -> Iterator[None]:
+        """Be in another time zone for a while."""
+        self._devtools("Emulation.setTimezoneOverride", {"timezoneId": name})
+        try:
+            yield
+        finally:
+            self._devtools("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
     def forget(self) -> None:
         """Forget all cookies, and what was printed to the console."""
