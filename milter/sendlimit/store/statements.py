@@ -68,7 +68,10 @@ FLUSHED = """
 UPDATE er_committer SET batch = %s, journal = {greatest}(journal, %s), last_at = {now}
  WHERE id = %s AND fences = %s"""
 
-USAGE = "SELECT scope, subject, unit, `window`, period_start, used FROM er_counter WHERE {keys}"
+# Without the hint, which SQLite takes for a comment, MariaDB may read all counters of the period.
+USAGE = """
+SELECT scope, subject, unit, `window`, period_start, used
+  FROM er_counter /*! FORCE INDEX (PRIMARY) */ WHERE {keys}"""
 ONE_KEY = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
 
 ONE_SPAN = """

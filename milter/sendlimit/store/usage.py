@@ -12,6 +12,7 @@ from sendlimit.store.changes import Change, make_change
 from sendlimit.store.connection import SQLiteConnection
 from sendlimit.store.rows import key_params, placeholders, steps_params, steps_query
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
+from sendlimit.store.statements import USAGE
 from sendlimit.store.transaction import execute_when_free
 from sendlimit.store.unreadable import readable, whole
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _CHUNK = 200
 """Rows a statement and a transaction: short enough not to hold up the daemon."""
 
-_USED = "SELECT scope, subject, unit, `window`, period_start, used FROM er_counter WHERE "
 _ONE_COUNTER = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
 _OF_PERIOD = """
   FROM er_counter WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s"""
@@ -97,7 +97,7 @@ def usage(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey
     found: dict[CounterKey, int] = {}
     rolling = [key for key in keys if key.window in ROLLING_WINDOWS]
     for chunk in _chunks([key for key in keys if key.window not in ROLLING_WINDOWS]):
-        rows = connection.execute(_USED + _any_of(chunk), _params(chunk))
+        rows = connection.execute(USAGE.format(keys=_any_of(chunk)), _params(chunk))
         found |= _amounts(rows)
     for chunk in _chunks(rolling):
         found |= _amounts(connection.execute(steps_query(chunk), steps_params(chunk)))
