@@ -28,7 +28,7 @@ from support.rig.process import private_folder
 
 _ROOT = Path(__file__).parents[1]
 _WHOLE_REPORT = _ROOT / "docs" / "benchmarks.md"
-_WEB_REPORT = _ROOT / "docs" / "benchmarks-web.md"
+_WEB_REPORT = _ROOT / "build" / "benchmarks-web.md"
 _QUICK_REPORT = _ROOT / "build" / "benchmarks-quick.md"
 
 
@@ -113,7 +113,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument(
         "--web",
         action="store_true",
-        help="only the pages and the API, into docs/benchmarks-web.md",
+        help="only the pages and the API, into build/benchmarks-web.md",
     )
     return parser.parse_args()
 
@@ -132,6 +132,7 @@ def main() -> None:
 def _report_web() -> None:
     """Measure the pages and the API, print and write the report."""
     text = web.render(web.measure(), table)
+    _WEB_REPORT.parent.mkdir(exist_ok=True)
     _WEB_REPORT.write_text(text)
     print(text)
     progress(f"written to {_WEB_REPORT.relative_to(_ROOT)}")
