@@ -21,7 +21,7 @@ from support.simulation.world import Fault, Violation, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_SEEDS = 20
+_SEEDS = 10
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _short_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("chunk", range(4))
+@pytest.mark.parametrize("chunk", range(8))
 def test_any_faults(chunk: int) -> None:
     """Pauses, cut networks, killed connections and processes, outages, dumps, commands."""
     for seed in range(chunk * _SEEDS, (chunk + 1) * _SEEDS):
