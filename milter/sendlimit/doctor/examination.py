@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.config.login_map import read_login_map
 from sendlimit.config.reading import read_password
+from sendlimit.config.timezone import system_zone
 from sendlimit.counting.daemon_status import read_status
 from sendlimit.doctor import bypasses, postfix, reach, settings, tables
 from sendlimit.doctor.canary import canary
@@ -202,7 +203,7 @@ class Examination:
             return self._compared(log, read_status(Path(self.config.state_dir)))
         except OSError as failure:
             return not_told(f"{failure.filename or log} can't be read: {failure.strerror}")
-        except SendlimitError as failure:
+        except (SendlimitError, ValueError) as failure:
             return not_told(str(failure))
 
     def _compared(self, log: Path, status: DaemonStatus | None) -> Check:
@@ -214,7 +215,7 @@ class Examination:
         own = partial(sender_of, default_domain=identity.default_domain)
         since = max(status.since, status.loaded_at)
         logged = senders_in_log(
-            mails_of(log, now),
+            mails_of(log, now, system_zone()),
             (since, now - SETTLES_S),
             own if spellings is None else spellings.sender_of,
             partial(is_exempt, exempt=identity.exempt_keys()),

@@ -20,6 +20,7 @@ from sendlimit.rules.client import address_of, is_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import tzinfo
 
     from sendlimit.postfix.mail_log import QueuedMail
     from sendlimit.rules.client import Network
@@ -119,8 +120,8 @@ def mail_log_of(config_directory: Path) -> Path | None:
     return next((path for path in USUAL_LOGS if path.exists()), None)
 
 
-def mails_of(log: Path, now: int) -> list[QueuedMail]:
-    """Read the end of a log.
+def mails_of(log: Path, now: int, zone: tzinfo) -> list[QueuedMail]:
+    """Read the end of a log whose times are of a zone.
 
     Raises:
         OSError: it can't be read.
@@ -130,7 +131,7 @@ def mails_of(log: Path, now: int) -> list[QueuedMail]:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - TAIL_OCTETS))
         text = file.read(TAIL_OCTETS).decode("utf-8", "replace")
-    return list(queued_mails(text.splitlines(), now))
+    return list(queued_mails(text.splitlines(), now, zone))
 
 
 def _is_whole(login: str) -> bool:

@@ -8,11 +8,12 @@ once the mail is whole: only then can no milter refuse it any more. Source: post
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import tzinfo
 
 _LINE = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\dT\S+|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \S+ "
@@ -43,12 +44,13 @@ class QueuedMail(NamedTuple):
     login: str
 
 
-def queued_mails(lines: Iterable[str], now: int) -> Iterator[QueuedMail]:
+def queued_mails(lines: Iterable[str], now: int, zone: tzinfo) -> Iterator[QueuedMail]:
     """Yield the mails of logins, in the order in which they were queued.
 
     Args:
         lines: of the log, the oldest first; others than Postfix's are passed over.
         now: seconds since 1970: a date without a year is of the last twelve months.
+        zone: the system's, in which a date without a zone is written.
     """
     connected: dict[tuple[str, str], int] = {}
     waiting: dict[str, tuple[str, str, str, int | None]] = {}
@@ -65,26 +67,26 @@ def queued_mails(lines: Iterable[str], now: int) -> Iterator[QueuedMail]:
                 waiting[login["id"]] = (
                     program, login["client"], login["login"], connected.get(session)
                 )  # fmt: skip
-            elif (at := _moment(match["at"], now)) is not None:
+            elif (at := _moment(match["at"], now, zone)) is not None:
                 connected[session] = at
         elif program.endswith("/qmgr") and (queued := _QUEUED.match(text)) is not None:
             known = waiting.pop(queued["id"], None)
-            at = None if known is None else _moment(match["at"], now)
+            at = None if known is None else _moment(match["at"], now, zone)
             if known is not None and at is not None:
                 program, client, name, connected_at = known
                 yield QueuedMail(at, connected_at, program, client, name)
 
 
-def _moment(text: str, now: int) -> int | None:
-    """Read the time of a line; without a zone it is the system's."""
+def _moment(text: str, now: int, zone: tzinfo) -> int | None:
+    """Read the time of a line."""
     try:
         if text[0].isdigit():
             return int(datetime.fromisoformat(text).timestamp())
-        latest = datetime.fromtimestamp(now, UTC).astimezone() + timedelta(days=1)
+        latest = datetime.fromtimestamp(now, zone) + timedelta(days=1)
         for year in (latest.year, latest.year - 1):
-            at = datetime.strptime(f"{year} {text}", "%Y %b %d %H:%M:%S").astimezone()
-            if at <= latest:
-                return int(at.timestamp())
+            read = datetime.strptime(f"{year} {text}", "%Y %b %d %H:%M:%S").replace(tzinfo=zone)
+            if read <= latest:
+                return int(read.timestamp())
     except ValueError:
         pass
     return None

@@ -87,10 +87,10 @@ def test_end_of_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "mail.log"
     log.write_bytes(b"\xff" * 5000)
     monkeypatch.setattr(module, "TAIL_OCTETS", 100)
-    assert mails_of(log, NOON) == []
+    assert mails_of(log, NOON, UTC.timezone) == []
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(OSError, match=r"directory|file"):
-            mails_of(path, NOON)
+            mails_of(path, NOON, UTC.timezone)
 
 
 def test_where_postfix_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

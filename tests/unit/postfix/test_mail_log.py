@@ -1,11 +1,13 @@
 """Postfix's log as text: whose mail was queued, when, and on a connection from when."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from sendlimit.postfix.mail_log import QueuedMail, queued_mails
 
+_ZONE = ZoneInfo("Asia/Tokyo")
 _AT = 1764158400  # 2025-11-26 12:00:00 UTC
 _CONNECT = "{at} mail postfix/submission/smtpd[7]: connect from host.example[192.0.2.7]"
 _LOGIN = (
@@ -22,12 +24,12 @@ def _written(at: int, kind: str) -> str:
     if kind == "utc":
         return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
     if kind == "rfc3339":
-        return moment.astimezone().isoformat(timespec="microseconds")
-    return moment.astimezone().strftime("%b %e %H:%M:%S")
+        return moment.astimezone(_ZONE).isoformat(timespec="microseconds")
+    return moment.astimezone(_ZONE).strftime("%b %e %H:%M:%S")
 
 
 def _mails(*lines: str, kind: str = "rfc3339", at: int = _AT, now: int = _AT) -> list[QueuedMail]:
-    return [*queued_mails((line.format(at=_written(at, kind)) for line in lines), now)]
+    return [*queued_mails((line.format(at=_written(at, kind)) for line in lines), now, _ZONE)]
 
 
 @pytest.mark.parametrize("kind", ["utc", "rfc3339", "traditional"])
