@@ -1,6 +1,7 @@
 """What store.on_failure does with limits while the store of a daemon that was alone is away (R11)."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ import pytest
 from support.rig.counters import Counters, in_sqlite
 from support.rig.lone_daemon import LoneDaemon, wait_until_counted
 from support.rig.mariadb import PrivateMariaDB
-from support.rig.process import running
+from support.rig.process import running, wait_for
 
 LIMIT = 5
 FULL, HALF, FRESH = "full@example.org", "half@example.org", "fresh@example.org"
 SETTLES_S = 20
+METERED = "the limits hold on from memory"
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,25 @@ def outcomes(daemon: LoneDaemon, login: str) -> list[bool]:
     return [daemon.passes(login) for _ in range(6)]
 
 
-def test_meter(folder: Path, store: Breakable) -> None:
+def doctor_says(daemon: LoneDaemon, words: str) -> bool:
+    """Tell whether `check` has these words, however its lines are broken."""
+    return words in " ".join(daemon.command("check").stdout.split())
+
+
+@pytest.mark.parametrize("outage_s", [5, pytest.param(30, marks=pytest.mark.soak)])
+def test_meter(folder: Path, store: Breakable, outage_s: float) -> None:
     """Limits hold on, by what was known: the full mailbox is refused, others pass up to their limits."""
     with used_before(folder, store.counters, "meter") as daemon:
         with store.away():
+            end = time.monotonic() + outage_s
             assert not daemon.passes(FULL)
             daemon.wait_for_mode("metered")
             assert outcomes(daemon, FULL) == [False] * 6
             assert outcomes(daemon, HALF) == [True] * 2 + [False] * 4
             assert outcomes(daemon, FRESH) == [True] * LIMIT + [False]
+            wait_for(lambda: doctor_says(daemon, METERED), SETTLES_S, f"doctor says {METERED!r}")
+            while time.monotonic() < end:
+                assert not daemon.passes(FULL)
         daemon.wait_for_mode("memory")
         wait_until_counted(store.counters, "*", 3 * LIMIT, SETTLES_S)
         assert [store.counters.used(login) for login in (FULL, HALF, FRESH)] == [LIMIT] * 3

@@ -100,7 +100,10 @@ def _untold(path: Path, problem: str) -> Finding:
 def _troubles(status: DaemonStatus) -> Iterator[Finding]:
     if not status.decides and status.how == "metered":
         words, remedy = _CAUSES.get(status.state, (status.state, _RESTART))
-        problem = f"{words}: {status.error}; unbooked mails: {status.unbooked}"
+        problem = (
+            f"the limits hold on from memory: {words}: {status.error};"
+            f" unbooked mails: {status.unbooked}"
+        )
         yield warning("metered", "daemon", problem, _METERED_WHY, remedy)
     elif not status.decides:
         words, remedy = _CAUSES.get(status.state, (status.state, _RESTART))

@@ -14,7 +14,7 @@ from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import STILL_S, Change, LeaseRow
+from sendlimit.store import COMMITTERS_KEPT_S, STILL_S, Change, LeaseRow
 from support.counting_samples import ALICE, ALICES_DAY, LIMIT_OF_3, NOON
 from support.doubles.daemon import SteppedDaemon
 from support.doubles.store import Tables
@@ -233,6 +233,53 @@ def test_nothing_is_replayed_beside_a_living_holder(tmp_path: Path) -> None:
 
     assert tables.used() == {}
     assert [*(tmp_path / "journals").iterdir()]
+
+
+def test_a_replay_ends_when_another_takes_the_lease(tmp_path: Path) -> None:
+    """It had entered; from then on the other has these counters in memory."""
+    left = _left(tmp_path / "journals", "aa", mails=3)
+    tables = Tables()
+    daemon = SteppedDaemon(tmp_path, LIMIT_OF_3, tables=tables, alone=True, left=[left])
+    begun: list[str] = []
+
+    def taken() -> None:
+        begun.append("begin")
+        if len(begun) == 2:  # the first is that of entering
+            tables.lease = LeaseRow("other", tables.lease.beat + 1, 0)
+
+    daemon.store.before["begin"] = taken
+    daemon.start()
+
+    assert len(begun) >= 2
+    assert tables.used() == {}
+    assert [*(tmp_path / "journals").iterdir()]
+
+
+def test_records_older_than_the_rows_of_er_committer_are_left_out(tmp_path: Path) -> None:
+    """Without a row nobody knows whether they were booked: `purge` may have removed it."""
+    left = _left(tmp_path / "journals", "aa", mails=3)
+    daemon = SteppedDaemon(tmp_path, LIMIT_OF_3, alone=True, left=[left])
+    daemon.now = NOON + COMMITTERS_KEPT_S + 1
+    daemon.start()
+
+    assert daemon.tables.used().get(ALICES_DAY, 0) == 0
+    assert not [*(tmp_path / "journals").iterdir()]
+
+
+def test_a_batch_clears_the_lease_of_a_dead_holder(tmp_path: Path) -> None:
+    """It was taken and its daemon died: who decides from then on says so in the same transaction."""
+    tables = Tables(daemons={"other": 1})
+    daemon = _daemon(tmp_path, tables).start()
+    assert _state(daemon) is State.SHARED
+    tables.lease = LeaseRow("other", 7, 0)
+    undecided = 0
+    while daemon.ledger.reserve(ALICE, daemon.now).decision is None:
+        undecided += 1
+        assert tables.lease == LeaseRow("other", 7, 0)
+        assert undecided < 20
+
+    assert undecided >= STILL_S
+    assert tables.lease.holder == ""
 
 
 def test_damage_of_a_left_journal_is_reported(tmp_path: Path) -> None:

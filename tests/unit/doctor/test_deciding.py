@@ -67,7 +67,9 @@ def test_metered(tmp_path: Path) -> None:
     (finding,) = deciding(tmp_path, NOW).findings
 
     assert (finding.code, finding.severity) == ("metered", "warning")
-    assert finding.problem == "its database is away: gone; unbooked mails: 3"
+    assert finding.problem == (
+        "the limits hold on from memory: its database is away: gone; unbooked mails: 3"
+    )
     assert "what the daemon knew last" in finding.why
 
 
