@@ -21,9 +21,13 @@ class CommitterThread:
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     def start(self, wait_s: float) -> None:
-        """Start the thread; wait until it may decide, or the database was tried in vain, or for wait_s."""
+        """Start the thread; wait until it may decide, or the database was tried in vain, or for wait_s.
+
+        As long again where another daemon holds the lease: one that has died is passed by meanwhile.
+        """
         self._thread.start()
-        self._decides.wait(wait_s)
+        if not self._decides.wait(wait_s) and self._ledger.is_waiting:
+            self._decides.wait(wait_s)
 
     def stop(self, wait_s: float) -> bool:
         """Book what is pending, or write it to the unbooked file.
