@@ -1,8 +1,8 @@
-"""One counter in memory, and the group of those with the same name and period. Pure."""
+"""One counter in memory, the group of those with the same name and period, a chunk of one. Pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import CounterKey
 from sendlimit.rules.window import ROLLING_WINDOWS
@@ -76,3 +76,17 @@ class Group:
         """Return the key of a subject's row."""
         scope, unit, window = self.name
         return CounterKey(scope, subject, unit, window, self.start)
+
+
+class Loading(NamedTuple):
+    """A chunk to read: the counters of a name in a period whose subject comes after one.
+
+    Attributes:
+        after: a subject, in the binary order of its UTF-8; None: from the beginning.
+        lease: which lease it is for; a chunk that was asked for under another is dropped.
+    """
+
+    name: LimitName
+    start: int
+    after: str | None
+    lease: int

@@ -14,9 +14,9 @@ Used under the ledger's mutex.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from sendlimit.counting.counter import Counter, Group
+from sendlimit.counting.counter import Counter, Group, Loading
 from sendlimit.rules.limit import LATCH, CounterKey, LimitName
 from sendlimit.rules.rolling import step_starts
 from sendlimit.rules.window import ROLLING_WINDOWS
@@ -33,20 +33,6 @@ OBJECTS_MAX = 100_000
 """Counters that are objects, of senders with a plan; the others are numbers by subject."""
 TIDIED_AT_ONCE = 50_000
 _NEVER = 2**62
-
-
-class Loading(NamedTuple):
-    """A chunk to read: the counters of a name in a period whose subject comes after one.
-
-    Attributes:
-        after: a subject, in the binary order of its UTF-8; None: from the beginning.
-        lease: which lease it is for; a chunk that was asked for under another is dropped.
-    """
-
-    name: LimitName
-    start: int
-    after: str | None
-    lease: int
 
 
 class Counters:
