@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.reports.records import episode_record
 from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
-from sendlimit.rules.limit import Scope, counted_names
+from sendlimit.rules.limit import KNOWN_NAMES, Scope, counted_names
 from sendlimit.rules.window import Window
 from sendlimit.store.episodes import last_episodes
 from sendlimit.store.learned import learned_overrides
@@ -102,12 +102,16 @@ def usage_reports(
     What is asked of the database does not grow with the number of limits, and hardly with the
     number of subjects.
     """
-    names = set(counted_names(context.rules(connection, at).names()))
+    in_force = context.rules(connection, at).names()
+    counted = set(counted_names(in_force))
+    names = [name for name in KNOWN_NAMES if name in counted or name in in_force]
     keys = {
         key
         for subject in subjects
-        for name, key in counters(subject.scope, subject.sender, context.calendar, at).items()
-        if name in names
+        for name, key in counters(
+            subject.scope, subject.sender, context.calendar, at, names
+        ).items()
+        if name in counted
     }
     found = usage(connection, sorted(keys))
     levels = {level for subject in subjects for level in subject.levels}
@@ -127,6 +131,7 @@ def usage_reports(
             episodes={},
             calendar=context.calendar,
             at=at,
+            names=names,
         )
         reports.append(_report(context, subject, explanation, at, is_known=subject.key in known))
     return reports

@@ -28,7 +28,7 @@ from sendlimit.rules.rolling import counts, span_now, total
 from sendlimit.rules.window import ROLLING_WINDOWS, Period, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.learning import LearnRule
@@ -123,7 +123,11 @@ class Explanation(NamedTuple):
 
 
 def counters(
-    scope: Scope, sender: Sender, calendar: Calendar, at: int
+    scope: Scope,
+    sender: Sender,
+    calendar: Calendar,
+    at: int,
+    names: Sequence[LimitName] = KNOWN_NAMES,
 ) -> dict[LimitName, CounterKey]:
     """Return the key of every limit that a mail of the subject counts towards.
 
@@ -135,13 +139,14 @@ def counters(
         sender: the mailbox and domain; of a domain, the mailbox is "".
         calendar: cuts the periods.
         at: now, seconds since 1970.
+        names: those that are asked for, in the order of KNOWN_NAMES.
     """
     return {
         name: CounterKey(
             name.scope, subject, name.unit, name.window, calendar.period(name.window, at).start
         )
         for own in _scopes_above(scope)
-        for name in KNOWN_NAMES
+        for name in names
         if name.scope is own and (subject := subject_of(own, sender)) is not None
     }
 
@@ -156,6 +161,7 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
     episodes: Mapping[LimitName, Episode],
     calendar: Calendar,
     at: int,
+    names: Sequence[LimitName] = KNOWN_NAMES,
 ) -> Explanation:
     """Explain a subject's limits.
 
@@ -168,6 +174,7 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
         episodes: the last one of each limit.
         calendar: cuts the periods.
         at: now, seconds since 1970.
+        names: of the limits that may be in force or counted, in the order of KNOWN_NAMES.
     """
     rows = {(row.setting.subject, row.setting.name, _origin(row.setting)): row for row in overrides}
     rules = Rules(file).with_rows(holding((row.setting for row in rows.values()), at))
@@ -184,7 +191,7 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
         )
 
     def statuses() -> Iterator[LimitStatus]:
-        for name, key in counters(scope, sender, calendar, at).items():
+        for name, key in counters(scope, sender, calendar, at, names).items():
             where, setting = source(name)
             rolling = name.window in ROLLING_WINDOWS
             steps = counts(key, usage) if rolling else ()
