@@ -114,7 +114,9 @@ def mail_log_of(config_directory: Path) -> Path | None:
     Raises:
         PostfixError: Postfix can't read its configuration.
     """
-    name = PostfixCommands(config_directory).parameters("-x", "maillog_file")["maillog_file"]
+    # Before Postfix 3.4 there is no such parameter.
+    found = PostfixCommands(config_directory).parameters("-x", "maillog_file")
+    name = found.get("maillog_file", "")
     if name.startswith("/") and not name.startswith("/dev/"):
         return Path(name)
     return next((path for path in USUAL_LOGS if path.exists()), None)
