@@ -10,6 +10,7 @@ import _strptime  # type: ignore[import-not-found] # noqa: F401 - else datetime 
 import os
 import pwd
 import shlex
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -48,13 +49,15 @@ def rights_of_owner(path: Path) -> Iterator[None]:
 def as_owner(path: Path, command: str, group: str | None = None) -> str:
     """Return a command for root that does its work with the rights of `rights_of_owner`.
 
+    A file of root's own is nobody else's to change: for it the command is returned as it is.
+
     Args:
         path: what the command works on, absolute.
         command: for a shell.
         group: that the command gives to what it works on; None: it changes no group.
     """
     owner = first_owner(path)
-    if owner is None:
+    if owner is None or _is_file_of_root(path):
         return command
     uid, gid = owner
     try:
@@ -63,6 +66,14 @@ def as_owner(path: Path, command: str, group: str | None = None) -> str:
         user = str(uid)
     rights = f"--reuid={shlex.quote(user)} --regid={shlex.quote(group or str(gid))} --clear-groups"
     return f"setpriv {rights} sh -c {shlex.quote(command)}"
+
+
+def _is_file_of_root(path: Path) -> bool:
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_uid == 0
 
 
 def first_owner(path: Path) -> tuple[int, int] | None:

@@ -64,6 +64,15 @@ def test_command_for_root(theirs: Path) -> None:
     assert (secret.stat().st_gid, stat.S_IMODE(secret.stat().st_mode)) == (0, 0o600)
 
 
+def test_command_for_a_file_of_roots(theirs: Path) -> None:
+    """The owner of the folder could not change it: the command is for root itself."""
+    password = theirs / "password"
+    password.touch(0o644)
+    command = as_owner(password, f"chmod o= {password}")
+    subprocess.run(["bash", "-c", command], check=True)
+    assert stat.S_IMODE(password.stat().st_mode) == 0o640
+
+
 def test_command_in_a_folder_of_roots(folder: Path) -> None:
     """Where root owns all folders a command is printed as it is; a user without a name has a number."""
     assert as_owner(folder / "file", "chmod o= file") == "chmod o= file"
