@@ -13,6 +13,7 @@ SendlimitError
     StoreUnavailable   no connection, or it was lost: the outcome is unknown
       StoreDenied      the database knows no such user or password, or forbids a statement
     StoreStuck         a transaction does not end, so nothing is decided
+      NotHandedOver    another daemon on the same database decides, and keeps the lease
     BatchFault         an error of sendlimit ended a batch, so nothing was decided
     StoreConflict      rolled back by the database: read again and redo
     LeaseLost          another daemon decides, or the database is not the one that was left
