@@ -54,6 +54,8 @@ def test_shapes(commands: Commands, tmp_path: Path) -> None:
     printed["import, each of changes and kept"] = imported["changes"]
     for part in ("proposals", "trials", "exceeding"):
         printed[f"suggest, each of {part}"] = printed["suggest"][part]
+    comparison = printed["suggest, comparison"] = printed["suggest"]["comparison"]
+    printed["suggest, each of outcomes"] = comparison["outcomes"]
     assert commands("check", "--json") == 1  # no daemon
     printed["check, a list of"] = commands.printed_json()
     assert commands("status", "--json") == 1
