@@ -37,6 +37,7 @@ class Story:
             self._server_wide_limit,
             self._database_away,
             self._database_back,
+            self._database_away_and_metered,
             self._why_was_i_refused,
         )
         for step in steps:
@@ -145,6 +146,22 @@ class Story:
         )
         reply = self._send(DAVE, self._stage.postfix.submission_port)
         self._tell.check(reply.code == 450, "The limits hold again.")
+
+    def _database_away_and_metered(self) -> None:
+        sendlimit, store = self._stage.sendlimit, self._stage.store
+        self._tell.step('The same with store.on_failure = "meter": sendlimit is started anew.')
+        text = sendlimit.config_file.read_text()
+        sendlimit.write_config(text.replace("[store]\n", '[store]\non_failure = "meter"\n'))
+        sendlimit.stop()
+        sendlimit.start()
+        self._tell.remark(f"The database is taken away. {store.loss}")
+        store.take_away()
+        reply = self._send(DAVE, self._stage.postfix.submission_port)
+        self._tell.check(reply.code == 450, "The limits hold on, by what was known.")
+        self._tell.check(self._send_incoming().is_ok, "Incoming mail still passes.")
+        self._tell.remark(f"The database comes back. {store.rescue}")
+        store.give_back()
+        self._tell.quoted(sendlimit.wait_for_lines("^WARNING store-back ", count=2)[-1:])
 
     def _why_was_i_refused(self) -> None:
         self._tell.step("Alice asks why she was refused; the admin looks.")
