@@ -150,7 +150,7 @@ def machine(
                 lambda: _leader(nspawn_process.pid), _START_S, "starts systemd"
             )
             started = Machine(report, leader)
-            started.read(f"cp -r /srv/release {RELEASE}")
+            started.read(f"cp -r /srv/release {RELEASE} && chmod 755 {RELEASE}")
             started.run(_WAIT, timeout_s=_START_S)
             yield started
         finally:

@@ -54,7 +54,13 @@ class Setup:
     def run_as_admin(self, sql: str) -> None:
         """Run SQL with the mariadb program, which stops at the first error."""
         subprocess.run(
-            ["mariadb", "--no-defaults", f"--socket={self.server.socket}", "--user=root"],
+            [
+                "mariadb",
+                "--no-defaults",
+                "--skip-ssl",
+                f"--socket={self.server.socket}",
+                "--user=root",
+            ],
             input=sql,
             text=True,
             check=True,

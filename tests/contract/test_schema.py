@@ -74,7 +74,7 @@ def test_mariadb_takes_the_files(database: Database) -> None:
     for migration in migrations(_MARIADB):
         with migration.path.open() as text:
             subprocess.run(
-                ["mariadb", f"--socket={database.socket}", f"--user={database.user}",
+                ["mariadb", "--no-defaults", "--skip-ssl", f"--socket={database.socket}", f"--user={database.user}",
                  f"--password={database.password}", database.name],
                 stdin=text, check=True,
             )  # fmt: skip

@@ -24,6 +24,7 @@ class PrivateCA:
         _openssl(
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
             "-days", "2", "-subj", f"/CN={name}", "-keyout", self._key, "-out", self.cert,
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign",
         )  # fmt: skip
 
     def sign(self, name: str, alternative: str = "") -> Signed:

@@ -50,10 +50,13 @@ def test_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert admin_name() == "uid 4000000000"
 
 
+_COMMANDS: list[tuple[str, ...]] = [("show",), ("check",), ("limit", "list"), ("config",)]
+
+
 @pytest.fixture
 def other_user(commands: Commands) -> Iterator[Commands]:
     """Commands of a user who may not read the configuration, loaded while that was possible."""
-    for words in (("show",), ("check",)):
+    for words in _COMMANDS:
         commands(*words)
     commands.config.chmod(0o600)
     os.seteuid(65534)
@@ -61,7 +64,7 @@ def other_user(commands: Commands) -> Iterator[Commands]:
     os.seteuid(0)
 
 
-@pytest.mark.parametrize("words", [("show",), ("check",), ("limit", "list"), ("config",)])
+@pytest.mark.parametrize("words", _COMMANDS)
 def test_right_that_root_has(other_user: Commands, words: tuple[str, ...]) -> None:
     """Who lacks a right that root has is told so, in the last line."""
     assert other_user(*words) != 0

@@ -148,7 +148,7 @@ def test_example_that_locks_a_password(tmp_path: Path, database: Database) -> No
     options = tmp_path / "lock.cnf"
     options.write_text(
         f"[client]\nsocket={database.socket}\nuser={database.user}\n"
-        f"password={database.password}\ndatabase={database.name}\n"
+        f"password={database.password}\ndatabase={database.name}\nskip-ssl\n"
     )
     options.chmod(0o600)
 
