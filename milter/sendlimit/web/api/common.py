@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.routing import APIRoute
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sendlimit.store.changes import Made
     from sendlimit.store.connection import Connection
     from sendlimit.web.live import LiveContext
+
+T = TypeVar("T")
 
 register_segment()
 
@@ -205,6 +207,23 @@ class Cursor(NamedTuple):
         if mark and skip.isascii() and skip.isdigit() and len(skip) <= _DIGITS_MAX:
             return cls(key, int(skip))
         return cls(text)
+
+
+def paged(
+    found: Sequence[T], size: int, cursor: Cursor, key: Callable[[T], str]
+) -> tuple[Sequence[T], str | None]:
+    """Return the rows of a page, and what `next` is: None on the last page.
+
+    Args:
+        found: what was read from where the page begins; one more than fits tells of a next page.
+        size: how many rows fit.
+        cursor: where the page begins.
+        key: of a row, by which the list is in order.
+    """
+    shown = found[:size]
+    if len(found) <= size:
+        return shown, None
+    return shown, str(next_cursor(cursor, [key(row) for row in shown]))
 
 
 def next_cursor(cursor: Cursor, keys: Sequence[str]) -> Cursor:

@@ -25,7 +25,7 @@ from sendlimit.web.api.common import (
     author,
     is_heard,
     limit_in,
-    next_cursor,
+    paged,
     subject_in,
 )
 from sendlimit.web.errors import WebError, invalid
@@ -55,10 +55,8 @@ async def list_limits(
         return overrides_page(connection, OverridePage(cursor.key, cursor.skip or 0, limit + 1))
 
     found = await service.database.run(work)
-    shown = found if subject is not None else found[:limit]
-    following = None
-    if len(found) > len(shown):
-        following = str(next_cursor(cursor, [row.setting.subject for row in shown]))
+    size = limit if subject is None else len(found)
+    shown, following = paged(found, size, cursor, lambda row: row.setting.subject)
     return LimitsOut.model_validate(
         {
             "limits": [{**override_record(row), "in_force": row.holds(at)} for row in shown],

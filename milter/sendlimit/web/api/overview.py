@@ -24,7 +24,7 @@ from sendlimit.web.api.common import (
     ServiceOf,
     Size,
     admin_router,
-    next_cursor,
+    paged,
     subject_in,
 )
 from sendlimit.web.api.usage import timezone, usage_out
@@ -117,10 +117,7 @@ async def refusals(
         return episodes_page(connection, page, key)
 
     found = await service.database.run(work)
-    shown = found[:limit]
-    following = None
-    if len(found) > limit:
-        following = str(next_cursor(cursor, [iso(episode.last_at) for episode in shown]))
+    shown, following = paged(found, limit, cursor, lambda episode: iso(episode.last_at))
     return RefusalsOut.model_validate(
         {"refusals": [episode_record(episode) for episode in shown], "next": following}
     )

@@ -16,7 +16,7 @@ from sendlimit.web.api.common import (
     admin_router,
     author,
     is_heard,
-    next_cursor,
+    paged,
     subject_in,
 )
 from sendlimit.web.errors import WebError, invalid
@@ -49,10 +49,7 @@ async def list_suspensions(
         return suspensions_page(connection, page, at)
 
     found = await service.database.run(work)
-    shown = found[:limit]
-    following = None
-    if len(found) > limit:
-        following = str(next_cursor(cursor, [row.setting.subject for row in shown]))
+    shown, following = paged(found, limit, cursor, lambda row: row.setting.subject)
     return SuspensionsOut.model_validate(
         {"suspensions": [suspensions.suspension_record(row) for row in shown], "next": following}
     )

@@ -22,7 +22,7 @@ from sendlimit.store.override_pages import (
     limits_page,
 )
 from sendlimit.store.usage import subjects_beginning
-from sendlimit.web.api.common import Cursor, next_cursor, subject_in
+from sendlimit.web.api.common import Cursor, paged, subject_in
 from sendlimit.web.api.overview import iso, until_of
 from sendlimit.web.errors import invalid
 from sendlimit.web.pages.chart import meter
@@ -141,10 +141,7 @@ async def limits(request: Request, service: Service, visitor: Visitor) -> Respon
         return limits_page(connection, wanted), ending
 
     found, ending = await service.database.run(work)
-    shown = found[:PAGE_ROWS]
-    following = None
-    if len(found) > PAGE_ROWS:
-        following = str(next_cursor(cursor, [row.setting.subject for row in shown]))
+    shown, following = paged(found, PAGE_ROWS, cursor, lambda row: row.setting.subject)
     return page(
         request,
         service,
@@ -177,11 +174,8 @@ async def refusals(request: Request, service: Service, visitor: Visitor) -> Resp
         return episodes_page(connection, wanted, key)
 
     found = await service.database.run(work)
-    shown = found[:PAGE_ROWS]
+    shown, following = paged(found, PAGE_ROWS, cursor, lambda episode: iso(episode.last_at))
     same = {"since": since, "subject": subject}
-    following = None
-    if len(found) > PAGE_ROWS:
-        following = str(next_cursor(cursor, [iso(episode.last_at) for episode in shown]))
     return page(
         request,
         service,

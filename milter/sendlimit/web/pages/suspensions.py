@@ -8,7 +8,7 @@ from sendlimit.rules.override import REASON_MAX
 from sendlimit.store import suspensions
 from sendlimit.store.changes import Author
 from sendlimit.store.override_pages import OverridePage, suspensions_page
-from sendlimit.web.api.common import Cursor, is_heard, next_cursor, subject_in
+from sendlimit.web.api.common import Cursor, is_heard, paged, subject_in
 from sendlimit.web.errors import WebError, invalid
 from sendlimit.web.pages.render import PAGE_ROWS, page, target, words_of
 from sendlimit.web.pages.security import read_form
@@ -40,10 +40,7 @@ async def list_all(request: Request, service: Service, visitor: Visitor) -> Resp
         return suspensions_page(connection, wanted, at)
 
     found = await service.database.run(work)
-    shown = found[:PAGE_ROWS]
-    following = None
-    if len(found) > PAGE_ROWS:
-        following = str(next_cursor(cursor, [row.setting.subject for row in shown]))
+    shown, following = paged(found, PAGE_ROWS, cursor, lambda row: row.setting.subject)
     return page(
         request,
         service,
