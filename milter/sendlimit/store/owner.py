@@ -49,7 +49,7 @@ def rights_of_owner(path: Path) -> Iterator[None]:
 def as_owner(path: Path, command: str, group: str | None = None) -> str:
     """Return a command for root that does its work with the rights of `rights_of_owner`.
 
-    A file of root's own is nobody else's to change: for it the command is returned as it is.
+    Only root can change a file of its own: for it the command is returned as it is.
 
     Args:
         path: what the command works on, absolute.
