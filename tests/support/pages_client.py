@@ -8,6 +8,7 @@ from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from support.reading import read_on
 from support.web_client import STRANGER, Answer, WebClient
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Browser:
     @property
     def seen(self) -> str:
         """What one reads on the page: without markup, attributes and the tokens of forms."""
-        return unescape(re.sub(r"<[^>]*>", " ", self.text))
+        return read_on(self.text)
 
     def get(self, target: str) -> Answer:
         """Open a page."""
