@@ -2,17 +2,19 @@
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from bench import load
 
+from support.rig.clock import SettableClock
 from support.rig.configuration import configuration
 from support.rig.counters import Counters, in_mariadb
 from support.rig.daemon import Sendlimit
 from support.rig.galera import PrivateGalera
+from support.rig.milter_client import MilterClient
 from support.rig.process import private_folder, running, wait_for
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(240)]
@@ -38,7 +40,7 @@ def cluster() -> Iterator[PrivateGalera]:
 @pytest.fixture
 def stores(cluster: PrivateGalera, request: pytest.FixtureRequest) -> list[Counters]:
     """Empty tables, as each node has them; every store names all nodes in the same order."""
-    name = request.node.name
+    name = re.sub(r"\W+", "_", request.node.name)
     first = cluster.nodes[0]
     database = first.create_database(name, name[:32], "secret")
     made = in_mariadb(first, database)
@@ -53,11 +55,35 @@ def stores(cluster: PrivateGalera, request: pytest.FixtureRequest) -> list[Count
     ]
 
 
+@pytest.fixture
+def apart(stores: Sequence[Counters]) -> list[Counters]:
+    """The same tables; every store names the node of its own alone."""
+    hosts = re.compile(r"@([^/]*)/")
+    made = []
+    for number, store in enumerate(stores):
+        url = store.settings["url"]
+        found = hosts.search(url)
+        assert found is not None
+        own = found[1].split(",")[number]
+        made.append(Counters({**store.settings, "url": hosts.sub(f"@{own}/", url)}, store.query))
+    return made
+
+
 @contextmanager
 def three_daemons(
-    folder: Path, stores: Sequence[Counters], limit: int
+    folder: Path,
+    stores: Sequence[Counters],
+    limits: Mapping[str, int],
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[list[Sendlimit]]:
-    """Run a daemon for each store, with a socket `milter.sock` in a folder of its own."""
+    """Run a daemon for each store, with a socket `milter.sock` in a folder of its own.
+
+    Args:
+        folder: for the daemons' folders.
+        stores: where each counts.
+        limits: of each mailbox.
+        env: variables set for the daemons.
+    """
     with ExitStack() as stack:
         daemons = []
         for number, store in enumerate(stores):
@@ -66,10 +92,10 @@ def three_daemons(
                 place,
                 place / "milter.sock",
                 {**store.settings, "decision_timeout_s": DECISION_TIMEOUT_S},
-                limits={"mailbox": {"messages_per_day": limit}},
+                limits={"mailbox": limits},
                 log={"level": "info"},
             )
-            daemons.append(stack.enter_context(running(Sendlimit(place, settings))))
+            daemons.append(stack.enter_context(running(Sendlimit(place, settings, env))))
         yield daemons
 
 
@@ -116,7 +142,7 @@ def test_first_node_killed(
     No client sees an error, no mail waits longer than decision_timeout_s and a second, and every
     accepted mail is counted once, on every node.
     """
-    with three_daemons(folder, stores, 10**6) as daemons:
+    with three_daemons(folder, stores, {"messages_per_day": 10**6}) as daemons:
         with loaded(
             daemons, seconds=20, connections=10, rate=100, endings="4,1,1", mails_per_connection=5
         ) as results:
@@ -135,22 +161,16 @@ def test_first_node_killed(
             store.wait_until_used("*", accepted, window="ever")
 
 
+@pytest.mark.parametrize("window", ["day", "rolling_hour"])
 def test_three_writers(
     folder: Path,
-    stores: list[Counters],
+    apart: Sequence[Counters],
     capsys: pytest.CaptureFixture[str],
+    window: str,
 ) -> None:
     """Each daemon writes to a node of its own: the limit is exact to the mail all the same."""
     limit, mails = 300, 300
-    hosts = re.compile(r"@([^/]*)/")
-    apart = []
-    for number, store in enumerate(stores):
-        url = store.settings["url"]
-        found = hosts.search(url)
-        assert found is not None
-        own = found[1].split(",")[number]
-        apart.append(Counters({**store.settings, "url": hosts.sub(f"@{own}/", url)}, store.query))
-    with three_daemons(folder, apart, limit) as daemons:
+    with three_daemons(folder, apart, {f"messages_per_{window}": limit}) as daemons:
         with loaded(daemons, seconds=ENOUGH_S, connections=10, count=mails) as results:
             pass
         report(capsys, daemons, results)
@@ -159,5 +179,30 @@ def test_three_writers(
         assert sum(result.errors + result.unfinished for result in results) == 0
         accepted = sum(result.accepted for result in results)
         assert limit <= accepted <= limit + undecided
-        for store in stores:
-            store.wait_until_used(MAILBOX, accepted)
+        for store in apart:
+            store.wait_until_used(MAILBOX, accepted, window=window)
+
+
+def test_rolling_hour_of_three_writers(folder: Path, apart: Sequence[Counters]) -> None:
+    """What one node counted is held against the mail at the others, until its minute has left (R19)."""
+    clock = SettableClock(folder, "UTC")
+    limits = {"messages_per_rolling_hour": 3}
+    with ExitStack() as stack:
+        clock.set("2026-11-22 13:20:30")
+        daemons = stack.enter_context(three_daemons(folder, apart, limits, clock.env))
+        first, second, third = (
+            stack.enter_context(MilterClient(daemon.config_file.parent / "milter.sock"))
+            for daemon in daemons
+        )
+        assert [first.send_mail(MAILBOX).kind for _ in range(2)] == ["continue"] * 2
+        clock.set("2026-11-22 13:50:30")
+        assert second.send_mail(MAILBOX).kind == "continue"
+        for session in (first, second, third):
+            assert "works again from 2026-11-22 14:21" in session.send_mail(MAILBOX).text
+        clock.set("2026-11-22 14:21:00")
+        assert [one.send_mail(MAILBOX).kind for one in (third, first)] == ["continue"] * 2
+        for session in (first, second, third):
+            assert "works again from 2026-11-22 14:51" in session.send_mail(MAILBOX).text
+        assert not any(daemon.lines("fault|Traceback|on-failure") for daemon in daemons)
+    for store in apart:
+        store.wait_until_used(MAILBOX, 5, window="rolling_hour")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.rig.clock import SettableClock
 from support.rig.counters import Counters, in_sqlite
 from support.rig.lone_daemon import LoneDaemon, wait_until_counted
 from support.rig.mariadb import PrivateMariaDB
@@ -98,6 +99,41 @@ def test_meter(folder: Path, store: Breakable, outage_s: float) -> None:
         passed = daemon.lines("accepted-on-failure")
         assert len(passed) == 2 + LIMIT
         assert all("reason=metered" in line for line in passed)
+
+
+def test_meter_a_rolling_window(folder: Path, store: Breakable) -> None:
+    """What has left the window in the outage passes again, what was let through in it is held against it (R19)."""
+    clock = SettableClock(folder, "UTC")
+    clock.set("2026-11-22 12:58:30")
+    settings = {**store.counters.settings, "on_failure": "meter", "decision_timeout_s": 1.0}
+    limits = {"mailbox": {"messages_per_rolling_hour": LIMIT}}
+    with running(LoneDaemon(folder / "d", settings, limits, env=clock.env)) as daemon:
+
+        def passed(login: str) -> int:
+            return sum(daemon.passes(login) for _ in range(LIMIT + 1))
+
+        def used(login: str) -> int:
+            return store.counters.used(login, window="rolling_hour")
+
+        daemon.wait_for_mode("memory")
+        assert all(daemon.passes(HALF) for _ in range(2))
+        clock.set("2026-11-22 13:20:30")
+        assert daemon.passes(HALF)
+        assert passed(FULL) == LIMIT
+        wait_until_counted(store.counters, "*", LIMIT + 3, SETTLES_S)
+        with store.away():
+            assert not daemon.passes(FULL)
+            daemon.wait_for_mode("metered")
+            assert [passed(login) for login in (FULL, HALF, FRESH)] == [0, 2, LIMIT]
+            clock.set("2026-11-22 13:59:00")
+            assert [passed(login) for login in (FULL, HALF, FRESH)] == [0, 2, 0]
+            assert "works again from 2026-11-22 14:21 UTC" in daemon.send(HALF).text
+        daemon.wait_for_mode("memory")
+        assert [passed(login) for login in (FULL, HALF, FRESH)] == [0, 0, 0]
+        clock.set("2026-11-22 14:21:00")
+        assert [passed(login) for login in (FULL, HALF, FRESH)] == [LIMIT, 3, LIMIT]
+        assert not daemon.faults
+    assert [used(login) for login in (FULL, HALF, FRESH)] == [2 * LIMIT, 3 + 4 + 3, 2 * LIMIT]
 
 
 @pytest.mark.mariadb

@@ -21,6 +21,7 @@ _LIMITS = {"mailbox": {"recipients_per_day": 1000, "external_recipients_per_day"
 _STRANGER = "out@remote.test"
 _BOX = "box@vmail.test"
 _ME = "me@senders.test"
+_FILTER = "static:{FILTER discard:away}"
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +150,6 @@ def test_class_of_recipient(sender: Sender, recipient: str, external: int) -> No
         pytest.param({"sender_dependent_default_transport_maps": "TABLES/sender-transports"}, _BOX, 0, id="not for mailboxes"),
         pytest.param({"sender_dependent_relayhost_maps": "TABLES/sender-relays"}, _STRANGER, 1, id="relayhost of the sender"),
         pytest.param({"transport_maps": "TABLES/wildcard"}, _BOX, 1, id="wildcard transport, for mailboxes too"),
-        pytest.param({"content_filter": "discard:"}, _BOX, 0, id="content_filter, mailbox"),
-        pytest.param({"content_filter": "discard:"}, _STRANGER, 1, id="content_filter, stranger"),
         pytest.param({"receive_override_options": "no_address_mappings"}, "fwd@vmail.test", 0, id="no_address_mappings"),
         pytest.param({"always_bcc": _STRANGER}, _BOX, 0, id="always_bcc adds no RCPT"),
     ],
@@ -162,6 +161,29 @@ def test_class_of_recipient_by_settings(
     """The same of a Postfix that is set up in another way."""
     assert changed
     assert sender.external(recipient) == external
+
+
+@pytest.mark.parametrize(("recipient", "external"), [(_BOX, 0), (_STRANGER, 1)])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"content_filter": "discard:away"}, id="content_filter"),
+        pytest.param({"smtpd_sender_restrictions": f"check_recipient_access {_FILTER}"}, id="check_recipient_access"),
+        pytest.param({"smtpd_sender_restrictions": f"check_sender_access {_FILTER}"}, id="check_sender_access"),
+        pytest.param({"smtpd_data_restrictions": f"check_client_access {_FILTER}"}, id="check_client_access at DATA"),
+        pytest.param({"header_checks": _FILTER}, id="header_checks"),
+    ],
+    indirect=True,
+)  # fmt: skip
+def test_class_of_recipient_behind_a_filter(
+    sender: Sender, changed: Mapping[str, str], recipient: str, external: int
+) -> None:
+    """A mail that Postfix hands to a content filter has the class that it has without."""
+    assert changed
+    discarded = f"postfix/discard.*: to=<{recipient}>"
+    before = len(sender.postfix.log_lines(discarded))
+    assert sender.external(recipient) == external
+    sender.postfix.wait_for_log(discarded, count=before + 1)
 
 
 @pytest.mark.parametrize(

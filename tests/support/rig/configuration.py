@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,11 @@ def configuration(
     return {**found, "log": {"syslog": False, **found["log"]}}
 
 
-def calendar() -> dict[str, str]:
-    """Return a calendar whose day neither begins nor ends while the tests run."""
+@cache
+def calendar() -> Mapping[str, str]:
+    """Return the calendar of this run, whose day neither begins nor ends meanwhile.
+
+    Daemons that are started in two minutes would count in two days, had they a calendar each.
+    """
     noon = datetime.now(UTC) - timedelta(hours=12)
     return {"timezone": "UTC", "day_starts_at": noon.strftime("%H:%M")}
