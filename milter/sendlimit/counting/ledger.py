@@ -122,14 +122,14 @@ class Ledger:
         """Take the settings of a config file that was loaded."""
         self.settings = settings
         with self.mutex:
-            self.memory.adopt(settings)
+            self.memory.plans.adopt(settings)
         self.learn(self.known_names)
 
     def learn(self, known_names: frozenset[LimitName]) -> None:
         """Take what the database is known to limit for anybody."""
         self.known_names = known_names
         with self.mutex:
-            self.memory.count_also(known_names)
+            self.memory.plans.count_also(known_names)
         in_force = self.settings.file.names() | known_names
         self.names = counted_now(self.settings, known_names)
         self.plans = self.settings.plans(self.names)

@@ -1,4 +1,4 @@
-"""Decisions from memory: plans, counters and the journal, in the callback's own thread. Pure.
+"""Decisions from memory, in the callback's own thread: what is granted, charged, given back. Pure.
 
 Grants come from memory, refusals from the database: what memory would refuse is asked for
 again, and decided on the numbers of a flush that is in. Time comes in as an argument: `now` is
@@ -10,18 +10,14 @@ FAILURE: every method is called under the ledger's mutex; none waits, logs or do
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import Answer, reverse
-from sendlimit.counting.counters import CLOCK_ALLOWANCE_S
-from sendlimit.counting.plan_maker import PlanMaker
 from sendlimit.counting.records import RecordKeys
 from sendlimit.counting.sender_plan import Reservation
+from sendlimit.counting.sender_plans import SenderPlans
 from sendlimit.counting.stretches import CLOSE_AT
 from sendlimit.rules.decision import Decision, Request
-from sendlimit.rules.limit import Charge, counted_names, holding
-from sendlimit.rules.plan import Plans
 from sendlimit.rules.policy import decide_by
 
 if TYPE_CHECKING:
@@ -34,13 +30,9 @@ if TYPE_CHECKING:
     from sendlimit.counting.sender_plan import SenderPlan
     from sendlimit.counting.stretches import Stretches
     from sendlimit.rules.counting_settings import CountingSettings
-    from sendlimit.rules.limit import CounterKey, LimitName, Setting
+    from sendlimit.rules.limit import Charge, CounterKey, Setting
     from sendlimit.rules.mailbox import Sender
 
-PLANS_MAX = 20_000
-"""Plans that are kept at once; a plan is some 1 KB."""
-RETIRED_AT_ONCE = 500
-_FOR_EVER = 2**62
 _PASSES = Decision()
 """About the end of a mail that passes no limit, with nothing to be told."""
 
@@ -56,7 +48,7 @@ class Memory:
         stretches: what is counted and not in the database.
 
     Attributes:
-        rows: of er_limit, ended boosts too, as last read.
+        plans: of the senders, by what is in force.
         granted: how many requests were granted in callbacks.
     """
 
@@ -68,102 +60,27 @@ class Memory:
         counters: Counters,
         stretches: Stretches,
     ) -> None:
-        self.rows: Sequence[Setting] = ()
+        self.plans = SenderPlans(settings, counters, journal)
         self.granted = 0
         self._lease = lease
         self._journal = journal
         self._counters = counters
         self._stretches = stretches
         self._touched = stretches.touched
-        self._by_sender: dict[Sender, SenderPlan] = {}
-        self._maker: PlanMaker | None = None
-        self._run_since = self._run_until = 0
-        self._also: frozenset[LimitName] = frozenset()
-        self._rolls = False
+        self._by_sender = self.plans.by_sender
         lease.forget = self.forget
-        self.adopt(settings)
 
-    # what is in force
-
-    def adopt(self, settings: CountingSettings) -> None:
-        """Take the settings of a config file that was loaded."""
-        self._settings = settings
-        self._drop_plans()
-
-    def learn(self, rows: Sequence[Setting]) -> None:
-        """Take all rows of er_limit."""
-        self.rows = rows
-        self._drop_plans()
-
-    def count_also(self, names: frozenset[LimitName]) -> None:
-        """Take the names that the database is known to limit, where its rows are not."""
-        if names != self._also:
-            self._also = names
-            self._drop_plans()
-
-    def learn_some(self, subjects: Collection[str], rows: Iterable[Setting]) -> bool:
-        """Take the rows of some subjects; return whether they were others than known."""
-        fresh = sorted(rows, key=str)
-        if fresh == sorted((row for row in self.rows if row.subject in subjects), key=str):
-            return False
-        self.learn([*(row for row in self.rows if row.subject not in subjects), *fresh])
-        return True
-
-    def _drop_plans(self) -> None:
-        """Let each plan be made anew; the counters stay."""
-        self._forget_plans()
-        self._plans: Plans | None = None
-        self._plans_until = 0
-
-    def _plans_at(self, at: int) -> Plans:
-        """Return what plans are made from; a boost that has ended is not in it."""
-        plans = self._plans
-        if plans is None or at >= self._plans_until:
-            rows = holding(self.rows, at)
-            ends = [row.valid_until for row in rows if row.valid_until is not None]
-            rules = self._settings.file.with_rows(rows)
-            names = counted_names(rules.names() | self._also)
-            plans = self._plans = Plans(rules, names, self._settings.calendar)
-            self._plans_until = min(ends, default=_FOR_EVER)
-            self._rolls = plans.rolls
-            self._forget_plans()
-            self._run_until = 0
-        if at >= self._run_until or at < self._run_since - CLOCK_ALLOWANCE_S:
-            self._run(plans, at)
-        return plans
-
-    def _run(self, plans: Plans, at: int) -> None:
-        """Note the running periods."""
-        calendar = plans.calendar
-        running = {name: calendar.period(name.window, at) for name in plans.names}
-        self._run_since = max(period.start for period in running.values())
-        self._run_until = min(period.end for period in running.values())
-        self._counters.run(running, self._journal.number)
-        self._maker = None
-        if self._rolls:
-            # A mail that comes late may not be granted by a plan that knows of no later step.
-            self._forget_plans()
-
-    def look_at_clock(self, at: int) -> None:
-        """Note which periods are running, and make space; called with each flush."""
-        self._plans_at(at)
-        self._make_space(at)
-
-    def _make_space(self, at: int) -> None:
-        if self._counters.crowded:
-            self._forget_plans()
-            self._counters.tidy(at, self._journal.number)
+    # with the lease
 
     def forget(self) -> None:
         """Empty the memory: the lease was taken, given away or lost. What is pending stays."""
-        self._forget_plans()
-        self._run_until = 0
+        self.plans.forget_periods()
         self._counters.forget(self._journal.number)
 
     def begin(self, at: int, rows: Sequence[Setting]) -> None:
         """Note that this daemon alone counts from now on, by these rows of er_limit."""
         self._counters.begin(at)
-        self.learn(rows)
+        self.plans.learn(rows)
 
     # what callbacks do
 
@@ -175,7 +92,7 @@ class Memory:
             return None
         plan = self._by_sender.get(sender)
         if plan is None or not plan.since <= at < plan.until:
-            plan = self._make(sender, at)
+            plan = self.plans.make(sender, at)
         if not (plan.knows or plan.is_known()):
             return None
         journal = self._journal
@@ -205,7 +122,7 @@ class Memory:
         """Charge the recipients of a mail at its end; None: the database has to be asked."""
         if now >= self._lease.grants_until:
             return None
-        plan = self._plan(request.sender, request.at)
+        plan = self.plans.of(request.sender, request.at)
         if not ((plan.knows or plan.is_known()) and self._journal.room()):
             return None
         decision = _PASSES if plan.ends_quickly(request) else self._decide(plan, request)
@@ -221,7 +138,7 @@ class Memory:
         A counter that is not known begins with what this daemon has seen of it.
         """
         sender, at = request.sender, request.at
-        plan = self._plan(sender, at)
+        plan = self.plans.of(sender, at)
         decision = replace(self._decide(plan, request), metered=True)
         if decision.refused:
             self.add(reverse(request.reserved), at)
@@ -244,7 +161,7 @@ class Memory:
 
     def book(self, request: Request) -> None:
         """Count a mail that was accepted undecided: its message, or with recipients > 0 those."""
-        plan = self._plan(request.sender, request.at)
+        plan = self.plans.of(request.sender, request.at)
         if request.recipients:
             self._charge_end(plan, request)
         else:
@@ -262,7 +179,7 @@ class Memory:
 
     def keys_of(self, request: Request) -> tuple[CounterKey, ...]:
         """Return the counters that a decision about a question depends on."""
-        return tuple(counter.key for counter in self._plan(request.sender, request.at).limited)
+        return tuple(counter.key for counter in self.plans.of(request.sender, request.at).limited)
 
     def answer(self, request: Request, now: float) -> Answer | None:
         """Decide a request on the numbers of a flush that has just come in.
@@ -272,7 +189,7 @@ class Memory:
         Returns:
             None: there is room, and this daemon may not grant it; or something is not known.
         """
-        plan = self._plan(request.sender, request.at)
+        plan = self.plans.of(request.sender, request.at)
         if not plan.is_known():
             return None
         decision = self._decide(plan, request)
@@ -290,7 +207,7 @@ class Memory:
 
     def steps_of(self, request: Request) -> tuple[CounterKey, ...]:
         """Return those of them that are the running steps of rolling windows (R19)."""
-        rolling = self._plan(request.sender, request.at).rolling
+        rolling = self.plans.of(request.sender, request.at).rolling
         return tuple([window.counter.key for window in rolling])
 
     def follow(self, usage: Mapping[CounterKey, int]) -> None:
@@ -305,45 +222,14 @@ class Memory:
 
     # counting
 
-    def _plan(self, sender: Sender, at: int) -> SenderPlan:
-        plan = self._by_sender.get(sender)
-        if plan is None or not plan.since <= at < plan.until:
-            plan = self._make(sender, at)
-        return plan
-
-    def _make(self, sender: Sender, at: int) -> SenderPlan:
-        if len(self._by_sender) >= PLANS_MAX:
-            self._retire_some()
-        self._make_space(at)
-        plans = self._plans_at(at)
-        maker = self._maker
-        if maker is None or not maker.since <= at < maker.until:
-            maker = self._maker = PlanMaker(
-                plans, at, self._plans_until, self._counters, self._settings.warn_at_percent
-            )
-            maker.is_late = at < self._run_since
-        plan = self._by_sender[sender] = maker.make(sender)
-        return plan
-
-    def _retire_some(self) -> None:
-        """Forget the plans that are kept longest: few at once, as mail waits for it."""
-        for sender in [*islice(self._by_sender, RETIRED_AT_ONCE)]:
-            self._by_sender.pop(sender).retire(self._counters)
-
-    def _forget_plans(self) -> None:
-        """Let each plan be bound anew."""
-        self._by_sender = {}
-        self._maker = None
-
     def _look_at_steps(self) -> None:
         """Have plans made anew where a step has more than they know (R19)."""
         if self._counters.steps_raised:
             self._counters.steps_raised = False
-            self._forget_plans()
+            self.plans.forget()
 
     def _decide(self, plan: SenderPlan, request: Request) -> Decision:
-        facts = self._settings.facts(self._plans_at(request.at), plan.usage())
-        return decide_by(plan.plan, request, facts)
+        return decide_by(plan.plan, request, self.plans.facts(plan, request.at))
 
     def _look_closer(self, plan: SenderPlan, sender: Sender, at: int) -> Reservation | None:
         decision = self._decide(plan, Request(sender, at))
@@ -369,8 +255,8 @@ class Memory:
             if not counter.pending:
                 touched.append(counter)
             counter.pending += amount
-        if self._rolls and at < self._run_since and amount > 0:
-            self._forget_plans()
+        if amount > 0 and self.plans.rolls and at < self.plans.run_since:
+            self.plans.forget()
         if len(touched) >= CLOSE_AT:
             self._stretches.close(self._journal.number)
 

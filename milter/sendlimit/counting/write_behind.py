@@ -169,7 +169,7 @@ class WriteBehind:
         ledger, lease, memory = self._ledger, self._lease, self._memory
         requests = [waiter.request for waiter in waiting]
         with ledger.mutex:
-            memory.look_at_clock(int(self._clock()))
+            memory.plans.look_at_clock(int(self._clock()))
             if leave and lease.state is State.SOLE and not ledger.stretches.more_than_one:
                 lease.leave()
             read = {key for request in requests for key in memory.keys_of(request)}
@@ -213,7 +213,7 @@ class WriteBehind:
                 lease.handed_over()
                 return waiting
             lease.flushed(flight.sent, flush.beat + 1)
-            if flush.subjects and memory.learn_some(flush.subjects, flushed.settings):
+            if flush.subjects and memory.plans.learn_some(flush.subjects, flushed.settings):
                 self._limits_mark = None
             left = [waiter for waiter in waiting if not self._answer(waiter)]
             lease.look_at_others(flushed.beats, now)
@@ -245,7 +245,7 @@ class WriteBehind:
             keys = self._memory.keys_in_memory(self._changed)
         limits, usage = self._store.limits(), self._store.usage(keys)
         with self._ledger.mutex:
-            self._memory.learn(limits)
+            self._memory.plans.learn(limits)
             self._memory.follow(usage)
             self._lease.changes_applied()
         self._changed.clear()
@@ -261,7 +261,7 @@ class WriteBehind:
             return
         limits = self._store.limits()
         with self._ledger.mutex:
-            self._memory.learn(limits)
+            self._memory.plans.learn(limits)
         self._limits_mark = mark
 
     def load_chunk(self) -> bool:

@@ -497,7 +497,7 @@ class World:
         """Come above the cap of counters once."""
         counters = process.ledger.counters
         counters.limit = 0
-        process.ledger.memory.look_at_clock(int(process.wall_clock()))
+        process.ledger.memory.plans.look_at_clock(int(process.wall_clock()))
         counters.limit = COUNTERS_MAX
 
     def _restore(self) -> None:

@@ -49,7 +49,7 @@ class _Sole:
         self.lease.joined()
         self.lease.taken(0.0, 1, 0)
         self.memory.begin(since, ())
-        self.memory.look_at_clock(NOON)
+        self.memory.plans.look_at_clock(NOON)
 
     def load(self) -> list[int]:
         """Read all that is to be read; return the starts of what was read."""
@@ -214,7 +214,7 @@ def test_never_more_than_the_limit(todo: list[tuple[str, str, int]]) -> None:
             stretch = sole.stretches.take(0)
             for one, amount in stretch.sums.items():
                 sole.rows[one] = sole.rows.get(one, 0) + amount
-            sole.memory.look_at_clock(now)
+            sole.memory.plans.look_at_clock(now)
             sole.memory.follow({one: sole.rows[one] for one in stretch.sums})
             sole.stretches.booked()
             sole.load()
