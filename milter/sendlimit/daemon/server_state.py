@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sendlimit import maillog
 from sendlimit.daemon.refusal_log import RefusalLog
+from sendlimit.rules.client import address_of, is_in
 from sendlimit.rules.external import LOCAL_TRANSPORTS
 from sendlimit.rules.subject import is_exempt
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.reply import Wording
     from sendlimit.rules.window import Calendar
+
+
+_CLIENTS_KEPT = 4096
+"""Addresses of which it is kept whether they are exempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,20 @@ class SessionSettings:
     tempfail: bool = False
     data_callback: bool = False
     local_transports: frozenset[str] = frozenset(LOCAL_TRANSPORTS)
+    _clients: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
 
     def is_exempt(self, sender: Sender) -> bool:
         """Say whether a sender's mail is never counted."""
         return is_exempt(sender, self.exempt)
+
+    def is_exempt_client(self, client: str) -> bool:
+        """Say whether the mail of a client's address is never counted."""
+        found = self._clients.get(client)
+        if found is None:
+            if len(self._clients) >= _CLIENTS_KEPT:
+                self._clients.clear()
+            found = self._clients[client] = is_in(address_of(client), self.exempt_clients)
+        return found
 
 
 class ServerState:

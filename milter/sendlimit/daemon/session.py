@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit import maillog
 from sendlimit.daemon.transaction import MailTransaction, client_addr
 from sendlimit.daemon.verdict import ACCEPT, CONTINUE, NOREPLY
-from sendlimit.rules.client import address_of, is_in
 from sendlimit.rules.mailbox import sender_of
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ class Session:
             sender = spellings.sender_of(login)
         client = client_addr(macro) if settings.exempt_clients else ""
         if (settings.exempt and settings.is_exempt(sender)) or (
-            client and is_in(address_of(client), settings.exempt_clients)
+            client and settings.is_exempt_client(client)
         ):
             server.events.uncounted(exempt=True)
             return ACCEPT

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sendlimit import maillog
 from sendlimit.daemon.verdict import CONTINUE
 from sendlimit.maillog import Refusal
-from sendlimit.rules.client import client_address
+from sendlimit.rules.client import UNKNOWN, client_address
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import RECIPIENTS_PER_MESSAGE, SUSPENSION, Scope
 from sendlimit.rules.plan import suspension
@@ -329,7 +329,8 @@ class MailTransaction:
 
 def client_addr(macro: MacroLookup) -> str:
     """Return the client's address in one spelling, "unknown" where Postfix does not know it."""
-    return client_address(_text(macro, "_"), _text(macro, "{client_addr}"))
+    client = client_address(_text(macro, "_"), "")
+    return client if client != UNKNOWN else client_address("", _text(macro, "{client_addr}"))
 
 
 def _text(macro: MacroLookup, name: str) -> str:

@@ -108,11 +108,13 @@ class _Activity:
     Attributes:
         refusals: their moments, the oldest first.
         clients: the last moment of each network, and the address it had.
+        last: the client that was noted last and its network, if it passed.
         quiet_until: no further suspension is made before.
     """
 
     refusals: deque[int] = field(default_factory=deque)
     clients: dict[str, tuple[int, str]] = field(default_factory=dict)
+    last: tuple[str, str] | None = None
     quiet_until: int = 0
 
 
@@ -148,8 +150,14 @@ class Suspicion:
         if most is None:
             return None
         activity = self._activity(sender)
+        last = activity.last
+        if last is not None and last[0] == client:
+            # Nothing has come since: there are no more networks than when it passed.
+            activity.clients[last[1]] = at, client
+            return None
         self._note_client(activity, client, at)
         if len(activity.clients) < most:
+            activity.last = client, network_of(client)
             return None
         return self._suspension(
             sender, activity, Reason.CLIENT_ADDRESSES, len(activity.clients), at
@@ -171,6 +179,7 @@ class Suspicion:
         network = network_of(client)
         clients.pop(network, None)
         clients[network] = (at, client)
+        activity.last = None
         # The oldest stand first; nothing before the window counts.
         for old, (seen, _) in list(clients.items()):
             if seen > at - self.rule.within_s:

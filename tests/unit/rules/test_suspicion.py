@@ -76,6 +76,25 @@ def test_networks_that_are_not_used_any_more() -> None:
         assert suspicion.sent(ALICE, f"10.0.{step}.1", NOON + step * _HOUR // 3) is None
 
 
+def test_a_network_counts_from_its_last_mail() -> None:
+    """R17: a client that has sent all the time is one of the four, with its first mail long ago."""
+    suspicion = Suspicion(_RULE)
+    for minute in range(90):
+        assert suspicion.sent(ALICE, "192.0.2.7", NOON + minute * 60) is None
+    later = NOON + 140 * 60
+    found = [suspicion.sent(ALICE, f"10.0.{step}.1", later) for step in range(3)]
+    assert [one is not None for one in found] == [False, False, True]
+
+
+def test_networks_of_refused_mail() -> None:
+    """R17: they count as well once a mail passes, from whichever client it is."""
+    suspicion = Suspicion(SuspendRule(9, 4, _HOUR, None))
+    assert suspicion.sent(ALICE, "192.0.2.7", NOON) is None
+    for step in range(3):
+        assert suspicion.refused(ALICE, f"10.0.{step}.1", NOON) is None
+    assert suspicion.sent(ALICE, "192.0.2.7", NOON) is not None
+
+
 def test_logins_are_apart() -> None:
     """R17: what one login does says nothing about another one."""
     suspicion = Suspicion(_RULE)
