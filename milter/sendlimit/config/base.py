@@ -15,16 +15,18 @@ if TYPE_CHECKING:
 class Section(BaseModel):
     """A table of the file: unknown keys are errors, and nothing changes after it is read."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, populate_by_name=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
     @field_validator("*", mode="before")
     @classmethod
     def _without_nul(cls, value: object) -> object:
-        if isinstance(value, str) and "\0" in value:
+        if any(isinstance(text, str) and "\0" in text for text in _texts_in(value)):
             raise ValueError("has a NUL character, which no path and no name can have")
         return value
+
+
+def _texts_in(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 def fields_of(model: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,9 +13,31 @@ from sendlimit.config.notify_texts import NotifyTexts
 from sendlimit.config.sections import host_and_port
 from sendlimit.config.webhook_body import WebhookBody, read_webhook_body
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 
 SMTP_PORT = 25
+
+_RECEIVERS: Mapping[str, tuple[Callable[[SplitResult], bool], str, str]] = {
+    "ntfy": (
+        lambda url: url.path.strip("/") != "",
+        "topic",
+        "https://ntfy.sh/TOPIC",
+    ),
+    "gotify": (
+        lambda url: url.path.endswith("/message") and "token" in parse_qs(url.query),
+        "application",
+        "https://HOST/message?token=TOKEN",
+    ),
+    "telegram": (
+        lambda url: url.path.endswith("/sendMessage") and "chat_id" in parse_qs(url.query),
+        "chat",
+        "https://api.telegram.org/botTOKEN/sendMessage?chat_id=NUMBER",
+    ),
+}
+"""Formats whose programs take a notice at one address for all: whether a url names the receiver."""
 
 
 class NotifySection(Section):
@@ -75,7 +97,6 @@ class NotifySection(Section):
         30.0,
         gt=0,
         le=600,
-        strict=False,
         description="seconds after which the command is killed",
     )
     mail_to: tuple[str, ...] = Field(
@@ -170,13 +191,13 @@ class NotifySection(Section):
                 raise ValueError(f"{key} needs webhook_url")
         if chosen and self.webhook_body:
             raise ValueError("webhook_format and webhook_body exclude each other; keep one")
-        if self.webhook_format == "telegram" and "chat_id" not in parse_qs(
-            urlsplit(self.webhook_url or "").query
-        ):
-            raise ValueError(
-                'webhook_url does not say to which chat; with webhook_format "telegram" it is'
-                " https://api.telegram.org/botTOKEN/sendMessage?chat_id=NUMBER"
-            )
+        if self.webhook_format in _RECEIVERS:
+            is_named, what, example = _RECEIVERS[self.webhook_format]
+            if not is_named(urlsplit(self.webhook_url or "")):
+                raise ValueError(
+                    f"webhook_url does not say to which {what}; with webhook_format"
+                    f' "{self.webhook_format}" it is {example}'
+                )
         return self
 
     def own_body(self) -> WebhookBody | None:

@@ -84,7 +84,6 @@ class StoreSection(Section):
         2.0,
         gt=0,
         le=30,
-        strict=False,
         description="seconds; a mail that waits longer for its decision is treated as on_failure says",
     )
     on_failure: Literal["accept", "meter", "tempfail"] = Field(
@@ -215,7 +214,11 @@ class IdentitySection(Section):
     @classmethod
     def _exempt_clients(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for written in value:
-            read_network(written)
+            if read_network(written).prefixlen == 0:
+                raise ValueError(
+                    f"{written!r} is everyone; allowed: addresses and networks such as"
+                    " '192.0.2.7', '10.0.0.0/8', '2001:db8::/32'"
+                )
         return value
 
     @field_validator("map_file")

@@ -12,7 +12,7 @@ from sendlimit.rules.suspicion import SuspendRule
 RELEASED = "released"
 WITHIN_MAX_S = 86_400
 FOR_MAX_S = 365 * 86_400
-_SPAN = re.compile(r"([1-9]\d{0,5})([smhd])")
+_SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 

@@ -50,17 +50,23 @@ def read_webhook_body(text: str) -> WebhookBody:
     Raises:
         ValueError: it is no JSON, or has a placeholder that there is not; says what is allowed.
     """
+    if not text.strip():
+        raise ValueError("is empty; leave the key out for the default")
     if _JSON.match(text) is None:
         body = WebhookBody(text, is_json=False)
     else:
         try:
-            body = WebhookBody(json.loads(text), is_json=True)
+            body = WebhookBody(json.loads(text, parse_constant=_refuse), is_json=True)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"begins like JSON and is none: {error}") from None
     for string in _strings(body.content):
         if problem := problem_with_placeholders(string, BODY_PLACEHOLDERS):
             raise ValueError(problem)
     return body
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _filled(value: Any, values: Mapping[str, str]) -> Any:  # noqa: ANN401 - JSON

@@ -102,7 +102,8 @@ def _gotify(message: Message) -> Body:
 
 def _telegram(message: Message) -> Body:
     chat = parse_qs(urlsplit(message.url).query)["chat_id"][0]
-    return _json({"chat_id": chat, "text": message.text, "disable_web_page_preview": True})
+    quiet = {"is_disabled": True}
+    return _json({"chat_id": chat, "text": message.text, "link_preview_options": quiet})
 
 
 def _markdown(text: str) -> str:
