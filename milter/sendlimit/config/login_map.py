@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sendlimit.config.reading import read_password
 from sendlimit.errors import LoginMapError, StoreError
+from sendlimit.files import read_octets
 from sendlimit.rules.login_map import LoginMap
-from sendlimit.store.files import read_octets
 from sendlimit.store.foreign import read_rows
 from sendlimit.store.location import parse_url
 

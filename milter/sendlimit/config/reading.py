@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from sendlimit.config import Config
 from sendlimit.config.base import fields_of, table_in
 from sendlimit.errors import ConfigError, UnusableFile
-from sendlimit.store.files import read_octets
+from sendlimit.files import read_octets
 from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.owner import as_owner
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from sendlimit.config.base import Section
+from sendlimit.config.timezone import UNREADABLE
 from sendlimit.postfix.milter_socket import PORT_MAX, parse_milter_socket
 from sendlimit.rules.client import read_network
 from sendlimit.rules.external import LOCAL_TRANSPORTS, read_transport
@@ -128,7 +129,7 @@ class CalendarSection(Section):
         try:
             if value:
                 ZoneInfo(value)
-        except (OSError, ValueError, KeyError) as error:
+        except UNREADABLE as error:
             raise ValueError(
                 f'{value!r} is not a time zone; allowed: names such as "Europe/Berlin"'
             ) from error

@@ -6,10 +6,18 @@ Source: localtime(5).
 
 from __future__ import annotations
 
+import io
+import os
+import struct
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sendlimit.files import read_octets
+
 LOCALTIME = Path("/etc/localtime")
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, struct.error)
+"""What zoneinfo raises for a name that is no zone, and for a file that is none or was cut off."""
+
 _ZONES = "/zoneinfo/"
 
 
@@ -25,11 +33,10 @@ def system_zone(localtime: Path | None = None) -> ZoneInfo:
             _, found, name = str(localtime.readlink()).partition(_ZONES)
             if found:
                 return ZoneInfo(name)
-        if not localtime.exists():
+        if not os.path.lexists(localtime):
             return ZoneInfo("UTC")
-        with localtime.open("rb") as file:
-            return ZoneInfo.from_file(file, key="localtime")
-    except (OSError, ValueError, KeyError) as error:
+        return ZoneInfo.from_file(io.BytesIO(read_octets(localtime)), key="localtime")
+    except UNREADABLE as error:
         raise ValueError(
             f"the system's time zone in {localtime} can't be read ({error});"
             ' set calendar.timezone, such as "Europe/Berlin"'

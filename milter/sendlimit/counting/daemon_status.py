@@ -12,6 +12,8 @@ import os
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
+from sendlimit.files import replace_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -75,14 +77,7 @@ def write_status(state_dir: Path, status: DaemonStatus) -> None:
     Raises:
         OSError: the file can't be written.
     """
-    path = state_dir / NAME
-    fresh = path.with_suffix(".new")
-    number = os.open(
-        fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644
-    )
-    with os.fdopen(number, "w", encoding="utf-8") as file:
-        json.dump(asdict(status), file)
-    fresh.replace(path)
+    replace_file(state_dir / NAME, json.dumps(asdict(status)).encode(), 0o644)
 
 
 def remove_status(state_dir: Path) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import uuid
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sendlimit.counting.pending import PendingWrites
+from sendlimit.files import read_octets, replace_file
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import KNOWN_NAMES, LATCH, CounterKey, LimitName
-from sendlimit.store.files import read_octets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +36,10 @@ class Entry:
     pending: PendingWrites
     unless: tuple[str, int] | None = None
     instead: PendingWrites = field(default_factory=PendingWrites)
+
+
+MOST_OCTETS = 512 << 20
+"""Of the file: a million counters have some 130 MB."""
 
 
 def new_id() -> str:
@@ -61,10 +64,10 @@ class UnbookedFile:
                 unbooked.json.damaged, so that the next stop does not write over it.
         """
         try:
-            document = json.loads(read_octets(self.path).decode())
+            document = json.loads(read_octets(self.path, MOST_OCTETS).decode())
         except FileNotFoundError:
             return []
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self._put_aside()
             raise ValueError(f"{self.path}: {error}") from error
         try:
@@ -78,14 +81,9 @@ class UnbookedFile:
         if not entries:
             self.path.unlink(missing_ok=True)
             return
-        fresh = self.path.with_suffix(".new")
+        content = json.dumps({"entries": [_item(entry) for entry in entries]})
         # Who sent how much is private, whatever the umask says.
-        number = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump({"entries": [_item(entry) for entry in entries]}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.path)
+        replace_file(self.path, content.encode(), 0o600, sync=True)
 
     def _put_aside(self) -> None:
         # Where even that can't be done, the next stop can't write over it either.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, found, passed
+from sendlimit.files import read_octets
 from sendlimit.postfix.findings import warning
 from sendlimit.postfix.restrictions import permits_without_login
 from sendlimit.postfix.services import Role, role_of
@@ -139,9 +139,15 @@ def exempt(snapshot: Snapshot, clients: Sequence[Network]) -> Check:
 
 def webmail(paths: Iterable[Path]) -> Check:
     """Check whether Roundcube logs in to send mail, in the configurations that can be read."""
-    known = [path for path in paths if os.access(path, os.F_OK)]
-    there = [path for path in known if os.access(path, os.R_OK)]
-    closed = [str(path) for path in known if path not in there]
+    there: dict[Path, str] = {}
+    closed: list[str] = []
+    for path in paths:
+        try:
+            there[path] = _smtp_user(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as failure:
+            closed.append(f"{failure.filename or path} can't be read: {failure.strerror}")
     findings = tuple(
         warning(
             "webmail-login",
@@ -150,22 +156,26 @@ def webmail(paths: Iterable[Path]) -> Check:
             _NO_LOGIN,
             f"set $config['smtp_user'] = '%u'; and $config['smtp_pass'] = '%p'; in {path}",
         )
-        for path in there
-        if not _smtp_user(path)
+        for path, user in there.items()
+        if not user
     )
     if findings:
         return found("webmail", *findings)
     if closed:
-        return passed("webmail", f"not looked at: {', '.join(closed)} can't be read by this user")
+        return passed("webmail", f"not looked at: {'; '.join(closed)}")
     return passed("webmail", "Roundcube logs in" if there else "no Roundcube in its usual places")
 
 
 def _smtp_user(path: Path) -> str:
-    """Return the value of smtp_user that Roundcube uses, "" for none."""
-    own = smtp_user(path.read_text(errors="replace"))
+    """Return the value of smtp_user that Roundcube uses, "" for none.
+
+    Raises:
+        OSError: a file can't be read.
+    """
+    own = smtp_user(read_octets(path).decode(errors="replace"))
     defaults = path.with_name(_DEFAULTS)
-    if own is None and defaults.is_file():
-        own = smtp_user(defaults.read_text(errors="replace"))
+    if own is None and defaults.exists():
+        own = smtp_user(read_octets(defaults).decode(errors="replace"))
     return own or ""
 
 

@@ -33,7 +33,7 @@ from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitEr
 from sendlimit.notify.notifier import routes_of
 from sendlimit.postfix.findings import find_faults, service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
-from sendlimit.rules.limit import EXTERNAL, Scope, Settings
+from sendlimit.rules.limit import EVERYONE, EXTERNAL, Scope, Settings
 from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.never_in_force import never_in_force
 from sendlimit.rules.precedence import Rules
@@ -44,7 +44,7 @@ from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.migrations import schema_version
 from sendlimit.store.overrides import overrides, rules_in_force, unreadable_overrides
 from sendlimit.store.setup import missing_rights
-from sendlimit.store.usage import scopes_of
+from sendlimit.store.usage import known_subjects, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +88,7 @@ class Examination:
 
     def in_short(self) -> Iterator[Check]:
         """Check the file, the database and the socket without Postfix, for `check`."""
-        rules, never = Rules(self._file_settings), []
+        rules, never, unknown = Rules(self._file_settings), [], []
         yield settings.file(self.path, ())
         try:
             with self.connect() as connection:
@@ -97,13 +97,14 @@ class Examination:
                 if not version.findings:
                     yield tables.rights(self._location, missing_rights(connection))
                     rules, never = self._rules(connection), self._never(connection)
+                    unknown = self._unknown(connection)
         except SendlimitError as failure:
             check = self._failed(failure)
             is_file_missing = isinstance(failure, SchemaError) and not isinstance(
                 failure, NoSuchTable
             )
             yield replace(check, name="database") if is_file_missing else check
-        yield settings.limits(rules, never, observe=self.config.mode == "observe")
+        yield settings.limits(rules, never, unknown, observe=self.config.mode == "observe")
         yield self._socket()
         if not self._daemon.findings:
             yield self._deciding()
@@ -183,7 +184,8 @@ class Examination:
             return
         yield tables.rows(unreadable_overrides(connection))
         rules, never = self._rules(connection), self._never(connection)
-        yield settings.limits(rules, never, observe=self.config.mode == "observe")
+        unknown = self._unknown(connection)
+        yield settings.limits(rules, never, unknown, observe=self.config.mode == "observe")
         if not self._daemon.findings:
             yield tables.reload(self.config, health.published_limits(connection))
         seen = health.last_activity(connection)
@@ -253,6 +255,14 @@ class Examination:
             if (one := never_in_force(row.setting, domain, is_domain=is_domain)) is not None:
                 found.append(one)
         return found
+
+    def _unknown(self, connection: Connection) -> list[str]:
+        """Return the subjects of limits.for of which no mail has been counted."""
+        named = sorted({name for name, _ in self._file_settings.by_subject} - {EVERYONE})
+        for scope in (Scope.MAILBOX, Scope.DOMAIN):
+            counted = known_subjects(connection, scope, named)
+            named = [name for name in named if name not in counted]
+        return named
 
     def _deciding(self) -> Check:
         meters = self.config.store.on_failure == "meter"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sendlimit.rules.never_in_force import NeverInForce
     from sendlimit.rules.precedence import Rules
 
+_NAMED = 5
+
 
 def file(path: Path, problems: Sequence[str]) -> Check:
     """Return the check of the configuration file.
@@ -137,18 +139,27 @@ def logins(config: Config, path: Path) -> Check:
     return passed("logins", f"other spellings: {len(found_map)}")
 
 
-def limits(rules: Rules, never: Sequence[NeverInForce] = (), *, observe: bool) -> Check:
+def limits(
+    rules: Rules,
+    never: Sequence[NeverInForce] = (),
+    unknown: Sequence[str] = (),
+    *,
+    observe: bool,
+) -> Check:
     """Check which limits are in force, and whether one is set for anybody at all.
 
     Args:
         rules: the settings of file and database that hold now.
         never: rows of er_limit that count for no mail.
+        unknown: subjects of limits.for of which no mail has been counted.
         observe: whether the mode is "observe".
     """
     if never:
         return found("limits", *(_never(one) for one in never))
     if rules.names():
-        return passed("limits", in_force(rules, observe=observe))
+        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+        note = f"; no mail counted yet of {', '.join(unknown[:_NAMED])}{more}" if unknown else ""
+        return passed("limits", in_force(rules, observe=observe) + note)
     return found(
         "limits",
         warning(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sendlimit.config.reading import secret
 from sendlimit.counting.events import Events
 from sendlimit.errors import UnusableFile
+from sendlimit.files import read_octets
 from sendlimit.notify.command import CommandRoute
 from sendlimit.notify.mail import AdminRoute, MailServer, OwnerRoute
 from sendlimit.notify.notices import (
@@ -24,7 +25,6 @@ from sendlimit.notify.notices import (
 )
 from sendlimit.notify.outbox import Outbox
 from sendlimit.notify.webhook import WebhookRoute
-from sendlimit.store.files import read_octets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
+from sendlimit.files import read_octets
 from sendlimit.postfix.commands import PostfixCommands, default_config_directory
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def read_text_file(path: Path) -> TextFile:
     """
     path = path.resolve()
     try:
-        return TextFile(path=path, text=path.read_bytes().decode(errors="surrogateescape"))
+        return TextFile(path=path, text=read_octets(path).decode(errors="surrogateescape"))
     except FileNotFoundError:
         return TextFile(path=path, text=None)
     except OSError as exc:

@@ -1,7 +1,7 @@
 """From SASL login to the keys that are counted (rule R2). Pure.
 
 Source: RFC 4954 (the login of AUTH), Postfix's {auth_authen} macro; RFC 5890 (A-labels and
-U-labels of a domain), RFC 1034 3.1 (the dot at its end).
+U-labels of a domain), UTS 46 (its other letters and dots), RFC 1034 3.1 (the dot at its end).
 """
 
 from __future__ import annotations
@@ -40,10 +40,13 @@ def sender_of(sasl_login: str, default_domain: str = "") -> Sender:
     """Normalise a SASL login; doing it twice changes nothing.
 
     Args:
-        sasl_login: as in {auth_authen}, not empty. An "@" at its end is ignored.
+        sasl_login: as in {auth_authen}, not empty. Blanks around it and an "@" at its end are
+            ignored: a database that compares "alice " with "alice" lets both log in.
         default_domain: appended to a login without a domain; "" appends nothing.
     """
-    login = unicodedata.normalize("NFC", sasl_login.lower()).rstrip("@")
+    login = unicodedata.normalize("NFC", sasl_login.lower()).strip()
+    while login.endswith("@"):
+        login = login[:-1].rstrip()
     local, at, domain = login.rpartition("@")
     if not at:
         local, domain = login, default_domain
@@ -56,14 +59,25 @@ def sender_of(sasl_login: str, default_domain: str = "") -> Sender:
 def domain_key(domain: str) -> str:
     """Return the key that a domain is counted under; doing it twice changes nothing.
 
-    Lower case, without the dot at its end, umlauts and the like as themselves (U-labels), so
-    that all spellings of a domain are one. A label that is not valid stays as it is.
+    Lower case, without the dot at its end and blanks around it, umlauts and the like as themselves
+    (U-labels), so that all spellings of a domain are one. What is not valid stays as it is.
     """
-    name = unicodedata.normalize("NFC", domain.lower())
-    name = name.rstrip(".") or name
+    name = _mapped(unicodedata.normalize("NFC", domain.lower()).strip())
+    while name.endswith(".") and name.strip("."):
+        name = name[:-1].rstrip()
     if _A_LABEL in name:
         name = ".".join(_u_label(label) for label in name.split("."))
     return _shortened(name, _DOMAIN_MAX)
+
+
+def _mapped(name: str) -> str:
+    """Replace other forms of letters and dots, such as the wide ones, by the usual ones (UTS 46)."""
+    if name.isascii():
+        return name
+    try:
+        return idna.uts46_remap(name, std3_rules=False, transitional=False).strip() or name
+    except (UnicodeError, ValueError):
+        return name
 
 
 def _u_label(label: str) -> str:

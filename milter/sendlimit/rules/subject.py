@@ -70,7 +70,7 @@ def read_subject(text: str, default_domain: str = "") -> Subject:
         default_domain: appended to a login without a domain.
 
     Raises:
-        ValueError: it names none, or has a wildcard; says what is allowed.
+        ValueError: it names none, has a wildcard, or is no domain after its "@"; says what is allowed.
     """
     name = text.strip().lower()
     if not name.strip("@."):
@@ -84,6 +84,8 @@ def read_subject(text: str, default_domain: str = "") -> Subject:
         instead = f', such as "@{domain}" for all mailboxes of a domain' if domain else ""
         raise ValueError(f"{text!r} has a wildcard; allowed: one mailbox or one domain{instead}")
     if name.startswith("@"):
+        if "@" in name[1:]:
+            raise ValueError(f"{text!r} is neither a mailbox nor a domain: it begins with '@'")
         return domain_subject(name[1:])
     if "@" not in name and "." in name.strip("."):
         return domain_subject(name)

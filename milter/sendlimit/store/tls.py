@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import StoreUnavailable
-from sendlimit.store.files import read_octets
+from sendlimit.files import read_octets
 from sendlimit.store.location import TLSLevel
 
 if TYPE_CHECKING:

@@ -1,7 +1,9 @@
 """The system's time zone, whatever the environment says."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -68,6 +70,30 @@ def test_rubbish(localtime: Path) -> None:
     assert (
         Config.model_validate({"calendar": {"timezone": "UTC"}}).make_calendar().local(0).hour == 0
     )
+
+
+_ZONE = resources.files("tzdata.zoneinfo.Europe").joinpath("Berlin").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda file: file.write_bytes(_ZONE[:7]), id="cut off in its head"),
+        pytest.param(lambda file: file.write_bytes(_ZONE[:300]), id="cut off in its rules"),
+        pytest.param(lambda file: file.touch(), id="empty"),
+        pytest.param(lambda file: file.mkdir(), id="a folder"),
+        pytest.param(os.mkfifo, id="a pipe"),
+        pytest.param(lambda file: file.symlink_to("/dev/zero"), id="a device"),
+        pytest.param(lambda file: file.symlink_to("nothing"), id="a dangling link"),
+        pytest.param(lambda file: file.symlink_to(file), id="a link to itself"),
+    ],
+)
+def test_no_zone(localtime: Path, make: Callable[[Path], object]) -> None:
+    """Whatever lies there in place of a zone is a sentence, and nothing is waited for."""
+    make(localtime)
+
+    with pytest.raises(ValueError, match=r"can't be read .*; set calendar.timezone, such as"):
+        system_zone(localtime)
 
 
 @pytest.mark.parametrize("value", ["UTC0", "America/New_York", "No/Where", ""])

@@ -89,6 +89,17 @@ def test_mode_and_limits() -> None:
     )
 
 
+def test_subjects_that_never_sent() -> None:
+    """The subjects of the file of which no mail has been counted are named: five, and how many more."""
+    rules = file_rules(setting("*", "global.messages_per_day", 9))
+    few = settings.limits(rules, unknown=["alice.smith"], observe=False)
+    many = settings.limits(rules, unknown=[f"{number}.org" for number in range(7)], observe=False)
+
+    assert not few.findings
+    assert few.message.endswith("; no mail counted yet of alice.smith")
+    assert many.message.endswith("yet of 0.org, 1.org, 2.org, 3.org, 4.org and 2 more")
+
+
 def test_limit_of_no_one() -> None:
     """A row of er_limit that counts for no mail is an error, with the commands that set it right."""
     row = setting("*.example.org", "mailbox.messages_per_day", None)

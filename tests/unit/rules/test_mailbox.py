@@ -28,9 +28,13 @@ from sendlimit.rules.mailbox import KEY_MAX, Sender, sender_of
         pytest.param("a@x.org.", "", ("a@x.org", "x.org"), id="dot at the end"),
         pytest.param("a", "X.org.", ("a@x.org", "x.org"), id="default domain, dot at the end"),
         pytest.param("a b'\";%@x.org", "", ("a b'\";%@x.org", "x.org"), id="odd characters stay"),
-        pytest.param(
-            "alice@example.org ", "", ("alice@example.org ", "example.org "), id="trailing blank"
-        ),
+        pytest.param("\talice@x.org ", "", ("alice@x.org", "x.org"), id="blanks around it"),
+        pytest.param("alice @ ", "x.org", ("alice@x.org", "x.org"), id="blank before the last @"),
+        pytest.param(" ", "", ("@", None), id="nothing but a blank"),
+        pytest.param("a@x.org .", "", ("a@x.org", "x.org"), id="blank before the last dot"),
+        pytest.param("a@Bücher\u3002de", "", ("a@bücher.de", "bücher.de"), id="another dot"),
+        pytest.param("a@\uff38\u00ad.org", "", ("a@x.org", "x.org"), id="wide letter, soft hyphen"),
+        pytest.param("a@\udcff.org", "", ("a@\udcff.org", "\udcff.org"), id="no valid letter"),
     ],
 )
 def test_login_becomes_mailbox(

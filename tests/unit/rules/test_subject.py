@@ -61,6 +61,13 @@ def test_wildcard(text: str, instead: str) -> None:
         read_subject(text)
 
 
+@pytest.mark.parametrize("text", ["@alice@example.org", " @@example.org", "@a@b@c"])
+def test_domain_with_a_local_part(text: str) -> None:
+    """What begins with an "@" and has another one is neither mailbox nor domain, and is refused."""
+    with pytest.raises(ValueError, match="neither a mailbox nor a domain"):
+        read_subject(text)
+
+
 @given(
     st.text(
         st.characters(exclude_characters="*?@", exclude_categories=["Cs", "Z", "C"]), min_size=1
