@@ -4,32 +4,56 @@ For each suite ("bookworm", "trixie") a system is made with debootstrap and star
 of this machine in it and no network; in it script/demo, docs/howto.md, script/install,
 script/uninstall and script/test run, and the Debian packages are tried (not with --quick).
 Several suites are tried at the same time.
+
+What this machine lacks is no failure of sendlimit's: everything up to the first command that runs
+in a bare system may end with "can't be tried here". From then on each failure is one.
 """
 
 import argparse
+import enum
+import math
+import os
 import re
 import signal
 import sys
+import time
 import traceback
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
-from bare import howto
-from bare.base import Base, bare_base
+from bare import howto, preconditions
+from bare.base import CACHE, Base, bare_base
 from bare.deployments import try_images, try_role
 from bare.here import mirrors, pip_settings
 from bare.machine import machine
 from bare.package_trials import PLACE, PackagedServer, build_both
 from bare.release import ROOT, debian_packages, unpacked
 from bare.report import CannotTryError, Report
-from bare.trials import Server, try_from_checkout, try_tests
+from bare.trials import HowToServer, try_from_checkout, try_tests
 from support.rig.process import end_children
 
 _NEWEST = "13"  # what is not released yet follows the how-to for this version
+_PREPARING_S = 10 * 60
+_QUICK_S = 23 * 60  # and up to two minutes to end what runs then
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+class Outcome(enum.Enum):
+    """How the trial of a suite ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    CANNOT = "can't be tried here"
 
 
 def main() -> int:
-    """Try all suites; 0: everything worked, 1: something did not, 2: wrong words."""
+    """Try all suites.
+
+    Returns:
+        0: everything worked, 1: something did not, 2: wrong words, 75 (EX_TEMPFAIL of sysexits.h):
+        something can't be tried on this machine, and nothing failed; 130: interrupted.
+    """
     parser = argparse.ArgumentParser(prog="script/test-on", description=__doc__)
     parser.add_argument("suites", nargs="+", metavar="SUITE", help="bookworm, trixie, testing")
     parser.add_argument("--quick", action="store_true", help="a chosen part of the tests")
@@ -41,49 +65,74 @@ def main() -> int:
     )
     parser.add_argument("--tests", default="", metavar="WORDS", help="these tests and nothing else")
     parser.add_argument("--mirror", default="", metavar="URL", help="archive of Debian; else apt's")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder of earlier bare systems")
     options = parser.parse_args()
+    try:
+        preconditions.check(options.cache, options.suites)
+        return _try_suites(options)
+    except CannotTryError as exc:
+        print(f"test-on: {Outcome.CANNOT.value}: {exc}")
+        return os.EX_TEMPFAIL
+
+
+def _try_suites(options: argparse.Namespace) -> int:
     logs = ROOT / "build/test-on"
     logs.mkdir(parents=True, exist_ok=True)
-    with unpacked() as release, ThreadPoolExecutor(len(options.suites)) as pool:
+    reports = [_report(logs, suite, quick=options.quick) for suite in options.suites]
+    with unpacked() as release, ThreadPoolExecutor(len(reports)) as pool:
         trials = [
-            pool.submit(_try_suite, _report(logs, suite), release, options)
-            for suite in options.suites
+            pool.submit(outcome, report, lambda report: _try_all(report, release, options))
+            for report in reports
         ]
         try:
             wait(trials)
         except KeyboardInterrupt:
+            for report in reports:
+                report.stop()
             end_children()  # what the threads wait for: each of them fails, and tidies up
             wait(trials)
-    passed = sum(trial.result() for trial in trials)
-    failed = len(trials) - passed
-    print(f"logs: {logs}\ntest-on: {passed} passed, {failed} failed")
-    return 1 if failed else 0
+            return _INTERRUPTED
+    print(f"logs: {logs}")
+    return exit_code(trial.result() for trial in trials)
 
 
-def _report(logs: Path, suite: str) -> Report:
-    report = Report(suite, logs / f"{suite}.log")
+def exit_code(outcomes: Iterable[Outcome]) -> int:
+    """Print how many suites ended in which way, and return what main() returns."""
+    ended = [*outcomes]
+    counts = {kind: ended.count(kind) for kind in Outcome}
+    print("test-on:", ", ".join(f"{count} {kind.value}" for kind, count in counts.items()))
+    if counts[Outcome.FAILED]:
+        return 1
+    return os.EX_TEMPFAIL if counts[Outcome.CANNOT] else 0
+
+
+def _report(logs: Path, suite: str, *, quick: bool) -> Report:
+    now = time.monotonic()
+    done_by = now + _QUICK_S if quick else math.inf
+    report = Report(suite, logs / f"{suite}.log", prepared_by=now + _PREPARING_S, done_by=done_by)
     report.path.write_text("")
     return report
 
 
-def _try_suite(report: Report, release: Path, options: argparse.Namespace) -> bool:
-    """Try one suite; return whether everything worked."""
+def outcome(report: Report, trial: Callable[[Report], None]) -> Outcome:
+    """Try one suite, and tell how it ended."""
     try:
-        _try_all(report, release, options)
-    except CannotTryError as exc:
-        report.say(f"CAN'T BE TRIED: {exc}")
-        return False
+        trial(report)
     except Exception as exc:  # noqa: BLE001 - the other suites go on
         report.log("".join(traceback.format_exception(exc)))
+        if isinstance(exc, CannotTryError | OSError) and not report.began:
+            report.say(f"{Outcome.CANNOT.value}: {exc}")
+            return Outcome.CANNOT
         print(report.tail(), flush=True)
         report.say(f"FAILED: {exc}")
-        return False
-    return True
+        return Outcome.FAILED
+    return Outcome.PASSED
 
 
 def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None:
     packages = debian_packages(release, report.suite, deployments=options.deploy)
-    with bare_base(report, release, packages, mirrors(options.mirror), pip_settings()) as base:
+    places = (mirrors(options.mirror), pip_settings())
+    with bare_base(report, release, packages, *places, cache=options.cache) as base:
         if options.package:
             _try_packages(base, report, release)
         elif options.deploy:
@@ -98,7 +147,7 @@ def _try_all(report: Report, release: Path, options: argparse.Namespace) -> None
 def _try_in(base: Base, report: Report, release: Path, *, quick: bool) -> None:
     document = howto.read(release, _version_of(base))
     with machine(report, base.root, release, base.distributions) as server:
-        Server(server, document, report).try_all()
+        HowToServer(server, document, report).try_all()
     if not quick:
         _try_packages(base, report, release)
     with machine(report, base.root, release, base.distributions) as developer:

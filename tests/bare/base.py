@@ -9,13 +9,14 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bare.here import Mirrors, PipSettings
 from bare.machine import nspawn
-from bare.report import Report
+from bare.report import CannotTryError, Report, TookTooLongError, TrialFailedError
 
 CACHE = Path("/var/cache/sendlimit-test-on")
 """Bare systems of earlier runs; it may be removed at any time."""
@@ -23,6 +24,14 @@ CACHE = Path("/var/cache/sendlimit-test-on")
 AS_A_COMMAND = ("--pipe", "--as-pid2")
 """Options of systemd-nspawn for one program instead of a system that is started."""
 
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""Begins a command whose mounts and processes end with it, however it ends."""
+
+_FETCH_S = 300
+_DEBOOTSTRAP = """\
+rm --recursive --force --one-file-system "$1"
+exec debootstrap --variant=minbase --include=systemd-sysv "$0" "$1" "$2"
+"""
 _LOCKS = "requirements*.lock"
 _OPTIONS = ("-qq", "--yes", "-o", "APT::Keep-Downloaded-Packages=true")
 
@@ -41,8 +50,14 @@ class Base:
 
 
 @contextlib.contextmanager
-def bare_base(
-    report: Report, release: Path, packages: list[str], mirrors: Mirrors, pip: PipSettings
+def bare_base(  # noqa: PLR0913 - what bare systems differ in
+    report: Report,
+    release: Path,
+    packages: list[str],
+    mirrors: Mirrors,
+    pip: PipSettings,
+    *,
+    cache: Path = CACHE,
 ) -> Iterator[Base]:
     """Make a bare system, or take the one of an earlier run in the same week; others may, too.
 
@@ -52,23 +67,26 @@ def bare_base(
         packages: of Debian, that the trials will install.
         mirrors: where they come from.
         pip: where the Python packages come from.
+        cache: where bare systems stay.
+
+    Raises:
+        CannotTryError: something can't be fetched.
+        TrialFailedError: Debian has no package of one of these names.
     """
     year, week, _ = dt.datetime.now(dt.UTC).isocalendar()
     sources = mirrors.sources(report.suite)
-    root = CACHE / f"{report.suite}-{_digest(sources, *packages, f'{year}-{week}')}"
+    root = cache / f"{report.suite}-{_digest(sources, *packages, f'{year}-{week}')}"
     locked = [file.read_text() for file in sorted(release.glob(_LOCKS))]
     distributions = root.with_name(f"{root.name}-python-{_digest(*locked)}")
-    CACHE.mkdir(parents=True, exist_ok=True)
-    lock = CACHE / f"{report.suite}.lock"
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = cache / f"{report.suite}.lock"
     lock.touch()
-    with contextlib.ExitStack() as in_use, _locked(lock, fcntl.LOCK_EX):
-        for old in {*CACHE.glob(f"{report.suite}-*")} - {root, distributions}:
-            with contextlib.suppress(BlockingIOError), _locked(old, fcntl.LOCK_EX | fcntl.LOCK_NB):
+    with contextlib.ExitStack() as in_use, _locked(lock, fcntl.LOCK_EX, report.left_s()):
+        for old in {*cache.glob(f"{report.suite}-*")} - {root, distributions}:
+            with contextlib.suppress(BlockingIOError), _locked(old, fcntl.LOCK_EX):
                 shutil.rmtree(old)
         if not root.exists():
-            report.timed(
-                "made the bare system", lambda: _debootstrap(report, root, mirrors, packages)
-            )
+            report.timed("made the bare system", lambda: _make(report, root, mirrors, packages))
         if not distributions.exists():
             report.timed(
                 "downloaded the Python packages",
@@ -82,11 +100,23 @@ def bare_base(
 
 
 @contextlib.contextmanager
-def _locked(path: Path, operation: int) -> Iterator[None]:
-    """Hold a flock(2) on a file or folder."""
+def _locked(path: Path, operation: int, wait_s: float = 0) -> Iterator[None]:
+    """Hold a flock(2) on a file or folder.
+
+    Raises:
+        BlockingIOError: others have held it for all the time.
+    """
     descriptor = os.open(path, os.O_RDONLY)
+    end = time.monotonic() + wait_s
     try:
-        fcntl.flock(descriptor, operation)
+        while True:
+            try:
+                fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.1)
         yield
     finally:
         os.close(descriptor)
@@ -96,27 +126,52 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
-def _debootstrap(report: Report, root: Path, mirrors: Mirrors, packages: list[str]) -> None:
+def _make(report: Report, root: Path, mirrors: Mirrors, packages: list[str]) -> None:
     unfinished = root.with_name(f"{root.name}.new")
-    bare = ("debootstrap", "--variant=minbase", "--include=systemd-sysv")
-    report.run(*bare, report.suite, unfinished, mirrors.debian)
+    words = ("sh", "-c", _DEBOOTSTRAP, report.suite, unfinished, mirrors.debian)
+    _fetch(report, "debootstrap", *NAMESPACES, *words)
     (unfinished / "etc/apt/sources.list").write_text(mirrors.sources(report.suite))
     (unfinished / "etc/apt/apt.conf.d/90mirrors").write_text(mirrors.options)
     # As the installer leaves it; debootstrap takes this machine's name.
     (unfinished / "etc/hostname").write_text("mail\n")
     (unfinished / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 mail.example.org mail\n")
     within = (*nspawn(unfinished, network=True), *AS_A_COMMAND)
-    # A mirror of what changes every day may lag behind.
-    report.run(*within, "apt-get", "-qq", "-o", "Acquire::Check-Valid-Until=no", "update")
-    report.run(*within, "apt-get", *_OPTIONS, "dist-upgrade")
-    report.run(*within, "apt-get", *_OPTIONS, "--download-only", "install", *packages)
+    # A mirror of what changes every day may lag behind; without "any" a list may be missing.
+    lists = ("-o", "Acquire::Check-Valid-Until=no", "-o", "APT::Update::Error-Mode=any")
+    _fetch(report, "apt-get update", *within, "apt-get", "-qq", *lists, "update")
+    apt = (*within, "apt-get", *_OPTIONS)
+    _fetch(report, "apt-get dist-upgrade", *apt, "dist-upgrade")
+    # The names are this repository's: one that Debian does not have is its fault.
+    report.run(*apt, "--simulate", "install", *packages)
+    _fetch(report, "apt-get install", *apt, "--download-only", "install", *packages)
     unfinished.rename(root)
+
+
+def _fetch(report: Report, what: str, *argv: str | Path) -> None:
+    """Run what needs the network; once more if it fails, as a mirror may be out of order for once.
+
+    Raises:
+        CannotTryError: it failed twice, or takes too long.
+    """
+    for failed_before in (False, True):
+        try:
+            report.run(*argv, timeout_s=_FETCH_S)
+        except TookTooLongError as exc:
+            msg = f"{what} did not end in time: is there a network, and a mirror that answers?"
+            raise CannotTryError(msg) from exc
+        except TrialFailedError as exc:
+            msg = f"{what} failed: {report.last_words() or exc}"
+            if failed_before:
+                raise CannotTryError(msg) from exc
+            report.say(f"{msg}; once more")
+        else:
+            return
 
 
 def _download(report: Report, base: Base, release: Path, pip: PipSettings) -> None:
     """Let the system's own Python choose; pip has to ask source packages what they need."""
     unfinished = base.distributions.with_name(f"{base.distributions.name}.new")
-    unfinished.mkdir(exist_ok=True)
+    unfinished.mkdir()
     within = nspawn(
         base.root,
         network=True,
@@ -134,5 +189,6 @@ def _download(report: Report, base: Base, release: Path, pip: PipSettings) -> No
             for file in sorted(release.glob(_LOCKS))
         ),
     ]
-    report.run(*within, *AS_A_COMMAND, "sh", "-ec", "\n".join(lines))
+    shell = ("sh", "-ec", "\n".join(lines))
+    _fetch(report, "pip download", *within, *AS_A_COMMAND, *shell)
     unfinished.rename(base.distributions)

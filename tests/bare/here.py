@@ -96,4 +96,8 @@ def _moved(word: str, paths: dict[Path, str]) -> str:
 
 
 def _output(*argv: str) -> str:
-    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    except (subprocess.CalledProcessError, OSError) as exc:
+        msg = f"'{' '.join(argv)}' fails: {exc}"
+        raise CannotTryError(msg) from exc

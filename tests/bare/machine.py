@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bare.report import CannotTryError, Report
+from bare.report import CannotTryError, Report, TrialFailedError
 from support.rig.process import Process, wait_for
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CGROUPS = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
 _START_S = 60
+_READ_S = 120
 RELEASE = "/srv/sendlimit"
 """The release in a system, where commands run."""
 _WAIT = """\
@@ -103,7 +104,11 @@ class Machine:
     def read(self, script: str) -> str:
         """Return what shell commands print to stdout, without a line in the log."""
         return subprocess.run(
-            [*self._enter, "sh", "-c", script], capture_output=True, text=True, check=True
+            [*self._enter, "sh", "-c", script],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_READ_S,
         ).stdout
 
     @property
@@ -129,35 +134,51 @@ def machine(
         binds: further files of this machine that can be read, with their place in the system.
 
     Raises:
-        CannotTryError: this machine has no control groups for it.
-        ChildProcessError: systemd-nspawn can't start it; the message has its words.
+        CannotTryError: this machine has no control groups for it, or does not let it start.
     """
     name = f"sendlimit-{report.suite}-{secrets.token_hex(3)}"
     seen = {release: "/srv/release", distributions: "/srv/distributions", **(binds or {})}
     argv: list[str | Path] = [
         # systemd keeps to the control group in which it finds itself.
-        *("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', _cgroup_path(name)),
+        *("sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', control_group_path(name)),
         *nspawn(root, network=False, changes_stay=False, binds=seen),
         *("--boot", "--console=pipe", f"--machine={name}", "--hostname=mail"),
     ]
     nspawn_process = Process(
         "systemd-nspawn", argv, report.path, env={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
     )
-    with _cgroup(_cgroup_path(name)):
+    with control_group(control_group_path(name)):
         try:
-            nspawn_process.start()
-            leader = nspawn_process.wait_until(
-                lambda: _leader(nspawn_process.pid), _START_S, "starts systemd"
-            )
-            started = Machine(report, leader)
-            started.read(f"cp -r /srv/release {RELEASE} && chmod 755 {RELEASE}")
-            started.run(_WAIT, timeout_s=_START_S)
+            started = _started(report, nspawn_process)
+            report.began = True
             yield started
         finally:
             nspawn_process.kill()
 
 
-def _cgroup_path(name: str) -> Path:
+def _started(report: Report, nspawn_process: Process) -> Machine:
+    """Start a system, and wait until it is up; nothing of the release has run in it."""
+    try:
+        nspawn_process.start()
+        leader = nspawn_process.wait_until(
+            lambda: _leader(nspawn_process.pid), _START_S, "starts systemd"
+        )
+        started = Machine(report, leader)
+        started.read(f"cp -r /srv/release {RELEASE} && chmod 755 {RELEASE}")
+        started.run(_WAIT, timeout_s=_START_S)
+    except (OSError, TrialFailedError, subprocess.SubprocessError) as exc:
+        report.log(f"{exc}\n")
+        msg = f"the bare system does not start ({report.last_words()})"
+        raise CannotTryError(msg) from exc
+    return started
+
+
+def control_group_path(name: str) -> Path:
+    """Return where a control group of a name would be.
+
+    Raises:
+        CannotTryError: this machine has no cgroup2.
+    """
     top = next((path for path in _CGROUPS if (path / "cgroup.controllers").exists()), None)
     if top is None:
         msg = "no cgroup2 is mounted on this machine, and systemd does not start without one"
@@ -166,8 +187,12 @@ def _cgroup_path(name: str) -> Path:
 
 
 @contextmanager
-def _cgroup(cgroup: Path) -> Iterator[None]:
-    """Make a control group for a system's services; whatever is in it ends with it."""
+def control_group(cgroup: Path) -> Iterator[None]:
+    """Make a control group for a system's services; whatever is in it ends with it.
+
+    Raises:
+        CannotTryError: this machine does not let it.
+    """
     try:
         cgroup.mkdir()
     except OSError as exc:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from bare.base import Base
 from bare.howto import HowTo
-from bare.leftovers import Files, files_of, left_behind
 from bare.machine import Machine
 from bare.packages import build
 from bare.report import Report, TrialFailedError
+from bare.server import Server
 
 NEXT = "99.0.0"
 """The version of the packages to which an upgrade is tried."""
@@ -44,11 +44,6 @@ install -D /dev/null /usr/local/lib/systemd/system/sendlimit.service
 apt-get install -y {PLACE}/sendlimit_*.deb 2>&1 | grep 'run /opt/sendlimit/script/uninstall first'
 rm -r /usr/local/lib/systemd
 """
-_GONE = """\
-if getent passwd sendlimit || getent group sendlimit; then exit 1; fi
-if systemctl list-unit-files --no-legend | grep sendlimit; then exit 1; fi
-if mariadb -Ne "SELECT User FROM mysql.user" | grep sendlimit; then exit 1; fi
-"""
 
 
 def build_both(report: Report, base: Base, release: Path, target: Path) -> None:
@@ -76,44 +71,35 @@ def _version_of(release: Path) -> str:
     return (release / "deploy/debian/changelog").read_text().split("(")[1].split(")")[0]
 
 
-class PackagedServer:
+class PackagedServer(Server):
     """A mail server on which the packages are installed, as docs/install.md says."""
 
     def __init__(self, machine: Machine, howto: HowTo, install: HowTo, report: Report) -> None:
-        """Take a system in which nothing was done yet, with the packages in PLACE."""
-        self._machine = machine
+        super().__init__(machine, report)
         self._howto = howto
         self._install = install
-        self._report = report
 
-    def try_all(self) -> None:
+    def follow_documents(self) -> None:
         """Install, upgrade, remove, purge, counting in SQLite and in MariaDB; with the web pages.
 
-        Raises:
-            TrialFailedError: something did not work, or was left behind.
+        The packages are in PLACE.
         """
-        try:
-            self._try_all(self._report)
-        except TrialFailedError:
-            self._report.log(self._machine.read("journalctl --no-pager --lines=200"))
-            raise
-
-    def _try_all(self, report: Report) -> None:
+        report = self.report
         report.timed("how-to 1 and 2", self._prepare)
         self._run(_KEEP)
-        before = files_of(self._machine)
+        before = self.files()
         self._run(f"mkdir -p dist/{report.suite}; cp {PLACE}/*.deb dist/{report.suite}")
         report.timed("a repository, an installation from it", self._install_from_repository)
         self._try_a_life("sendlimit-setup --limits mailbox=3", with_web=True)
         self._purge()
-        self._expect_nothing_left(before)
+        self.expect_nothing_left(before)
         install, setup, _ = self._install.commands("Debian package: install")
         self._run(_BESIDE_SCRIPT_INSTALL)
         report.timed("an installation from files", lambda: self._in_packages(install))
         self._try_a_life(setup.replace("mailbox=100", "mailbox=3"), with_web=False)
         self._purge()
         self._run(self._install.commands("Debian package: upgrade and remove")[3])
-        self._expect_nothing_left(before)
+        self.expect_nothing_left(before)
 
     def _prepare(self) -> None:
         for heading in ("1.", "2."):
@@ -123,13 +109,13 @@ class PackagedServer:
 
     def _install_from_repository(self) -> None:
         for commands in self._install.commands("Debian package: a repository"):
-            own = commands.replace("trixie", self._report.suite)
+            own = commands.replace("trixie", self.report.suite)
             self._run(own.replace("https://packages.example.org", "file:///srv/repository"))
         self._run("rm /etc/apt/keyrings/sendlimit.gpg /etc/apt/sources.list.d/sendlimit.list")
 
     def _try_a_life(self, setup: str, *, with_web: bool) -> None:
         """Choose limits, reach one, upgrade, remove and install again: what was counted stays."""
-        report = self._report
+        report = self.report
         report.timed("sendlimit-setup", lambda: self._run(setup))
         self._expect_mail(4, refused=1, when="installed")
         self._run("sendlimit doctor || true")
@@ -165,21 +151,13 @@ class PackagedServer:
     def _expect_mail(self, count: int, *, refused: int, when: str) -> None:
         sent = self._run(_SEND.format(count=count))
         found = (sent.count(_PASSED), sent.count(_REFUSED))
-        self._report.say(f"{when}: {found[0]} of {count} mails passed, {found[1]} refused")
+        self.report.say(f"{when}: {found[0]} of {count} mails passed, {found[1]} refused")
         if found != (count - refused, refused):
             msg = f"{when}: {refused} of {count} mails should be refused"
-            raise TrialFailedError(msg)
-
-    def _expect_nothing_left(self, before: Files) -> None:
-        self._run(_GONE)
-        left = left_behind(before, files_of(self._machine))
-        self._report.say(f"left behind: {', '.join(left) or 'nothing but packages of Debian'}")
-        if left:
-            msg = "something is left behind"
             raise TrialFailedError(msg)
 
     def _in_packages(self, commands: str) -> None:
         self._run(f"cd {PLACE}\n{commands}")
 
     def _run(self, script: str) -> str:
-        return self._machine.run(script)
+        return self.machine.run(script)

@@ -9,18 +9,29 @@ from pathlib import Path
 
 from bare import howto, packages
 from bare.deployments import packages_of
+from bare.report import CannotTryError
 
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def unpacked() -> Iterator[Path]:
-    """Unpack what is committed: what is not must not help."""
+    """Unpack what is committed: what is not must not help.
+
+    Raises:
+        CannotTryError: this is not a checkout.
+    """
     folder = Path(tempfile.mkdtemp(prefix="sendlimit-release-"))
     try:
-        archive = subprocess.run(
-            ["git", "-C", ROOT, "archive", "HEAD"], capture_output=True, check=True
-        ).stdout
+        # A checkout may be another user's.
+        git: list[str | Path] = ["git", "-c", f"safe.directory={ROOT}", "-C", ROOT]
+        try:
+            archive = subprocess.run(
+                [*git, "archive", "HEAD"], capture_output=True, check=True
+            ).stdout
+        except subprocess.CalledProcessError as exc:
+            msg = f"git archive fails: {exc.stderr.decode(errors='replace').strip()}"
+            raise CannotTryError(msg) from exc
         subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
         yield folder
     finally:

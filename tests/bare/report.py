@@ -1,5 +1,6 @@
 """What script/test-on tells: a line for each step on the terminal, everything in a log."""
 
+import math
 import subprocess
 import threading
 import time
@@ -19,6 +20,10 @@ class TrialFailedError(Exception):
     """Something did not work in a bare system."""
 
 
+class TookTooLongError(TrialFailedError):
+    """Something did not end in time, and was ended."""
+
+
 @dataclass
 class Report:
     """The log of one suite.
@@ -26,10 +31,24 @@ class Report:
     Attributes:
         suite: "trixie".
         path: of the log.
+        prepared_by: time.monotonic() at which it is over, unless a trial has begun.
+        done_by: the same for the trials.
+        began: whether a bare system has started: from now on what fails is our fault.
     """
 
     suite: str
     path: Path
+    prepared_by: float = math.inf
+    done_by: float = math.inf
+    began: bool = False
+
+    def left_s(self) -> float:
+        """Return how long a program may still run, in seconds."""
+        return max((self.done_by if self.began else self.prepared_by) - time.monotonic(), 0)
+
+    def stop(self) -> None:
+        """Let no further program run."""
+        self.prepared_by = self.done_by = 0
 
     def say(self, words: str) -> None:
         """Print a line, and log it."""
@@ -44,7 +63,15 @@ class Report:
 
     def tail(self) -> str:
         """Return the end of the log."""
-        return "\n".join(self.path.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+        return "\n".join(self._lines()[-_TAIL_LINES:])
+
+    def last_words(self) -> str:
+        """Return the last line that a program has printed, "" if it has printed nothing."""
+        last = next((line for line in reversed(self._lines()) if line.strip()), "---")
+        return "" if last.startswith(("--- ", "=== ")) else last.strip()
+
+    def _lines(self) -> list[str]:
+        return self.path.read_text(errors="replace").splitlines()
 
     def timed(self, words: str, step: Callable[[], object]) -> None:
         """Do a step and say how long it took."""
@@ -65,11 +92,13 @@ class Report:
             argv: the program and its arguments.
             env: all its variables; None: this process's.
             expected: exit codes that are not a failure.
-            timeout_s: how long it may take.
+            timeout_s: how long it may take; not longer than is left.
 
         Raises:
             TrialFailedError: it ended in another way.
+            TookTooLongError: it did not end in time.
         """
+        timeout_s = min(timeout_s, self.left_s())
         self.log(f"--- {' '.join(map(str, argv))}\n")
         begin = self.path.stat().st_size
         with self.path.open("a") as log:
@@ -85,7 +114,7 @@ class Report:
                 )
             except subprocess.TimeoutExpired as exc:
                 msg = f"not ended within {timeout_s:.0f} s: {argv[-1]}"
-                raise TrialFailedError(msg) from exc
+                raise TookTooLongError(msg) from exc
         printed = self.path.read_bytes()[begin:].decode(errors="replace")
         if done.returncode not in expected:
             msg = f"exit code {done.returncode}: {str(argv[-1]).splitlines()[0]}"

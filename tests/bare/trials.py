@@ -1,17 +1,12 @@
 """What is tried in a bare system, in the order in which an admin would."""
 
 from bare.howto import HowTo
-from bare.leftovers import Files, files_of, left_behind
+from bare.leftovers import Files
 from bare.machine import Machine
 from bare.report import Report, TrialFailedError
+from bare.server import Server
 
 _REFUSED = "450 4.7.1 Sending limit reached: 3 of 3 messages sent by alice@example.org this day"
-_GONE = """\
-if getent passwd sendlimit || getent group sendlimit; then exit 1; fi
-if systemctl list-unit-files --no-legend | grep sendlimit; then exit 1; fi
-if mariadb -Ne "SELECT User FROM mysql.user" | grep sendlimit; then exit 1; fi
-if mariadb -Ne "SHOW DATABASES" | grep sendlimit; then exit 1; fi
-"""
 _NO_PIP_SETTINGS = "env --unset=PIP_NO_INDEX --unset=PIP_FIND_LINKS"
 _QUICK = (
     "tests/unit/postfix",
@@ -28,30 +23,18 @@ _QUICK = (
 )
 
 
-class Server:
-    """A mail server that follows docs/howto.md."""
+class HowToServer(Server):
+    """A mail server that follows docs/howto.md, with every way to install and to take off again."""
 
     def __init__(self, machine: Machine, howto: HowTo, report: Report) -> None:
-        """Take a system in which nothing was done yet."""
-        self._machine = machine
+        super().__init__(machine, report)
         self._howto = howto
-        self._report = report
 
-    def try_all(self) -> None:
-        """Go through the document, with every way to install and to take off again.
-
-        Raises:
-            TrialFailedError: something did not work, or was left behind.
-        """
-        try:
-            self._try_all(self._report)
-        except TrialFailedError:
-            self._report.log(self._machine.read("journalctl --no-pager --lines=200"))
-            raise
-
-    def _try_all(self, report: Report) -> None:
+    def follow_documents(self) -> None:
+        """Install by script/install with MariaDB and SQLite, and by hand."""
+        report = self.report
         report.timed("how-to 1 and 2, Postfix, MariaDB, Dovecot", self._prepare)
-        before = files_of(self._machine)
+        before = self.files()
         report.timed("how-to 3, script/install --mariadb", lambda: self._follow("3."))
         self._send_to_the_limit()
         self._uninstall("--purge --mariadb", before)
@@ -63,7 +46,7 @@ class Server:
         report.timed("how-to by hand", lambda: self._follow("The same by hand"))
         self._send_to_the_limit()
         report.timed("taken off by hand", lambda: self._follow("Taking it off by hand"))
-        self._expect_nothing_left(before)
+        self.expect_nothing_left(before)
 
     def _prepare(self) -> None:
         self._follow("1.")
@@ -82,29 +65,21 @@ class Server:
             msg = "how-to 5: 'sendlimit show' does not say that the next mail is refused"
             raise TrialFailedError(msg)
         self._run(install_swaks)  # the boost: now all four pass
-        self._report.say("how-to 4 and 5: 3 of 4 mails passed; with a boost, 4 more")
+        self.report.say("how-to 4 and 5: 3 of 4 mails passed; with a boost, 4 more")
 
     def _uninstall(self, options: str, before: Files) -> None:
-        self._report.timed(
+        self.report.timed(
             f"script/uninstall {options}",
             lambda: self._run(f"/opt/sendlimit/script/uninstall {options}"),
         )
-        self._expect_nothing_left(before)
-
-    def _expect_nothing_left(self, before: Files) -> None:
-        self._run(_GONE)
-        left = left_behind(before, files_of(self._machine))
-        self._report.say(f"left behind: {', '.join(left) or 'nothing but packages of Debian'}")
-        if left:
-            msg = "something is left behind"
-            raise TrialFailedError(msg)
+        self.expect_nothing_left(before)
 
     def _follow(self, heading: str) -> None:
         for commands in self._howto.commands(heading):
             self._run(commands)
 
     def _run(self, script: str, *, expected: range = range(1)) -> str:
-        return self._machine.run(script, expected=expected)
+        return self.machine.run(script, expected=expected)
 
 
 def try_from_checkout(machine: Machine, report: Report, *, quick: bool) -> None:
