@@ -87,6 +87,7 @@ def _try_suites(options: argparse.Namespace) -> int:
         try:
             wait(trials)
         except KeyboardInterrupt:
+            print("test-on: interrupted", flush=True)
             for report in reports:
                 report.stop()
             end_children()  # what the threads wait for: each of them fails, and tidies up

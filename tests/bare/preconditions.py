@@ -42,12 +42,13 @@ def check(cache: Path, suites: Sequence[str]) -> None:
     if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
         msg = f"{', '.join(missing)} can't be found: run script/bootstrap --bare"
         raise CannotTryError(msg)
-    _check_namespaces()
-    _check_memory()
-    _check_disk(cache, suites)
+    check_namespaces()
+    check_memory()
+    check_disk(cache, suites)
 
 
-def _check_namespaces() -> None:
+def check_namespaces() -> None:
+    """Do what a bare system begins with. Raises: CannotTryError."""
     group = control_group_path(f"sendlimit-probe-{secrets.token_hex(3)}")
     argv: list[str | Path] = [*NAMESPACES, "--net", "--uts", "--ipc", "sh", "-ec", _PROBE, group]
     try:
@@ -59,14 +60,16 @@ def _check_namespaces() -> None:
         raise CannotTryError(msg) from exc
 
 
-def _check_memory() -> None:
+def check_memory() -> None:
+    """Look for what bare systems write to. Raises: CannotTryError."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     if pages * size < _MEMORY_MIB * _MIB:
         msg = f"a bare system writes to memory, of which there should be {_MEMORY_MIB} MiB"
         raise CannotTryError(msg)
 
 
-def _check_disk(cache: Path, suites: Sequence[str]) -> None:
+def check_disk(cache: Path, suites: Sequence[str]) -> None:
+    """Look for space for the suites of which nothing is there yet. Raises: CannotTryError."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         new = sum(not any(cache.glob(f"{suite}-*-python-*")) for suite in suites)

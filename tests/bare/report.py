@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TAIL_LINES = 60
+_UNTIL_THIS_ENDS = ("setpriv", "--pdeathsig", "KILL")
+"""Begins a command that ends with this process, however this ends."""
+
 _printing = threading.Lock()
 
 
@@ -104,7 +107,7 @@ class Report:
         with self.path.open("a") as log:
             try:
                 done = subprocess.run(
-                    argv,
+                    [*_UNTIL_THIS_ENDS, *argv],
                     env=env,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -115,6 +118,9 @@ class Report:
             except subprocess.TimeoutExpired as exc:
                 msg = f"not ended within {timeout_s:.0f} s: {argv[-1]}"
                 raise TookTooLongError(msg) from exc
+        if self.left_s() == 0:  # and the exit code may be lost: end_children() has taken it
+            msg = f"was ended: {argv[-1]}"
+            raise TookTooLongError(msg)
         printed = self.path.read_bytes()[begin:].decode(errors="replace")
         if done.returncode not in expected:
             msg = f"exit code {done.returncode}: {str(argv[-1]).splitlines()[0]}"

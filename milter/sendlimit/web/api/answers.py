@@ -281,12 +281,15 @@ class ForgottenOut(StoredOut):
     subject: str
 
 
-def _with_z(value: object, key: str = "") -> object:
-    """Return what a change had before or after with its moments as everywhere in /v1."""
+def _with_z(value: object, *, key: str = "") -> object:
+    """Return what a change had before or after with its moments as everywhere in /v1.
+
+    The key is no second positional argument, as pydantic 2.7 would fill it.
+    """
     if isinstance(value, dict):
-        return {name: _with_z(inner, name) for name, inner in value.items()}
+        return {name: _with_z(inner, key=name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_with_z(each, key) for each in value]
+        return [_with_z(each, key=key) for each in value]
     if isinstance(value, str) and (key == "until" or key.endswith(_MOMENT_KEYS)):
         return value.replace("+00:00", "Z")
     return value
