@@ -84,6 +84,15 @@ def insert_counter(tables: Connection, key: CounterKey, used: int) -> None:
     )
 
 
+def insert_limit(tables: Connection, *values: object) -> None:
+    """Put a row into er_limit as an admin does it by hand: subject, scope, unit, window, max, valid_until."""
+    tables.execute(
+        "INSERT INTO er_limit (subject, scope, unit, `window`, max, valid_until)"
+        " VALUES (%s, %s, %s, %s, %s, %s)",
+        values,
+    )
+
+
 def insert_episode(tables: Connection, episode: Episode) -> None:
     """Put an episode into the tables."""
     tables.execute(
