@@ -17,6 +17,7 @@ _QUICK = (
     "tests/contract",
     "tests/system/test_rig.py",
     "tests/system/test_install.py",
+    "tests/system/test_install_refused.py",
     "tests/system/test_limits_at_mail.py",
     "tests/system/test_postfix_attach.py",
     "tests/hostile/test_ways_past.py",
