@@ -14,6 +14,10 @@ from support.rig.process import Process, accepts_connections, free_port
 TREE = Path(__file__).parents[1] / "panel"
 """The made-up panel."""
 _PATIENCE_S = 30
+TAB = "mail/mail_user_edit.php"
+"""The form of a mailbox, which has the extension's tab."""
+SCRIPT = "<script>alert(1)</script>"
+"""What must never be more than text on a page."""
 OWNER = 65534
 """Number of the panel's user and group."""
 
@@ -138,3 +142,8 @@ def fields_of(page: str) -> dict[str, str]:
     ):
         found[name] = re.findall(r'value="([^"]*)" selected', options)[0]
     return found
+
+
+def tab(user: PanelUser, mailbox: int) -> str:
+    """Open the tab of a mailbox."""
+    return user.get(TAB, id=str(mailbox), next_tab="sendlimit")

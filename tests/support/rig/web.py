@@ -171,3 +171,9 @@ class Web:
             extra_groups=[],
         )
         return done.stdout or done.stderr
+
+
+def overrides(web: Web) -> list[tuple[str, int | None, str]]:
+    """Return what is set: subject, number, who."""
+    rows = web.ask("GET", "/v1/limits", over=web.admin_socket).json["limits"]
+    return [(row["subject"], row["max"], row["set_by"]) for row in rows]
