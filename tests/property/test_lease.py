@@ -1,4 +1,4 @@
-"""One to three daemons on one database, any faults: the properties at the head of simulation.world hold.
+"""One to three daemons on one database, any faults: the properties at the head of properties.py hold.
 
 The real ledger, lease, memory and committer run on simulated time, on a simulated database and
 network. The second half shows that the test can fail: with one piece of the protocol switched
@@ -22,7 +22,9 @@ from sendlimit.counting.stretches import Stretch, Stretches
 from sendlimit.store import changes
 from support.doubles.store import Tables
 from support.simulation import server
-from support.simulation.world import Fault, Violation, World
+from support.simulation.faults import Fault
+from support.simulation.properties import Violation
+from support.simulation.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A limit of a rolling window under any faults: the properties at the head of simulation.world hold (R19).
+"""A limit of a rolling window under any faults: the properties at the head of properties.py hold (R19).
 
 The window is the last 30 seconds in steps of 10, which begin and end all the time. The second
 half shows that the test can fail: with one piece switched off, a violation is found.
@@ -16,7 +16,9 @@ from sendlimit.counting import batch_writer
 from sendlimit.counting.counters import Counters
 from sendlimit.counting.step_window import StepWindow
 from sendlimit.rules.window import ROLLING_WINDOWS, Rolling, Window
-from support.simulation.world import Fault, Violation, World
+from support.simulation.faults import Fault
+from support.simulation.properties import Violation
+from support.simulation.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,7 +31,7 @@ class NetworkStore:
         process: whose threads wait.
 
     Attributes:
-        promised: is told the additions of a batch whose answers were given and whose commit failed.
+        lost_early_answers: is told the additions of a batch whose answers were given and whose commit failed.
     """
 
     def __init__(self, server: Server, process: Process) -> None:
@@ -40,7 +40,7 @@ class NetworkStore:
         self._connection: Connection | None = None
         self._began_at = 0.0
         self._began: dict[CounterKey, int] = {}
-        self.promised: Callable[[dict[CounterKey, int]], None] = lambda _sums: None
+        self.lost_early_answers: Callable[[dict[CounterKey, int]], None] = lambda _sums: None
 
     may_lease = True
 
@@ -123,7 +123,7 @@ class NetworkStore:
                     key: amount + writing.corrections.get(key, 0)
                     for key, amount in self._began.items()
                 }
-                self.promised(sums)
+                self.lost_early_answers(sums)
             raise
 
     def rollback(self) -> None:

@@ -11,6 +11,7 @@ from sendlimit.counting.lease import Lease
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.left_journals import Stretch
 from sendlimit.counting.waiter import Waiter, WaiterState
+from sendlimit.rules.mailbox import Sender
 from support.doubles.events import RecordingEvents
 from support.doubles.records import ListedRecords
 from support.simulation.actor import Actor
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from support.simulation.world import World
 
 DECIDE_S = 2.0
+SENDERS = {name: Sender(f"{name}@example.org", None) for name in "ab"}
 
 
 class Machine:
@@ -144,7 +146,9 @@ class CheckedWaiter(Waiter):
             and not answer.decision.refused
             and self.state is WaiterState.WAITING
         ):
-            process.world.check_memory(process, process.world.key_of(request.sender, request.at))
+            process.world.properties.check_memory(
+                process, process.world.key_of(request.sender, request.at)
+            )
         return super().answer(answer)
 
 
@@ -276,7 +280,7 @@ class Process:
             if connection.client is self:
                 connection.client_open = False
         for key in self.waiting.values():
-            self.world.loosen(key)
+            self.world.properties.loose[key] += 1
         for actor in self.actors:
             actor.kill()
 
