@@ -24,6 +24,8 @@ from support.rig.mariadb import PrivateMariaDB
 from support.rig.process import accepts_connections
 from support.rig.scratch_system import ScratchSystem
 
+pytestmark = pytest.mark.timeout(300)  # the first test waits for the release to be built
+
 _ROOT = Path(__file__).parents[2]
 _CHOSEN = ("--limits", "mailbox=100,server=999")
 _UNINSTALL_OF_RELEASE = f"{RELEASE}/script/uninstall"

@@ -15,6 +15,8 @@ from support.rig.installation import (
 )
 from support.rig.scratch_system import ScratchSystem
 
+pytestmark = pytest.mark.timeout(300)  # the first test waits for the release to be built
+
 _UNINSTALL_OF_RELEASE = f"{RELEASE}/script/uninstall"
 
 
