@@ -17,7 +17,7 @@ SendlimitError
     BatchFault         an error of sendlimit ended a batch, so nothing was decided
     StoreConflict      rolled back by the database: read again and redo
     LeaseLost          another daemon decides, or the database is not the one that was left
-    ChangedMeanwhile   somebody else has changed the row that was to be replaced
+    ChangedMeanwhile   another admin has changed the row that was to be replaced
     SchemaError        the tables are missing, too old or too new
       NoSuchDatabase   the server has no database of this name
       NoSuchTable      the database has no table or column of this name

@@ -120,8 +120,8 @@ def make_plan(
         keys=(*messages, *at_end),
         messages=tuple(checked),
         at_end=tuple(checked_at_end),
-        per_message=_of_one_mail(RECIPIENTS_PER_MESSAGE, sender, rules, day),
-        suspended=_of_one_mail(SUSPENSION, sender, rules, day),
+        per_message=_per_message(RECIPIENTS_PER_MESSAGE, sender, rules, day),
+        suspended=_per_message(SUSPENSION, sender, rules, day),
         granted=Decision(
             charges=tuple(Charge(key, 1) for key in messages),
             counts_recipients=any(key.unit is Unit.RECIPIENTS for key in at_end),
@@ -138,8 +138,8 @@ def _limited(limit: Limit, key: CounterKey, period: Period, calendar: Calendar) 
     return LimitedCounter(limit, key._replace(period_start=merged.start), merged, key)
 
 
-def _of_one_mail(name: LimitName, sender: Sender, rules: Rules, day: Period) -> LimitUsage | None:
-    """Return a limit on each single mail, which counts nothing; its episodes are those of a day (R13)."""
+def _per_message(name: LimitName, sender: Sender, rules: Rules, day: Period) -> LimitUsage | None:
+    """Return a limit on each single message, which counts nothing; its episodes are those of a day (R13)."""
     limit = rules.limit(name, sender)
     if limit is None:
         return None
@@ -163,7 +163,7 @@ class Plans:
     Almost every mail has the plan of the one before. One thread at a time uses it.
 
     Attributes:
-        rolls: whether a rolling window is counted for anybody.
+        rolls: whether any rolling window is counted.
     """
 
     def __init__(self, rules: Rules, names: Sequence[LimitName], calendar: Calendar) -> None:

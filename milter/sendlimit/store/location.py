@@ -61,7 +61,7 @@ class TLS:
     """How the connection to a server is encrypted.
 
     Attributes:
-        level: REQUIRED encrypts for whoever answers; VERIFY_CA wants a certificate that a known CA
+        level: REQUIRED encrypts, and trusts any server; VERIFY_CA wants a certificate that a known CA
             signed, VERIFY_IDENTITY one for this host.
         ca: file with the CAs that are known; None: those of the system.
         cert: file with the client's certificate; None: it has none.

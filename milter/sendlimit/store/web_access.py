@@ -54,7 +54,7 @@ class Token(NamedTuple):
 
 
 class Session(NamedTuple):
-    """Somebody who is logged in.
+    """A login to the pages.
 
     Attributes:
         kind: "user", an admin of er_web_user, or "owner" of a mailbox.

@@ -92,7 +92,7 @@ class Gate:
         """Return who asks.
 
         Raises:
-            WebError: nobody who may, or the store is away.
+            WebError: the caller may not, or the store is away.
         """
         peer: Peer = request.scope[KEY]
         if peer.is_refused:

@@ -109,14 +109,12 @@ def _reason(error: OSError, uid: int) -> str:
 
 
 def _refuse_live(path: str, key: str) -> None:
-    """Leave a socket alone on which somebody answers; a stale one is replaced."""
+    """Refuse a socket on which a process listens; a stale one may be replaced."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)
-        except PermissionError:
-            return  # its owner is another one; this process can only replace it
         except OSError:
-            return
+            return  # stale, or another owner's: this process can only replace it
     raise SocketInUse(f"{key}: another process answers on {path}: stop it first")
 
 

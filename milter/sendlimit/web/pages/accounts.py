@@ -43,8 +43,8 @@ _CHECKS_MAX = 4
 class Accounts:
     """Log-ins of one process.
 
-    A name that fails too often has to wait a little, an address longer: nobody guesses a
-    password, and an admin whose name is tried by another one is kept out for a minute at most.
+    A name that fails too often has to wait a little, an address longer: passwords can't be
+    guessed, and an admin whose name is tried by another one is kept out for a minute at most.
 
     Args:
         service: has the users, and the server that checks owners.

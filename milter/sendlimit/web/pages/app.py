@@ -86,7 +86,7 @@ def _for(kind: str, service: Service, view: View) -> Endpoint:
 
 
 def _open(service: Service, view: Endpoint) -> Endpoint:
-    """Return an endpoint for everybody."""
+    """Return an endpoint that needs no login."""
 
     async def endpoint(request: Request) -> Response:
         try:

@@ -44,7 +44,7 @@ class Visitor(NamedTuple):
 
 
 async def visitor_of(request: Request, service: Service, section: WebSection) -> Visitor | None:
-    """Return who has logged in, here or at the trusted proxy; None: nobody."""
+    """Return who has logged in, here or at the trusted proxy; None: no login."""
     if section.user_header and is_proxied(request, section):
         named = request.headers.get(section.user_header, "").strip()
         if named:
