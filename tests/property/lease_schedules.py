@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from unittest import mock
 
-from sendlimit.counting.lease import Claim, Lease, State, claim_of
+from sendlimit.counting.lease import Claim, Lease, LeaseState, claim_of
 from sendlimit.errors import LeaseLost, StoreUnavailable
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import STILL_S, Change, LeaseRow, Writing, changes, mariadb
@@ -44,7 +44,7 @@ def _daemon(folder: Path, name: str, tables: Tables) -> SteppedDaemon:
     return SteppedDaemon(folder / name, LIMIT_OF_3, tables=tables, alone=True, name=name)
 
 
-def _step_until(daemon: SteppedDaemon, state: State) -> None:
+def _step_until(daemon: SteppedDaemon, state: LeaseState) -> None:
     """Let a daemon work until the state of its lease is this."""
     for _ in range(20):
         if daemon.ledger.lease.state is state:
@@ -56,7 +56,7 @@ def _step_until(daemon: SteppedDaemon, state: State) -> None:
 def _alone(folder: Path, name: str, tables: Tables) -> SteppedDaemon:
     """Return a daemon that decides from memory and has read the running day."""
     daemon = _daemon(folder, name, tables)
-    _step_until(daemon, State.SOLE)
+    _step_until(daemon, LeaseState.SOLE)
     for _ in range(4):
         daemon.step()
     return daemon
@@ -81,7 +81,7 @@ def dead_holder_comes_back(folder: Path) -> None:
     first.step()
     first.store.away = True
     second = _daemon(folder, "two", tables)
-    _step_until(second, State.SHARED)
+    _step_until(second, LeaseState.SHARED)
     assert [second.send(ALICE) for _ in range(2)] == [True, True]
     first.uptime += 10
     first.step()
@@ -150,7 +150,7 @@ def stopped_between_the_packets(folder: Path) -> None:
     second = _daemon(folder, "two", tables)
     for daemon in (first, second):
         daemon.store.may_lease = False
-        _step_until(daemon, State.SHARED)
+        _step_until(daemon, LeaseState.SHARED)
     passed: list[bool] = []
     store.stopped_s = IDLE_TRANSACTION_S + 1
     store.meanwhile = lambda: passed.extend(second.send(ALICE) for _ in range(3))  # type: ignore[method-assign]
@@ -171,7 +171,7 @@ def hand_over_in_doubt(folder: Path) -> None:
     first.step()
     assert tables.lease.holder == ""
     second = _daemon(folder, "two", tables)
-    _step_until(second, State.SHARED)
+    _step_until(second, LeaseState.SHARED)
     assert [second.send(ALICE) for _ in range(2)] == [True, True]
 
     assert not _is_granted(first)
@@ -209,12 +209,12 @@ def clock_that_was_ahead(folder: Path) -> None:
     tables = Tables()
     other = _daemon(folder, "two", tables)
     other.now = MIDNIGHT + 1
-    _step_until(other, State.SOLE)
+    _step_until(other, LeaseState.SOLE)
     assert [other.send(ALICE) for _ in range(2)] == [True, True]
     other.stop()
     daemon = _daemon(folder, "one", tables)
     daemon.now = MIDNIGHT - 1
-    _step_until(daemon, State.SOLE)
+    _step_until(daemon, LeaseState.SOLE)
     for _ in range(4):
         daemon.step()
     daemon.now = MIDNIGHT + 1

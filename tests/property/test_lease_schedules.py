@@ -25,7 +25,7 @@ from property.lease_schedules import (
 )
 from sendlimit.counting import batch_writer, counters, memory, stretches
 from sendlimit.counting.counters import CLOCK_ALLOWANCE_S
-from sendlimit.counting.lease import VALID_S, Lease, State
+from sendlimit.counting.lease import VALID_S, Lease, LeaseState
 from sendlimit.store import STILL_S, LeaseRow, Writing, mariadb
 from support.doubles.store import Tables
 
@@ -65,7 +65,7 @@ def _grants_on(stack: ExitStack) -> None:
     """A hand-over that failed is taken back."""
 
     def back(self: Lease) -> None:
-        self.state = State.SOLE
+        self.state = LeaseState.SOLE
         self.grants_until = self._valid_until
 
     stack.enter_context(mock.patch.object(Lease, "leaving_failed", back))

@@ -2,7 +2,7 @@
 
 Nothing here is lost and nothing is written twice: the fence decides about a batch in doubt, and
 an entry of the unbooked file has its id in er_committer once it is booked. What is counted without
-a question is in the ledger's stretches, and in the journal where there is one.
+a request is in the ledger's stretches, and in the journal where there is one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.counting.in_flight import BatchState, InFlightBatch
 from sendlimit.counting.pending import PendingWrites
-from sendlimit.counting.unbooked_file import Entry, new_id
+from sendlimit.counting.unbooked_file import UnbookedEntry, new_id
 from sendlimit.rules.limit import Charge
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Backlog:
         self._events = events
         self._clock = clock
         self.bookings = 0
-        self._entries: list[Entry] = []
+        self._entries: list[UnbookedEntry] = []
 
     def load(self) -> None:
         """Read what an earlier stop left; it is taken over once the database answers."""
@@ -94,7 +94,7 @@ class Backlog:
             self._ledger.count(charges, int(self._clock()))
 
     def booked(self, batch: InFlightBatch) -> None:
-        """Note that what a batch wrote without a question is in the database."""
+        """Note that what a batch wrote without a request is in the database."""
         self.booked_stretch(batch.stretch)
         self.bookings += batch.pending.bookings
         with self._ledger.mutex:
@@ -154,7 +154,7 @@ class Backlog:
                 self.pending.merge(entry.instead if entry.id in committed else entry.pending)
         self._forget(booked)
 
-    def save(self, committer: str, more: Entry | None = None) -> bool:
+    def save(self, committer: str, more: UnbookedEntry | None = None) -> bool:
         """Write what is still pending to the unbooked file; what is in the journal stays there.
 
         Args:
@@ -172,11 +172,11 @@ class Backlog:
             unless = (committer, self.in_doubt.number)
             pending = self.in_doubt.pending
             pending.merge(not_in_journal(self.in_doubt.stretch))
-            entries.append(Entry(new_id(), pending, unless, self.in_doubt.undo()))
+            entries.append(UnbookedEntry(new_id(), pending, unless, self.in_doubt.undo()))
         for stretch in left:
             self.pending.merge(not_in_journal(stretch))
         if self.pending:
-            entries.append(Entry(new_id(), self.pending))
+            entries.append(UnbookedEntry(new_id(), self.pending))
         entries += [entry for entry in self._entries if entry.id not in taken]
         self._write(entries)
         return is_all_booked and not entries
@@ -186,7 +186,7 @@ class Backlog:
         self._entries = [entry for entry in self._entries if entry.id not in ids]
         self._write(self._entries)
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, entries: list[UnbookedEntry]) -> None:
         """Write the file; a disk that is full must not stop the counting."""
         try:
             self._file.save(entries)

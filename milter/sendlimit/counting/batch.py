@@ -135,7 +135,7 @@ def answer_all(
     Args:
         requests: in the order in which they came.
         facts: rules and usage as loaded.
-        pending: additions without a question (releases, bookings).
+        pending: additions without a request (releases, bookings).
 
     Returns:
         An answer per request, and everything to add to the counters.

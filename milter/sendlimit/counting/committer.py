@@ -18,7 +18,7 @@ from sendlimit.counting.batch_writer import RECOVERIES_MAX, BatchWriter, LeaseHe
 from sendlimit.counting.committer_row import CommitterRow
 from sendlimit.counting.inbox import Inbox
 from sendlimit.counting.journal_upkeep import JournalUpkeep
-from sendlimit.counting.lease import BEAT_S, LOOK_S, State
+from sendlimit.counting.lease import BEAT_S, RETRY_S, LeaseState
 from sendlimit.counting.ledger import boottime
 from sendlimit.counting.limits_refresh import LimitsRefresh
 from sendlimit.counting.membership import Membership
@@ -147,12 +147,12 @@ class Committer:
             return False
         if not self._is_connected or self._uptime() >= self._stop_by:
             return True
-        return self._lease.state is State.AWAY or not (self._lease.holds or self._backlog)
+        return self._lease.state is LeaseState.AWAY or not (self._lease.holds or self._backlog)
 
     @property
     def decides(self) -> bool:
         """Whether the database was tried, and no other daemon has to be waited for."""
-        return not self._is_connected or self._lease.state is not State.AWAY
+        return not self._is_connected or self._lease.state is not LeaseState.AWAY
 
     def finish(self) -> bool:
         """Write what is pending to the unbooked file; say whether all is booked. Mail is undecided then."""
@@ -176,9 +176,9 @@ class Committer:
             ledger.asleep = not is_pending
         if not self._is_connected:
             return RECONNECT_S
-        if state is State.AWAY or (state is State.SHARED and self._is_held):
-            return LOOK_S
-        if state is State.SHARED:
+        if state is LeaseState.AWAY or (state is LeaseState.SHARED and self._is_held):
+            return RETRY_S
+        if state is LeaseState.SHARED:
             return 0.0 if is_pending else min(IDLE_REFRESH_S, self._membership.beat_in_s)
         has_to_write = self._write_behind.has_to_report or self._lease.is_wanted
         if self._inbox.waiters or is_more or self._is_loading or has_to_write:
@@ -214,12 +214,12 @@ class Committer:
 
     def _work(self, waiters: list[Waiter], started: float) -> None:
         """Do what the state of the lease asks for."""
-        if self._lease.state is State.AWAY:
+        if self._lease.state is LeaseState.AWAY:
             self._membership.enter()
         self._inbox.waiters = waiters
         if self._lease.holds:
             self._flush(waiters)
-        if self._lease.state is State.SHARED:
+        if self._lease.state is LeaseState.SHARED:
             self._share(waiters)
         granted = self._ledger.memory.granted
         decided = _answered(waiters) + granted - self._granted

@@ -63,7 +63,7 @@ class DaemonStatus:
 
     @property
     def decides(self) -> bool:
-        """Whether questions are answered."""
+        """Whether requests are answered."""
         return self.state == "decides"
 
     def is_old(self, now: float) -> bool:

@@ -1,15 +1,16 @@
-"""The batch in flight: what one transaction is made of, until its outcome is known.
+"""What is in flight: what one transaction is made of, until its outcome is known.
 
-State machine; `InFlightBatch.step` alone changes the state:
+A batch beside other daemons is two packets; a flush of the daemon that is alone is one, so it is
+sent without having been begun. State machine; `InFlight.step` alone changes the state:
 
-    | state       | allowed next                     |
-    |-------------|----------------------------------|
-    | built       | begun                            |
-    | begun       | sent, rolled back                |
-    | sent        | committed, rolled back, in doubt |
-    | in doubt    | committed, rolled back           |
-    | rolled back | begun                            |
-    | committed   | (final)                          |
+    | state       | allowed next of a batch          | of a flush                       |
+    |-------------|----------------------------------|----------------------------------|
+    | built       | begun                            | sent                             |
+    | begun       | sent, rolled back                |                                  |
+    | sent        | committed, rolled back, in doubt | committed, rolled back, in doubt |
+    | in doubt    | committed, rolled back           | committed, rolled back           |
+    | rolled back | begun                            | (final: another one carries it)  |
+    | committed   | (final)                          | (final)                          |
 
 What a failure means:
 
@@ -17,10 +18,10 @@ What a failure means:
     |-----------------------------------|-------------|--------------------------------------|
     | the database rolled it back       | rolled back | rolled back                          |
     | the connection was lost           | rolled back | in doubt: the fence decides          |
-    | any other error, or a fault of us | rolled back | in doubt: the fence decides          |
+    | any other error, or our own fault  | rolled back | in doubt: the fence decides          |
 
-In doubt, the fence finds the batch's number in the committer's own row (committed) or another
-one (rolled back, and never to be committed).
+In doubt, the fence finds the number in the committer's own row (committed) or another one (rolled
+back, and never to be committed).
 """
 
 from __future__ import annotations
@@ -33,13 +34,16 @@ from sendlimit.counting.pending import PendingWrites
 from sendlimit.counting.stretches import NOTHING, Stretch
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sendlimit.counting.batch import Answer
     from sendlimit.counting.waiter import Waiter
     from sendlimit.rules.limit import CounterKey
+    from sendlimit.store import Flush
 
 
 class BatchState(Enum):
-    """How far a batch has come."""
+    """How far a batch or a flush has come."""
 
     BUILT = "built"
     BEGUN = "begun"
@@ -49,50 +53,37 @@ class BatchState(Enum):
     COMMITTED = "committed"
 
 
+_SENT = {BatchState.COMMITTED, BatchState.ROLLED_BACK, BatchState.IN_DOUBT}
 STEPS = {
     BatchState.BUILT: {BatchState.BEGUN},
     BatchState.BEGUN: {BatchState.SENT, BatchState.ROLLED_BACK},
-    BatchState.SENT: {BatchState.COMMITTED, BatchState.ROLLED_BACK, BatchState.IN_DOUBT},
+    BatchState.SENT: _SENT,
     BatchState.IN_DOUBT: {BatchState.COMMITTED, BatchState.ROLLED_BACK},
     BatchState.ROLLED_BACK: {BatchState.BEGUN},
     BatchState.COMMITTED: set(),
 }
+FLUSH_STEPS = {
+    BatchState.BUILT: {BatchState.SENT},
+    BatchState.BEGUN: set(),
+    BatchState.SENT: _SENT,
+    BatchState.IN_DOUBT: {BatchState.COMMITTED, BatchState.ROLLED_BACK},
+    BatchState.ROLLED_BACK: set(),
+    BatchState.COMMITTED: set(),
+}
 
 
-class InFlightBatch:
-    """What one transaction is made of; the committer's thread alone uses it.
+class InFlight:
+    """A transaction on its way; the committer's thread alone uses it.
 
-    Attributes:
-        number: the number that er_committer has once the batch is committed.
-        waiters: in order; those that were abandoned are dropped when it is done again.
-        pending: what is written besides; answers that were given early are added to it.
-        stretch: what was counted without a question.
-        answers: of the last try, one a waiter.
-        recoveries: how often the connection was opened again for it.
+    Args:
+        number: that er_committer has once it is committed.
+        steps: which state may follow which.
     """
 
-    def __init__(
-        self,
-        number: int,
-        waiters: list[Waiter],
-        pending: PendingWrites,
-        stretch: Stretch = NOTHING,
-    ) -> None:
+    def __init__(self, number: int, steps: Mapping[BatchState, set[BatchState]]) -> None:
         self.number = number
-        self.waiters = waiters
-        self.pending = pending
-        self.stretch = stretch
-        self.answers: list[Answer] = []
-        self.recoveries = 0
+        self._steps = steps
         self._state = BatchState.BUILT
-
-    @property
-    def additions(self) -> dict[CounterKey, int]:
-        """What is added without a question."""
-        sums = dict(self.stretch.sums)
-        for key, amount in self.pending.additions.items():
-            sums[key] = sums.get(key, 0) + amount
-        return sums
 
     @property
     def state(self) -> BatchState:
@@ -105,9 +96,61 @@ class InFlightBatch:
         Raises:
             AssertionError: the table does not allow it.
         """
-        if state not in STEPS[self._state]:
+        if state not in self._steps[self._state]:
             raise AssertionError(f"batch {self.number}: {self._state.value} -> {state.value}")
         self._state = state
+
+
+class InFlightFlush(InFlight):
+    """A flush of the daemon that is alone (write_behind.py).
+
+    Attributes:
+        flush: as it is sent.
+        stretch: that it carries.
+        pending: its episodes.
+        sent: CLOCK_BOOTTIME before it was sent.
+    """
+
+    def __init__(self, flush: Flush, stretch: Stretch, pending: PendingWrites, sent: float) -> None:
+        super().__init__(flush.batch, FLUSH_STEPS)
+        self.flush = flush
+        self.stretch = stretch
+        self.pending = pending
+        self.sent = sent
+
+
+class InFlightBatch(InFlight):
+    """A batch that is decided and written beside other daemons (batch_writer.py).
+
+    Attributes:
+        waiters: in order; those that were abandoned are dropped when it is done again.
+        pending: what is written besides; answers that were given early are added to it.
+        stretch: what was counted without a request.
+        answers: of the last try, one a waiter.
+        recoveries: how often the connection was opened again for it.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        waiters: list[Waiter],
+        pending: PendingWrites,
+        stretch: Stretch = NOTHING,
+    ) -> None:
+        super().__init__(number, STEPS)
+        self.waiters = waiters
+        self.pending = pending
+        self.stretch = stretch
+        self.answers: list[Answer] = []
+        self.recoveries = 0
+
+    @property
+    def additions(self) -> dict[CounterKey, int]:
+        """What is added without a request."""
+        sums = dict(self.stretch.sums)
+        for key, amount in self.pending.additions.items():
+            sums[key] = sums.get(key, 0) + amount
+        return sums
 
     def failed(self) -> None:
         """Note that a statement failed without saying what became of the transaction."""

@@ -5,18 +5,18 @@ The holder grants from memory for VALID_S from the moment before that flush was 
 daemon passes a holder by once it has itself seen the beat stand still for STILL_S. So no clocks
 of two machines are compared. All transactions take the latch first.
 
-| state   | step            | next    | memory |                                               |
-|---------|-----------------|---------|--------|-----------------------------------------------|
-| away    | KEPT            | sole    | kept   | the row still has this daemon and its beat    |
-| away    | JOINED          | shared  | empty  | nobody alive holds the lease                  |
-| shared  | TAKEN           | sole    | empty  | no other daemon beats                         |
-| sole    | FLUSHED         | sole    | kept   | its beat went on                              |
-| sole    | LAPSED          | away    | kept   | no flush was answered in time                 |
-| sole    | LOST            | away    | empty  | the row has another holder or another beat    |
-| sole    | LEAVE           | leaving | kept   | another daemon beats, or this one stops       |
-| leaving | HANDED_OVER     | shared  | empty  | the last flush is in, the lease is free       |
-| leaving | FAILED          | away    | kept   | the last flush failed, or is in doubt         |
-| leaving | LOST            | away    | empty  | as in sole                                    |
+| state   | step        | next    | memory |                                                |
+|---------|-------------|---------|--------|------------------------------------------------|
+| away    | KEPT        | sole    | kept   | the row still has this daemon and its beat     |
+| away    | JOINED      | shared  | empty  | no living daemon holds the lease               |
+| shared  | TAKEN       | sole    | empty  | no other daemon beats                          |
+| sole    | FLUSHED     | sole    | kept   | its beat went on                               |
+| sole    | LAPSED      | away    | kept   | no flush was answered in time                  |
+| sole    | LOST        | away    | empty  | the row has another holder or another beat     |
+| sole    | LEAVE       | leaving | kept   | another daemon beats, or this one stops        |
+| leaving | HANDED_OVER | shared  | empty  | the last flush is committed: the lease is free |
+| leaving | FAILED      | away    | kept   | the last flush failed, or is in doubt          |
+| leaving | LOST        | away    | empty  | as in sole                                     |
 
 Every other step is an error of the caller. `leaving` is sole without grants.
 """
@@ -39,12 +39,12 @@ UNSEEN_S = 10.0
 """How long the others have not beaten before the lease is taken, so that it does not wander."""
 BEAT_S = 1.0
 """How often each daemon beats in every state, also an idle one."""
-LOOK_S = 0.25
-"""How often a daemon that found a living holder looks again."""
+RETRY_S = 0.25
+"""How long a daemon that found a living holder waits before it tries again."""
 
 
-class State(StrEnum):
-    """Of a daemon; the table at the top of the file says how they follow each other."""
+class LeaseState(StrEnum):
+    """Where a daemon stands beside others on its database."""
 
     AWAY = "away"
     SHARED = "shared"
@@ -52,8 +52,8 @@ class State(StrEnum):
     LEAVING = "leaving"
 
 
-class Step(StrEnum):
-    """What changes the state."""
+class LeaseStep(StrEnum):
+    """What changes the state of a lease."""
 
     KEPT = "kept"
     JOINED = "joined"
@@ -67,21 +67,21 @@ class Step(StrEnum):
 
 
 class _Next(NamedTuple):
-    state: State
+    state: LeaseState
     keeps_memory: bool
 
 
-_STEPS: Mapping[tuple[State, Step], _Next] = {
-    (State.AWAY, Step.KEPT): _Next(State.SOLE, keeps_memory=True),
-    (State.AWAY, Step.JOINED): _Next(State.SHARED, keeps_memory=False),
-    (State.SHARED, Step.TAKEN): _Next(State.SOLE, keeps_memory=False),
-    (State.SOLE, Step.FLUSHED): _Next(State.SOLE, keeps_memory=True),
-    (State.SOLE, Step.LAPSED): _Next(State.AWAY, keeps_memory=True),
-    (State.SOLE, Step.LOST): _Next(State.AWAY, keeps_memory=False),
-    (State.SOLE, Step.LEAVE): _Next(State.LEAVING, keeps_memory=True),
-    (State.LEAVING, Step.HANDED_OVER): _Next(State.SHARED, keeps_memory=False),
-    (State.LEAVING, Step.FAILED): _Next(State.AWAY, keeps_memory=True),
-    (State.LEAVING, Step.LOST): _Next(State.AWAY, keeps_memory=False),
+_STEPS: Mapping[tuple[LeaseState, LeaseStep], _Next] = {
+    (LeaseState.AWAY, LeaseStep.KEPT): _Next(LeaseState.SOLE, keeps_memory=True),
+    (LeaseState.AWAY, LeaseStep.JOINED): _Next(LeaseState.SHARED, keeps_memory=False),
+    (LeaseState.SHARED, LeaseStep.TAKEN): _Next(LeaseState.SOLE, keeps_memory=False),
+    (LeaseState.SOLE, LeaseStep.FLUSHED): _Next(LeaseState.SOLE, keeps_memory=True),
+    (LeaseState.SOLE, LeaseStep.LAPSED): _Next(LeaseState.AWAY, keeps_memory=True),
+    (LeaseState.SOLE, LeaseStep.LOST): _Next(LeaseState.AWAY, keeps_memory=False),
+    (LeaseState.SOLE, LeaseStep.LEAVE): _Next(LeaseState.LEAVING, keeps_memory=True),
+    (LeaseState.LEAVING, LeaseStep.HANDED_OVER): _Next(LeaseState.SHARED, keeps_memory=False),
+    (LeaseState.LEAVING, LeaseStep.FAILED): _Next(LeaseState.AWAY, keeps_memory=True),
+    (LeaseState.LEAVING, LeaseStep.LOST): _Next(LeaseState.AWAY, keeps_memory=False),
 }
 
 
@@ -118,7 +118,7 @@ def claim_of(lease: Lease, row: LeaseRow | None, sent: float, now: float) -> Cla
 
 
 class Lease:
-    """One daemon start's part in it; changed by the committer, under the ledger's mutex.
+    """The lease of a database, as one daemon start sees it; changed by the committer, under the ledger's mutex.
 
     Args:
         daemon: id of this start, new with every start.
@@ -144,7 +144,7 @@ class Lease:
         self.ended = frozenset(ended)
         self.exclusive = exclusive
         self.forget: Callable[[], None] = lambda: None
-        self.state = State.AWAY
+        self.state = LeaseState.AWAY
         self.grants_until = 0.0
         self.beat = -1
         self.seen_change = 0
@@ -154,7 +154,7 @@ class Lease:
         self._watched: tuple[str, int, float] = "", -1, 0.0
         self._others: dict[str, tuple[int, float]] = {}
 
-    def _go(self, step: Step) -> None:
+    def _go(self, step: LeaseStep) -> None:
         """Change the state: the one place that does.
 
         Raises:
@@ -164,15 +164,15 @@ class Lease:
         if following is None:
             raise WrongStepError(f"{step} in state {self.state}")
         self.state = following.state
-        self.grants_until = self._valid_until if self.state is State.SOLE else 0.0
+        self.grants_until = self._valid_until if self.state is LeaseState.SOLE else 0.0
         self.is_wanted = self.is_wanted and self.holds
         if not following.keeps_memory:
             self.forget()
 
     @property
     def holds(self) -> bool:
-        """Whether this daemon counts as the holder: it flushes, and nobody else decides."""
-        return self.state in {State.SOLE, State.LEAVING}
+        """Whether this daemon counts as the holder: it flushes, and no other daemon decides."""
+        return self.state in {LeaseState.SOLE, LeaseState.LEAVING}
 
     # what a transaction finds
 
@@ -187,7 +187,7 @@ class Lease:
         if not holder:
             return Claim.FREE
         if holder == self.daemon:
-            mine = self.state is State.AWAY and beat == self.beat
+            mine = self.state is LeaseState.AWAY and beat == self.beat
             return Claim.MINE if mine else Claim.CLEAR
         if self.exclusive or holder in self.ended:
             return Claim.CLEAR
@@ -240,50 +240,50 @@ class Lease:
     def kept(self, sent: float, beat: int) -> None:
         """ENTER found the lease as it was left, and moved its beat: sole again, memory is right."""
         self._renewed(sent, beat)
-        self._go(Step.KEPT)
+        self._go(LeaseStep.KEPT)
 
     def joined(self) -> None:
         """ENTER found no living holder: decide under the latch, as others may, too."""
-        self._go(Step.JOINED)
+        self._go(LeaseStep.JOINED)
 
     def taken(self, sent: float, beat: int, last_change: int) -> None:
-        """TAKE is in: no other daemon beats, and those that begin will see the row."""
+        """TAKE is committed: no other daemon beats, and those that begin will see the row."""
         self.seen_change = self.applied_change = last_change
         self._renewed(sent, beat)
-        self._go(Step.TAKEN)
+        self._go(LeaseStep.TAKEN)
 
     def flushed(self, sent: float, beat: int) -> None:
-        """A flush is in: its beat went on."""
+        """A flush is committed: its beat went on."""
         self._renewed(sent, beat)
-        self._go(Step.FLUSHED)
+        self._go(LeaseStep.FLUSHED)
 
     def lapse(self, now: float) -> bool:
         """Leave sole when no flush was answered in time; return whether that was so."""
-        if self.state is not State.SOLE or now < self._valid_until:
+        if self.state is not LeaseState.SOLE or now < self._valid_until:
             return False
-        self._go(Step.LAPSED)
+        self._go(LeaseStep.LAPSED)
         return True
 
     def lost(self) -> None:
-        """A flush found another holder or another beat: what memory says is not right any more."""
+        """A flush found another holder or another beat: memory is not right any more."""
         self.beat = -1
-        self._go(Step.LOST)
+        self._go(LeaseStep.LOST)
 
     def leave(self) -> None:
         """Grant nothing more from memory; the next flush hands over."""
-        self._go(Step.LEAVE)
+        self._go(LeaseStep.LEAVE)
 
     def handed_over(self) -> None:
-        """The flush that let go of the lease is in."""
+        """The flush that let go of the lease is committed."""
         self.beat = -1
-        self._go(Step.HANDED_OVER)
+        self._go(LeaseStep.HANDED_OVER)
 
     def leaving_failed(self) -> None:
         """The flush that let go failed or is in doubt: perhaps another decides already."""
-        self._go(Step.FAILED)
+        self._go(LeaseStep.FAILED)
 
     def committed_in_doubt(self, beat: int) -> None:
-        """The fence found a flush in whose answer was lost: the row has the beat that it wrote."""
+        """The fence found a flush committed whose answer was lost: the row has the beat that it wrote."""
         self.beat = beat
 
     def changes_read(self, last: int) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import counted_now
 from sendlimit.counting.counters import COUNTERS_MAX, Counters
-from sendlimit.counting.lease import Lease, State
+from sendlimit.counting.lease import Lease, LeaseState
 from sendlimit.counting.memory import Memory
 from sendlimit.counting.outage import DECIDES, STUCK, Outage
 from sendlimit.counting.records import NoJournal
@@ -72,7 +72,7 @@ class Ledger:
             is known to be in force anywhere.
         limits_external: whether one on external mail is (R18).
         queue: from the callbacks to the committer; None only wakes it.
-        up: the database answers, so a question may wait for an answer; written by the committer,
+        up: the database answers, so a request may wait for an answer; written by the committer,
             read by callbacks, no lock.
         stuck: a callback has waited in vain; set by callbacks, cleared by the committer, no lock.
         outage: whether it decides, and why not; what is told to log, notices and `doctor`.
@@ -126,7 +126,7 @@ class Ledger:
         self.learn(self.known_names)
 
     def learn(self, known_names: frozenset[LimitName]) -> None:
-        """Take what the database is known to limit for anybody."""
+        """Take which names the database is known to limit anywhere."""
         self.known_names = known_names
         with self.mutex:
             self.memory.plans.count_also(known_names)
@@ -187,8 +187,8 @@ class Ledger:
 
     @property
     def is_metering(self) -> bool:
-        """Whether mail that can't be decided is metered: nobody else decides, as far as is known."""
-        return self._meters and self.lease.state in {State.AWAY, State.SOLE}
+        """Whether mail that can't be decided is metered: no other daemon decides, as far as is known."""
+        return self._meters and self.lease.state in {LeaseState.AWAY, LeaseState.SOLE}
 
     def _meter(self, request: Request) -> Reservation | None:
         """Decide what the database could not, where that is wanted."""
@@ -221,7 +221,7 @@ class Ledger:
                 self._wake()
 
     def count(self, charges: Iterable[Charge], at: int) -> None:
-        """Count without a question: what a batch decided and the database lost, or what undoes it."""
+        """Count without a request: what a batch decided and the database lost, or what undoes it."""
         with self.mutex:
             self.memory.add(charges, at)
 
@@ -247,7 +247,7 @@ class Ledger:
     @property
     def is_waiting(self) -> bool:
         """Whether another daemon holds the lease, and is asked to let go of it."""
-        return self.up and self.lease.state is State.AWAY
+        return self.up and self.lease.state is LeaseState.AWAY
 
     def left_over(self) -> tuple[tuple[Stretch, ...], bool]:
         """Return at the end of the committer what is pending, and whether that is nothing.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-class Stretch(NamedTuple):
+class LeftStretch(NamedTuple):
     """Records of a left journal that are booked in one transaction.
 
     Attributes:
@@ -70,10 +70,12 @@ class LeftJournal:
         head = self._begun[0][0] if self._begun else Head(1, token, "", "")
         self.boot_id = head.boot_id
         self.lease_id = head.lease_id
-        self._reading: Iterator[Stretch] = iter(())
+        self._reading: Iterator[LeftStretch] = iter(())
         self._read_up_to = -1
 
-    def next_stretch(self, booked: int, counters_max: int, not_before: int = 0) -> Stretch | None:
+    def next_stretch(
+        self, booked: int, counters_max: int, not_before: int = 0
+    ) -> LeftStretch | None:
         """Return the next stretch that is not booked; None: all is.
 
         Goes on where it was when the stretch before is booked, else reads from the beginning. Arguments
@@ -85,7 +87,9 @@ class LeftJournal:
         self._read_up_to = -1 if stretch is None else stretch.last
         return stretch
 
-    def stretches(self, booked: int, counters_max: int, not_before: int = 0) -> Iterator[Stretch]:
+    def stretches(
+        self, booked: int, counters_max: int, not_before: int = 0
+    ) -> Iterator[LeftStretch]:
         """Yield what is not booked, in portions, in the order of the numbers.
 
         Args:
@@ -196,5 +200,5 @@ def _content(path: Path, size: int = -1) -> bytes:
         os.close(descriptor)
 
 
-def _stretch(last: int, additions: dict[CounterKey, int]) -> Stretch:
-    return Stretch(last, {key: amount for key, amount in additions.items() if amount})
+def _stretch(last: int, additions: dict[CounterKey, int]) -> LeftStretch:
+    return LeftStretch(last, {key: amount for key, amount in additions.items() if amount})

@@ -1,4 +1,4 @@
-"""Once a second while mail flows: what limits anybody, and what the views are told of it."""
+"""Once a second while mail flows: which limits are in force, and what the views are told of them."""
 
 from __future__ import annotations
 

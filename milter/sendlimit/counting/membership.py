@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.counting.lease import BEAT_S, Claim, State, claim_of
+from sendlimit.counting.lease import BEAT_S, Claim, LeaseState, claim_of
 from sendlimit.counting.stretches import CLOSE_AT
 from sendlimit.rules.limit import LATCH
 from sendlimit.store import COMMITTERS_KEPT_S, Writing
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sendlimit.counting.committer_row import CommitterRow
     from sendlimit.counting.events import Events
     from sendlimit.counting.ledger import Ledger
-    from sendlimit.counting.left_journals import LeftJournal, Stretch
+    from sendlimit.counting.left_journals import LeftJournal, LeftStretch
     from sendlimit.store import Store
 
 
@@ -145,7 +145,7 @@ class Membership:
                 clears it.
         """
         lease, store = self._lease, self._store
-        if lease.state is not State.SHARED or not lease.alone(self._uptime()):
+        if lease.state is not LeaseState.SHARED or not lease.alone(self._uptime()):
             return
         claim, beat = self._begin()
         census = store.census()
@@ -183,7 +183,7 @@ class Membership:
         holder: str | None,
         seen_change: int = 0,
         gone: Sequence[str] = (),
-        replayed: tuple[str, Stretch] | None = None,
+        replayed: tuple[str, LeftStretch] | None = None,
     ) -> None:
         """Write and commit what _begin() began."""
         self._store.write(

@@ -3,7 +3,7 @@
 | state    | next                            | what it means                                         |
 |----------|---------------------------------|-------------------------------------------------------|
 | loading  | decides, away, stuck, fault     | the database was not tried yet                        |
-| decides  | away, stuck, fault              | questions are answered                                |
+| decides  | away, stuck, fault              | requests are answered                                 |
 | away     | decides, stuck, fault           | the database can't be reached, or not used            |
 | stuck    | decides, away, fault            | a transaction does not end; a callback waited in vain |
 | fault    | decides, away, stuck            | an error of sendlimit ended a batch                   |
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 AWAITED_S = 3.0
 """How long a start waits for a database that can't be reached before that is an outage."""
 FAULT_S = 60.0
-"""How long after a fault nothing else may have failed, if no question was answered meanwhile."""
+"""How long after a fault nothing else may have failed, if no request was answered meanwhile."""
 
 
 class Deciding(StrEnum):
-    """As in the table at the top of the file; the words stand in the status file."""
+    """Whether the daemon decides, and if not, why; the words stand in the status file."""
 
     LOADING = "loading"
     DECIDES = "decides"
@@ -56,7 +56,7 @@ STEPS: Mapping[Deciding, frozenset[Deciding]] = {
 
 
 class Outage:
-    """The state; callbacks and the committer change it, any thread may read it.
+    """Whether the daemon decides; callbacks and the committer change it, any thread may read it.
 
     Attributes:
         state: changed under the lock only.
@@ -92,12 +92,12 @@ class Outage:
                 self.events.store_down(error)
 
     def ended(self, bookings: int, now: float, *, answered: bool) -> None:
-        """Note that what was pending is in the database, so questions can be answered.
+        """Note that what was pending is in the database, so requests can be answered.
 
         Args:
             bookings: mails that were accepted during the outage and are booked.
             now: CLOCK_BOOTTIME in s.
-            answered: a question was answered; what ends a fault, which may need a question to show.
+            answered: a request was answered; what ends a fault, which may need a request to show.
         """
         with self._lock:
             before = self.state

@@ -1,4 +1,4 @@
-"""What is to be written without a question: releases, bookings, episodes. Pure."""
+"""What is to be written without a request: releases, bookings, episodes. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class PendingWrites:
-    """Additions and episodes without a question, which the next batch writes.
+    """Additions and episodes without a request, which the next batch writes.
 
     Attributes:
         additions: per counter; releases are negative.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class UnbookedEntry:
     """What one stop left to be booked.
 
     Attributes:
@@ -56,7 +56,7 @@ class UnbookedFile:
         """Take the directory; reads and writes later."""
         self.path = state_dir / self.NAME
 
-    def load(self) -> list[Entry]:
+    def load(self) -> list[UnbookedEntry]:
         """Return what an earlier stop left.
 
         Raises:
@@ -76,7 +76,7 @@ class UnbookedFile:
             self._put_aside()
             raise ValueError(f"{self.path}: not as written by sendlimit: {error!r}") from error
 
-    def save(self, entries: list[Entry]) -> None:
+    def save(self, entries: list[UnbookedEntry]) -> None:
         """Write the file anew, or remove it when there is nothing to keep."""
         if not entries:
             self.path.unlink(missing_ok=True)
@@ -97,7 +97,7 @@ _NAMES = {
 }
 
 
-def _item(entry: Entry) -> dict[str, Any]:
+def _item(entry: UnbookedEntry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "unless": entry.unless,
@@ -125,7 +125,7 @@ def _key(item: list[Any]) -> CounterKey:
     return CounterKey(name.scope, str(subject), name.unit, name.window, int(period_start))
 
 
-def _entry(item: dict[str, Any]) -> Entry:
+def _entry(item: dict[str, Any]) -> UnbookedEntry:
     ids = {str(item["id"])}
     pending = PendingWrites(
         additions=_additions(item["additions"]),
@@ -136,7 +136,7 @@ def _entry(item: dict[str, Any]) -> Entry:
         bookings=int(item["bookings"]),
     )
     unless = item["unless"]
-    return Entry(
+    return UnbookedEntry(
         str(item["id"]),
         pending,
         (str(unless[0]), int(unless[1])) if unless else None,

@@ -11,12 +11,13 @@ as long as the lease is valid. LIMITS: the committer's thread alone uses it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sendlimit.counting.backlog import not_in_journal
 from sendlimit.counting.batch import reverse, subjects_to_load
-from sendlimit.counting.lease import State
-from sendlimit.counting.unbooked_file import Entry, new_id
+from sendlimit.counting.in_flight import BatchState, InFlightFlush
+from sendlimit.counting.lease import LeaseState
+from sendlimit.counting.unbooked_file import UnbookedEntry, new_id
 from sendlimit.counting.waiter import WaiterState
 from sendlimit.errors import LeaseLost, StoreConflict
 from sendlimit.store import Flush
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from sendlimit.counting.backlog import Backlog
     from sendlimit.counting.committer_row import CommitterRow
     from sendlimit.counting.ledger import Ledger
-    from sendlimit.counting.pending import PendingWrites
-    from sendlimit.counting.stretches import Stretch
     from sendlimit.counting.waiter import Waiter
     from sendlimit.store import Flushed, Store
 
@@ -36,22 +35,6 @@ FLUSH_S = 0.05
 """How long counted mails may wait for their flush: what a loss of power can take."""
 CHUNK = 5_000
 """Counters that are read at once: some 20 ms of a flush's way."""
-
-
-class _InFlight(NamedTuple):
-    """A flush that was sent.
-
-    Attributes:
-        flush: as sent.
-        stretch: that it carries.
-        pending: its episodes.
-        sent: CLOCK_BOOTTIME before it was sent.
-    """
-
-    flush: Flush
-    stretch: Stretch
-    pending: PendingWrites
-    sent: float
 
 
 class WriteBehind:
@@ -87,7 +70,7 @@ class WriteBehind:
         self._host = host
         self._clock = clock
         self._uptime = uptime
-        self._in_doubt: _InFlight | None = None
+        self._in_doubt: InFlightFlush | None = None
         self._changed: set[str] = set()
         self._reported = 0
         self._limits_mark: object = None
@@ -102,14 +85,14 @@ class WriteBehind:
         """Whether a change by people is still to be applied, or to be said to be applied."""
         return bool(self._changed) or self._lease.applied_change != self._reported
 
-    def unsaved(self) -> Entry | None:
+    def unsaved(self) -> UnbookedEntry | None:
         """Return what of a flush in doubt is for the unbooked file: refusals, and what no journal has."""
         sent = self._in_doubt
         if sent is None:
             return None
         pending = not_in_journal(sent.stretch)
         pending.merge(sent.pending)
-        return Entry(new_id(), pending, (self._row.id, sent.flush.batch)) if pending else None
+        return UnbookedEntry(new_id(), pending, (self._row.id, sent.number)) if pending else None
 
     def resolve(self) -> None:
         """Learn on a new connection what became of the flush in doubt.
@@ -123,9 +106,10 @@ class WriteBehind:
         fenced = self._store.fence(self._row.id)
         self._row.fences = fenced.fences
         self._in_doubt = None
-        if fenced.batch != sent.flush.batch:
+        if fenced.batch != sent.number:
             self._give_back(sent)
             return
+        sent.step(BatchState.COMMITTED)
         self._backlog.booked_stretch(sent.stretch)
         with self._ledger.mutex:
             self._lease.committed_in_doubt(sent.flush.beat + 1)
@@ -147,6 +131,7 @@ class WriteBehind:
         self._apply_changes()
         waiting = [waiter for waiter in waiters if waiter.state is WaiterState.WAITING]
         flight = self._build(waiting, leave=leave)
+        flight.step(BatchState.SENT)
         try:
             flushed = self._store.flush(flight.flush)
         except LeaseLost:
@@ -158,6 +143,7 @@ class WriteBehind:
             self._give_back(flight)
             raise
         except Exception:
+            flight.step(BatchState.IN_DOUBT)
             self._in_doubt = flight
             if flight.flush.let_go:
                 with self._ledger.mutex:
@@ -165,12 +151,12 @@ class WriteBehind:
             raise
         return self._take_in(flight, flushed, waiting)
 
-    def _build(self, waiting: Sequence[Waiter], *, leave: bool) -> _InFlight:
+    def _build(self, waiting: Sequence[Waiter], *, leave: bool) -> InFlightFlush:
         ledger, lease, memory = self._ledger, self._lease, self._memory
         requests = [waiter.request for waiter in waiting]
         with ledger.mutex:
             memory.plans.look_at_clock(int(self._clock()))
-            if leave and lease.state is State.SOLE and not ledger.stretches.more_than_one:
+            if leave and lease.state is LeaseState.SOLE and not ledger.stretches.more_than_one:
                 lease.leave()
             read = {key for request in requests for key in memory.keys_of(request)}
             steps = {key for request in requests for key in memory.steps_of(request)}
@@ -188,21 +174,25 @@ class WriteBehind:
             [key for key in read if not stretch.sums.get(key)],
             tuple(subjects_to_load(requests)) if requests else (),
             list(pending.episodes.values()),
-            lease.state is State.LEAVING,
+            lease.state is LeaseState.LEAVING,
             self._host,
             sorted(steps),
         )
-        return _InFlight(flush, stretch, pending, self._uptime())
+        return InFlightFlush(flush, stretch, pending, self._uptime())
 
-    def _give_back(self, flight: _InFlight) -> None:
+    def _give_back(self, flight: InFlightFlush) -> None:
+        flight.step(BatchState.ROLLED_BACK)
         with self._ledger.mutex:
             self._ledger.stretches.give_back()
         self._backlog.pending.merge(flight.pending)
 
-    def _take_in(self, flight: _InFlight, flushed: Flushed, waiting: list[Waiter]) -> list[Waiter]:
+    def _take_in(
+        self, flight: InFlightFlush, flushed: Flushed, waiting: list[Waiter]
+    ) -> list[Waiter]:
         """Let memory follow what a flush returned; answer."""
         ledger, lease, memory = self._ledger, self._lease, self._memory
         flush = flight.flush
+        flight.step(BatchState.COMMITTED)
         self._reported = flush.applied_change
         with ledger.mutex:
             memory.follow(flushed.usage)
@@ -224,7 +214,7 @@ class WriteBehind:
         return left
 
     def _answer(self, waiter: Waiter) -> bool:
-        """Answer on the numbers of a flush that is in, under the mutex; return False if that can't be."""
+        """Answer on the numbers of a committed flush, under the mutex; return False if that can't be."""
         answer = self._memory.answer(waiter.request, self._uptime())
         if answer is None:
             return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sendlimit.counting.committer import Committer
 from sendlimit.counting.lease import Lease
 from sendlimit.counting.ledger import Ledger
-from sendlimit.counting.left_journals import Stretch
+from sendlimit.counting.left_journals import LeftStretch
 from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.rules.mailbox import Sender
 from support.doubles.events import RecordingEvents
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sendlimit.counting.batch import Answer
-    from sendlimit.counting.unbooked_file import Entry
+    from sendlimit.counting.unbooked_file import UnbookedEntry
     from sendlimit.rules.decision import Request
     from sendlimit.rules.limit import CounterKey
     from support.simulation.world import World
@@ -41,7 +41,7 @@ class Machine:
 
     def __init__(self) -> None:
         self.journals: dict[str, ListedRecords] = {}
-        self.entries: list[Entry] = []
+        self.entries: list[UnbookedEntry] = []
         self.is_cut_off = False
 
 
@@ -69,7 +69,9 @@ class LeftRecords:
         self.token = token
         self._machine = machine
 
-    def next_stretch(self, booked: int, counters_max: int, not_before: int = 0) -> Stretch | None:
+    def next_stretch(
+        self, booked: int, counters_max: int, not_before: int = 0
+    ) -> LeftStretch | None:
         """Return two records that are not booked: a replay can end in the middle."""
         del counters_max, not_before
         records = [r for r in self._machine.journals[self.token].records if r.number > booked][:2]
@@ -79,7 +81,7 @@ class LeftRecords:
         for record in records:
             for key in record.keys:
                 sums[key] = sums.get(key, 0) + record.amount
-        return Stretch(records[-1].number, sums)
+        return LeftStretch(records[-1].number, sums)
 
     def remove(self) -> None:
         """All is booked."""
@@ -92,11 +94,11 @@ class KeptEntries:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def load(self) -> list[Entry]:
+    def load(self) -> list[UnbookedEntry]:
         """Return what an earlier stop left."""
         return list(self._machine.entries)
 
-    def save(self, entries: list[Entry]) -> None:
+    def save(self, entries: list[UnbookedEntry]) -> None:
         """Replace it."""
         self._machine.entries = list(entries)
 

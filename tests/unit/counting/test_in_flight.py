@@ -5,7 +5,13 @@ from itertools import product
 import pytest
 
 from sendlimit.counting.batch import Answer
-from sendlimit.counting.in_flight import STEPS, BatchState, InFlightBatch
+from sendlimit.counting.in_flight import (
+    FLUSH_STEPS,
+    STEPS,
+    BatchState,
+    InFlight,
+    InFlightBatch,
+)
 from sendlimit.counting.pending import PendingWrites
 from sendlimit.counting.waiter import Waiter
 from sendlimit.rules.decision import Decision, Request
@@ -44,6 +50,30 @@ def test_steps(state: BatchState, to: BatchState) -> None:
     with pytest.raises(AssertionError, match=f"batch 1: {state.value} -> {to.value}"):
         batch.step(to)
     assert batch.state is state
+
+
+_WAYS_OF_A_FLUSH = {
+    BatchState.BUILT: (),
+    BatchState.SENT: (BatchState.SENT,),
+    BatchState.IN_DOUBT: (BatchState.SENT, BatchState.IN_DOUBT),
+    BatchState.ROLLED_BACK: (BatchState.SENT, BatchState.ROLLED_BACK),
+    BatchState.COMMITTED: (BatchState.SENT, BatchState.COMMITTED),
+}
+
+
+@pytest.mark.parametrize(("state", "to"), [*product(_WAYS_OF_A_FLUSH, BatchState)])
+def test_steps_of_a_flush(state: BatchState, to: BatchState) -> None:
+    """It is one packet: never begun; what is rolled back is carried by another one."""
+    flush = InFlight(1, FLUSH_STEPS)
+    for step in _WAYS_OF_A_FLUSH[state]:
+        flush.step(step)
+    if to in FLUSH_STEPS[state]:
+        flush.step(to)
+        assert flush.state is to
+        return
+    with pytest.raises(AssertionError):
+        flush.step(to)
+    assert flush.state is state
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from sendlimit.counting.lease import (
     VALID_S,
     Claim,
     Lease,
-    State,
+    LeaseState,
     WrongStepError,
 )
 from sendlimit.store import STILL_S, LeaseRow
@@ -23,26 +23,26 @@ _STEPS = {
     "leaving failed": lambda lease: lease.leaving_failed(),
 }
 _REACHED_BY = {
-    State.AWAY: (),
-    State.SHARED: ("joined",),
-    State.SOLE: ("joined", "taken"),
-    State.LEAVING: ("joined", "taken", "leave"),
+    LeaseState.AWAY: (),
+    LeaseState.SHARED: ("joined",),
+    LeaseState.SOLE: ("joined", "taken"),
+    LeaseState.LEAVING: ("joined", "taken", "leave"),
 }
 _ALLOWED = {
-    (State.AWAY, "kept"): (State.SOLE, "memory kept"),
-    (State.AWAY, "joined"): (State.SHARED, "memory empty"),
-    (State.SHARED, "taken"): (State.SOLE, "memory empty"),
-    (State.SOLE, "flushed"): (State.SOLE, "memory kept"),
-    (State.SOLE, "lost"): (State.AWAY, "memory empty"),
-    (State.SOLE, "leave"): (State.LEAVING, "memory kept"),
-    (State.LEAVING, "handed over"): (State.SHARED, "memory empty"),
-    (State.LEAVING, "leaving failed"): (State.AWAY, "memory kept"),
-    (State.LEAVING, "lost"): (State.AWAY, "memory empty"),
+    (LeaseState.AWAY, "kept"): (LeaseState.SOLE, "memory kept"),
+    (LeaseState.AWAY, "joined"): (LeaseState.SHARED, "memory empty"),
+    (LeaseState.SHARED, "taken"): (LeaseState.SOLE, "memory empty"),
+    (LeaseState.SOLE, "flushed"): (LeaseState.SOLE, "memory kept"),
+    (LeaseState.SOLE, "lost"): (LeaseState.AWAY, "memory empty"),
+    (LeaseState.SOLE, "leave"): (LeaseState.LEAVING, "memory kept"),
+    (LeaseState.LEAVING, "handed over"): (LeaseState.SHARED, "memory empty"),
+    (LeaseState.LEAVING, "leaving failed"): (LeaseState.AWAY, "memory kept"),
+    (LeaseState.LEAVING, "lost"): (LeaseState.AWAY, "memory empty"),
 }
 
 
 def _lease(
-    state: State = State.AWAY, ended: tuple[str, ...] = (), *, exclusive: bool = False
+    state: LeaseState = LeaseState.AWAY, ended: tuple[str, ...] = (), *, exclusive: bool = False
 ) -> tuple[Lease, list[str]]:
     forgotten: list[str] = []
     lease = Lease("me", ended, exclusive=exclusive)
@@ -55,8 +55,8 @@ def _lease(
 
 
 @pytest.mark.parametrize("step", _STEPS)
-@pytest.mark.parametrize("state", State)
-def test_the_table_allows_a_step_or_it_raises(state: State, step: str) -> None:
+@pytest.mark.parametrize("state", LeaseState)
+def test_the_table_allows_a_step_or_it_raises(state: LeaseState, step: str) -> None:
     """Each state and step: where it leads and whether memory is kept, or an error."""
     lease, forgotten = _lease(state)
     if (state, step) not in _ALLOWED:
@@ -72,25 +72,25 @@ def test_the_table_allows_a_step_or_it_raises(state: State, step: str) -> None:
 
 def test_grants_end_three_seconds_after_the_sending_of_the_last_flush() -> None:
     """A flush that was answered moves the end of grants on, from before it was sent."""
-    lease, _ = _lease(State.SHARED)
+    lease, _ = _lease(LeaseState.SHARED)
     lease.taken(100.0, 1, 0)
     assert lease.grants_until == 100.0 + VALID_S
     lease.flushed(101.0, 2)
     assert lease.grants_until == 101.0 + VALID_S
     assert not lease.lapse(101.0 + VALID_S - 0.001)
     assert lease.lapse(101.0 + VALID_S)
-    assert (lease.state, lease.grants_until) == (State.AWAY, 0.0)
+    assert (lease.state, lease.grants_until) == (LeaseState.AWAY, 0.0)
 
 
-@pytest.mark.parametrize("state", [State.AWAY, State.SHARED, State.LEAVING])
-def test_only_sole_grants(state: State) -> None:
+@pytest.mark.parametrize("state", [LeaseState.AWAY, LeaseState.SHARED, LeaseState.LEAVING])
+def test_only_sole_grants(state: LeaseState) -> None:
     """Away, shared and leaving grant nothing from memory, whatever the time."""
     assert _lease(state)[0].grants_until == 0.0
 
 
 def test_a_holder_is_passed_by_when_its_beat_stood_still_for_four_seconds() -> None:
     """The time runs from the answer that first showed the beat to the sending of the next look."""
-    lease, _ = _lease(State.SHARED)
+    lease, _ = _lease(LeaseState.SHARED)
     row = LeaseRow("other", 7, 0)
     assert lease.claim(row, 10.0) is Claim.HELD
     lease.watch(row, 13.0)
@@ -102,7 +102,7 @@ def test_a_holder_is_passed_by_when_its_beat_stood_still_for_four_seconds() -> N
 @pytest.mark.parametrize("row", [LeaseRow("other", 8, 0), LeaseRow("third", 7, 0)])
 def test_another_beat_or_another_holder_begins_the_watch_anew(row: LeaseRow) -> None:
     """What moves, lives."""
-    lease, _ = _lease(State.SHARED)
+    lease, _ = _lease(LeaseState.SHARED)
     lease.watch(LeaseRow("other", 7, 0), 1.0)
     assert lease.claim(row, 100.0) is Claim.HELD
     lease.watch(row, 100.0)
@@ -111,7 +111,7 @@ def test_another_beat_or_another_holder_begins_the_watch_anew(row: LeaseRow) -> 
 
 def test_the_own_row_is_mine_only_with_the_beat_that_was_written_last() -> None:
     """A dump that was restored, or a loss in between, has another beat: memory is not right."""
-    lease, _ = _lease(State.SOLE)
+    lease, _ = _lease(LeaseState.SOLE)
     lease.flushed(1.0, 5)
     lease.lapse(100.0)
     assert lease.claim(LeaseRow("me", 5, 0), 101.0) is Claim.MINE
@@ -120,7 +120,7 @@ def test_the_own_row_is_mine_only_with_the_beat_that_was_written_last() -> None:
 
 def test_a_daemon_that_shares_clears_its_own_row() -> None:
     """A restored dump may name it: no other daemon has to wait for it to stand still."""
-    lease, _ = _lease(State.SHARED)
+    lease, _ = _lease(LeaseState.SHARED)
     assert lease.claim(LeaseRow("me", 3, 0), 1.0) is Claim.CLEAR
 
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_locked_has_no_other_daemon() -> None:
 
 def test_a_lost_lease_is_not_mine_again_with_the_old_beat() -> None:
     """Once memory is gone, the row with the old beat is only cleared."""
-    lease, _ = _lease(State.SOLE)
+    lease, _ = _lease(LeaseState.SOLE)
     lease.flushed(1.0, 5)
     lease.lost()
     assert lease.claim(LeaseRow("me", 5, 0), 2.0) is Claim.CLEAR
@@ -158,7 +158,7 @@ def test_a_lost_lease_is_not_mine_again_with_the_old_beat() -> None:
 
 def test_a_flush_whose_answer_was_lost_moves_the_beat_when_the_fence_finds_it() -> None:
     """The row has the beat of the flush that came in unseen."""
-    lease, _ = _lease(State.SOLE)
+    lease, _ = _lease(LeaseState.SOLE)
     lease.lapse(100.0)
     lease.committed_in_doubt(2)
     assert lease.claim(LeaseRow("me", 2, 0), 101.0) is Claim.MINE
@@ -166,7 +166,7 @@ def test_a_flush_whose_answer_was_lost_moves_the_beat_when_the_fence_finds_it() 
 
 def test_others_are_gone_when_none_has_beaten_for_ten_seconds() -> None:
     """A beat that moves, and a row that is new, count from when they were seen; the own row does not."""
-    lease, _ = _lease(State.SHARED)
+    lease, _ = _lease(LeaseState.SHARED)
     assert lease.alone(0.0)
     lease.look_at_others({"me": 9, "other": 1}, 1.0)
     lease.look_at_others({"me": 10, "other": 1}, 5.0)
@@ -183,7 +183,7 @@ def test_others_are_gone_when_none_has_beaten_for_ten_seconds() -> None:
 
 def test_the_holder_is_wanted_when_another_beats() -> None:
     """Until it has let go; a row that stands still wants nothing."""
-    lease, _ = _lease(State.SHARED)
+    lease, _ = _lease(LeaseState.SHARED)
     lease.look_at_others({"other": 1}, 0.0)
     lease.taken(20.0, 1, 0)
     lease.look_at_others({"other": 1}, 20.0)
@@ -199,7 +199,7 @@ def test_the_holder_is_wanted_when_another_beats() -> None:
 
 def test_a_change_is_reported_once_it_is_applied() -> None:
     """What was read is not yet followed."""
-    lease, _ = _lease(State.SHARED)
+    lease, _ = _lease(LeaseState.SHARED)
     lease.taken(0.0, 1, 4)
     assert (lease.seen_change, lease.applied_change) == (4, 4)
     lease.changes_read(6)

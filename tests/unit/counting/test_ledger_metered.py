@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.counting.lease import State
+from sendlimit.counting.lease import LeaseState
 from support.counting_samples import ALICE, ALICES_DAY, LIMIT_OF_3
 from support.doubles.daemon import SteppedDaemon
 
@@ -23,7 +23,7 @@ def test_limits_hold_through_an_outage(daemon: SteppedDaemon) -> None:
     daemon.store.away = True
     for _ in range(5):
         daemon.step()
-    assert daemon.ledger.lease.state is State.AWAY
+    assert daemon.ledger.lease.state is LeaseState.AWAY
     assert [daemon.send(ALICE) for _ in range(3)] == [True, True, False]
     assert daemon.ledger.unbooked == 2
     daemon.store.away = False

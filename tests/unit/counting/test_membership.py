@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sendlimit.counting.journal import Journal
-from sendlimit.counting.lease import BEAT_S, UNSEEN_S, State
+from sendlimit.counting.lease import BEAT_S, UNSEEN_S, LeaseState
 from sendlimit.counting.left_journals import left_journals
 from sendlimit.counting.records import RecordKeys
 from sendlimit.counting.waiter import Waiter, WaiterState
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sendlimit.counting.left_journals import LeftJournal
 
 
-def _state(daemon: SteppedDaemon) -> State:
+def _state(daemon: SteppedDaemon) -> LeaseState:
     return daemon.ledger.lease.state
 
 
@@ -48,7 +48,7 @@ def test_alone_at_once(tmp_path: Path) -> None:
     """A start on a database without other daemons decides from memory with its first step."""
     daemon = _daemon(tmp_path).start()
 
-    assert _state(daemon) is State.SOLE
+    assert _state(daemon) is LeaseState.SOLE
     assert daemon.tables.lease.holder == "me"
     assert list(daemon.tables.daemons) == ["me"]
 
@@ -66,7 +66,7 @@ def test_not_alone(tmp_path: Path, why: str) -> None:
         daemon.committer.stopping()
     daemon.start()
 
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     assert daemon.tables.lease.holder == ""
     assert daemon.send(ALICE)
 
@@ -79,7 +79,7 @@ def test_a_living_holder_is_waited_for(tmp_path: Path) -> None:
         daemon.step()
         tables.lease = tables.lease._replace(beat=tables.lease.beat + 1)
 
-    assert _state(daemon) is State.AWAY
+    assert _state(daemon) is LeaseState.AWAY
     assert daemon.ledger.is_waiting
     assert not daemon.committer.decides
     assert tables.lease.holder == "other"
@@ -112,7 +112,7 @@ def test_a_dead_holder_is_passed_by(tmp_path: Path) -> None:
     daemon.uptime += STILL_S
     daemon.step()
 
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     assert tables.lease == LeaseRow("", 6, 3)
     assert daemon.send(ALICE)
 
@@ -123,11 +123,11 @@ def test_the_lease_is_taken_when_the_others_are_gone(tmp_path: Path) -> None:
     daemon = _daemon(tmp_path, tables).start()
     daemon.uptime += UNSEEN_S / 2
     daemon.step()
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     daemon.uptime += UNSEEN_S / 2
     daemon.step()
 
-    assert _state(daemon) is State.SOLE
+    assert _state(daemon) is LeaseState.SOLE
     assert list(tables.daemons) == ["me"]
 
 
@@ -137,7 +137,7 @@ def test_a_newcomer_in_the_last_moment_is_seen(tmp_path: Path) -> None:
     daemon.store.before["census"] = lambda: daemon.tables.daemons.update(new=1)
     daemon.start()
 
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     assert daemon.tables.lease.holder == ""
 
 
@@ -160,7 +160,7 @@ def test_a_lease_that_was_taken_unseen_is_cleared(tmp_path: Path) -> None:
     daemon.step()
     daemon.step()
 
-    assert _state(daemon) is State.SOLE
+    assert _state(daemon) is LeaseState.SOLE
     assert daemon.send(ALICE)
 
 
@@ -171,11 +171,11 @@ def test_the_lease_is_kept_over_an_outage(tmp_path: Path) -> None:
     daemon.store.away = True
     for _ in range(5):
         daemon.step()
-    assert _state(daemon) is State.AWAY
+    assert _state(daemon) is LeaseState.AWAY
     assert daemon.send(ALICE)
     daemon.store.away = False
     daemon.step()
-    assert _state(daemon) is State.SOLE
+    assert _state(daemon) is LeaseState.SOLE
 
     assert [daemon.send(ALICE), daemon.send(ALICE)] == [True, False]
     daemon.step()
@@ -192,7 +192,7 @@ def test_a_left_journal_is_booked_before_anything_is_decided(tmp_path: Path) -> 
     assert tables.records["aa"] == 3
     assert "aa" not in tables.daemons
     assert not [*(tmp_path / "journals").iterdir()]
-    assert _state(daemon) is State.SOLE
+    assert _state(daemon) is LeaseState.SOLE
     assert not daemon.send(ALICE)
 
 
@@ -270,7 +270,7 @@ def test_a_batch_clears_the_lease_of_a_dead_holder(tmp_path: Path) -> None:
     """It was taken and its daemon died: who decides from then on says so in the same transaction."""
     tables = Tables(daemons={"other": 1})
     daemon = _daemon(tmp_path, tables).start()
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     tables.lease = LeaseRow("other", 7, 0)
     undecided = 0
     while daemon.ledger.reserve(ALICE, daemon.now).decision is None:

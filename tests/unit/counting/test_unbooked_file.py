@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sendlimit.counting.pending import PendingWrites
-from sendlimit.counting.unbooked_file import Entry, UnbookedFile, new_id
+from sendlimit.counting.unbooked_file import UnbookedEntry, UnbookedFile, new_id
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import LATCH
 from support.counting_samples import ALICE, DAY_START, NOON, key_of
@@ -25,8 +25,8 @@ def test_round_trip(tmp_path: Path) -> None:
     pending = PendingWrites({_KEY: 3, odd: -1, LATCH: 2}, {_KEY: _episode()}, set(), 2)
     instead = PendingWrites({_OTHER: -2})
     entries = [
-        Entry("one", pending, ("committer", 7), instead),
-        Entry("two", PendingWrites({_OTHER: 1}, {}, set(), 1)),
+        UnbookedEntry("one", pending, ("committer", 7), instead),
+        UnbookedEntry("two", PendingWrites({_OTHER: 1}, {}, set(), 1)),
     ]
 
     UnbookedFile(tmp_path).save(entries)
@@ -44,7 +44,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 def test_entries_name_themselves(tmp_path: Path) -> None:
     """What is read carries its id, which goes into er_committer with the booking."""
-    UnbookedFile(tmp_path).save([Entry("one", PendingWrites({_KEY: 3}))])
+    UnbookedFile(tmp_path).save([UnbookedEntry("one", PendingWrites({_KEY: 3}))])
 
     (entry,) = UnbookedFile(tmp_path).load()
 
@@ -59,7 +59,7 @@ def test_no_journal_is_nothing_owed(tmp_path: Path) -> None:
 def test_nothing_owed_leaves_no_file(tmp_path: Path) -> None:
     """Once all is booked the file is gone, so nothing is booked again."""
     journal = UnbookedFile(tmp_path)
-    journal.save([Entry("one", PendingWrites({_KEY: 3}))])
+    journal.save([UnbookedEntry("one", PendingWrites({_KEY: 3}))])
     journal.save([])
 
     assert list(tmp_path.iterdir()) == []
@@ -107,17 +107,17 @@ def test_damaged_journal_is_put_aside(tmp_path: Path, damaged: bytes) -> None:
 def test_half_written_file_is_never_read(tmp_path: Path) -> None:
     """A stop that is cut off while it writes leaves the journal from before."""
     journal = UnbookedFile(tmp_path)
-    journal.save([Entry("one", PendingWrites({_KEY: 3}))])
+    journal.save([UnbookedEntry("one", PendingWrites({_KEY: 3}))])
     (tmp_path / "unbooked.new").write_text('{"entries": [')
 
     assert [entry.id for entry in journal.load()] == ["one"]
-    journal.save([Entry("two", PendingWrites({_KEY: 1}))])
+    journal.save([UnbookedEntry("two", PendingWrites({_KEY: 1}))])
     assert [entry.id for entry in journal.load()] == ["two"]
 
 
 def test_file_is_json(tmp_path: Path) -> None:
     """An admin can read the file."""
-    UnbookedFile(tmp_path).save([Entry("one", PendingWrites({_KEY: 3}))])
+    UnbookedFile(tmp_path).save([UnbookedEntry("one", PendingWrites({_KEY: 3}))])
 
     document = json.loads((tmp_path / UnbookedFile.NAME).read_text())
 

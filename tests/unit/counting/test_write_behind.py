@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sendlimit.counting.lease import BEAT_S, VALID_S, State
+from sendlimit.counting.lease import BEAT_S, VALID_S, LeaseState
 from sendlimit.counting.waiter import Waiter
 from sendlimit.counting.write_behind import FLUSH_S
 from sendlimit.errors import StoreConflict, StoreUnavailable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _state(daemon: SteppedDaemon) -> State:
+def _state(daemon: SteppedDaemon) -> LeaseState:
     return daemon.ledger.lease.state
 
 
@@ -31,7 +31,7 @@ def daemon(tmp_path: Path) -> SteppedDaemon:
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3, alone=True, name="me").start()
     for _ in range(4):
         daemon.step()
-    assert _state(daemon) is State.SOLE
+    assert _state(daemon) is LeaseState.SOLE
     daemon.store.verbs.clear()
     return daemon
 
@@ -181,7 +181,7 @@ def test_a_flush_in_doubt_counts_once(daemon: SteppedDaemon, *, applied: bool) -
     daemon.step()
 
     assert daemon.tables.used()[ALICES_DAY] == 1
-    assert _state(daemon) is State.SOLE
+    assert _state(daemon) is LeaseState.SOLE
     assert [daemon.send(ALICE) for _ in range(3)] == [True, True, False]
 
 
@@ -227,7 +227,7 @@ def test_a_lease_edited_by_hand_is_lost(daemon: SteppedDaemon) -> None:
     daemon.tables.lease = LeaseRow("", 77, 0)
     daemon.step()
     assert daemon.tables.used() == {}
-    assert _state(daemon) is State.AWAY
+    assert _state(daemon) is LeaseState.AWAY
     daemon.step()
 
     assert daemon.tables.used() == ALICES_MAIL
@@ -242,7 +242,7 @@ def test_hands_over_when_another_daemon_beats(daemon: SteppedDaemon) -> None:
     daemon.send(ALICE)
     daemon.step()
 
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     assert daemon.tables.lease.holder == ""
     assert daemon.tables.used()[ALICES_DAY] == 2
     assert [daemon.send(ALICE), daemon.send(ALICE)] == [True, False]
@@ -254,11 +254,11 @@ def test_hands_over_to_an_old_release(daemon: SteppedDaemon) -> None:
         daemon.tables.daemons["committer old"] = batch
         daemon.step()
         assert daemon.send(ALICE) == (batch < 5)
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     del daemon.tables.daemons["committer old"]
     daemon.step()
 
-    assert _state(daemon) is State.SOLE
+    assert _state(daemon) is LeaseState.SOLE
     assert daemon.tables.used()[ALICES_DAY] == 3
 
 
@@ -271,13 +271,13 @@ def test_a_hand_over_in_doubt(daemon: SteppedDaemon, *, applied: bool) -> None:
     daemon.store.fail("flush", StoreUnavailable(), applied=applied)
     daemon.store.fail("connect", StoreUnavailable())
     daemon.step()
-    assert _state(daemon) is State.AWAY
+    assert _state(daemon) is LeaseState.AWAY
     assert daemon.ledger.lease.grants_until == 0
     for beat in (2, 3, 4):
         daemon.tables.daemons["other"] = beat
         daemon.step()
 
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     assert daemon.tables.used()[ALICES_DAY] == 1
 
 
@@ -286,7 +286,7 @@ def test_hands_over_when_the_journal_is_full(daemon: SteppedDaemon) -> None:
     daemon.journal.full = True
     assert daemon.send(ALICE)
 
-    assert _state(daemon) is State.SHARED
+    assert _state(daemon) is LeaseState.SHARED
     assert daemon.tables.used() == ALICES_MAIL
 
 

@@ -8,7 +8,7 @@ import pytest
 from sendlimit.config import Config
 from sendlimit.counting.events import Events
 from sendlimit.counting.journal import Journal, boot_id
-from sendlimit.counting.lease import State
+from sendlimit.counting.lease import LeaseState
 from sendlimit.counting.records import NoJournal, RecordKeys
 from sendlimit.daemon.counting_parts import CountingParts, counting_parts
 from sendlimit.daemon.settings import make_store
@@ -32,7 +32,7 @@ def test_a_start_on_sqlite_decides_from_memory(tmp_path: Path) -> None:
     """With a journal in state_dir, which is gone after a stop that has booked all."""
     ledger, committer = _parts(tmp_path)
     committer.start(20)
-    assert ledger.lease.state is State.SOLE
+    assert ledger.lease.state is LeaseState.SOLE
     assert ledger.reserve(ALICE, NOON).decision is not None
     assert len([*tmp_path.glob("journal.*")]) == 2
 
@@ -92,7 +92,7 @@ def test_without_a_journal(
     assert "journal-unavailable" in caplog.text
     committer.start(20)
 
-    assert ledger.lease.state is State.SHARED
+    assert ledger.lease.state is LeaseState.SHARED
     assert committer.stop(20)
 
 
