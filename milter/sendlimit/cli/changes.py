@@ -64,8 +64,14 @@ def _cells(row: RecordedChange, calendar: Calendar) -> tuple[str | list[str], ..
         [row.who or "?", row.origin],
         [row.change.what, row.change.subject],
         [*_words(row.change.before)],
-        [*_words(row.change.after)],
+        [*_words(row.change.after), *_until_released(row)],
     )
+
+
+def _until_released(row: RecordedChange) -> Iterator[str]:
+    after = row.change.after
+    if row.change.what == "suspend" and isinstance(after, dict) and after.get("until") is None:
+        yield "until released"
 
 
 def _words(value: object) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`sendlimit status`: how the daemon, Postfix and the counters are, in seven lines."""
+"""`sendlimit status`: how the daemon, Postfix and the counters are, in eight lines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sendlimit.store.findings import Findings
 
 _SHOWN = 5
-_NAME = 10
+_NAME = 11
 _UNKNOWN = "not known, see below"
 
 
@@ -55,12 +55,12 @@ def status(
     nagios: bool,
     as_json: bool,
 ) -> None:
-    """Show the daemon, Postfix, the mode, the server's count, who is near a limit, the last refusal, the doctor's last look.
+    """Show the daemon, Postfix, the mode, the server's count, who is near a limit or suspended, the last refusal, the doctor's last look.
 
     Exit code 1 when the daemon does not answer, Postfix does not ask it, or something can't be
     read: stderr says what mends it. 'sendlimit doctor' looks closer. With --nagios the exit code
-    is 0 when all is well, 1 when someone is near a limit or suspended, 2 when mail is not limited or
-    the server's limit is used up, 3 when the configuration is wrong.
+    is 0 when all is well, 1 when someone is near a limit or suspended, 2 when mail is not limited,
+    the server's limit is used up or everyone is suspended, 3 when the configuration is wrong.
 
     Examples:
       sendlimit status
@@ -112,10 +112,13 @@ def _lines(found: Status, calendar: Calendar) -> Iterator[tuple[str, str]]:
     yield "mode", found.in_force
     counted = found.counted
     if counted is None:
-        yield from ((name, _UNKNOWN) for name in ("server", "near", "refused", "doctor"))
+        yield from (
+            (name, _UNKNOWN) for name in ("server", "near", "suspended", "refused", "doctor")
+        )
         return
     yield "server", _server(counted, local_time(calendar, found.day.end))
     yield "near", _near(counted.near, found.percent)
+    yield "suspended", _suspended(counted.suspended)
     yield "refused", _last(counted.last_refusal, calendar)
     yield "doctor", _doctor(counted.doctor, calendar)
 
@@ -138,6 +141,14 @@ def _near(near: list[NearLimit], percent: int) -> str:
     ]
     more = f", and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
     return f"{', '.join(words)}{more}"
+
+
+def _suspended(subjects: list[str]) -> str:
+    if not subjects:
+        return "no one"
+    words = ["everyone" if subject == EVERYONE else subject for subject in subjects[:_SHOWN]]
+    more = f", and {len(subjects) - _SHOWN} more" if len(subjects) > _SHOWN else ""
+    return f"{', '.join(words)}{more}; see 'sendlimit suspensions'"
 
 
 def _last(episode: Episode | None, calendar: Calendar) -> str:
@@ -184,6 +195,7 @@ def _record(found: Status, mode: str) -> dict[str, object]:
             }
             for one in counted.near
         ],
+        "suspended": None if counted is None else counted.suspended,
         "last_refusal": None
         if counted is None or counted.last_refusal is None
         else episode_record(counted.last_refusal),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from sendlimit.cli.invocation import Invocation, pass_invocation
@@ -63,7 +65,7 @@ def suspend(
     if valid_until is not None:
         end = local_time_with_zone(invocation.calendar, valid_until)
     print_data(f"{whose}: suspended until {end}")
-    print_data(f"undo:   sendlimit release {who.word}")
+    print_data(f"undo:   sendlimit release {shlex.quote(who.word)}")
     if is_exempt(who.sender, invocation.config.identity.exempt_keys()):
         print_note("it is exempt (identity.exempt): its mail passes all the same")
     if invocation.config.mode == "observe":

@@ -91,7 +91,7 @@ class MailTransaction:
     """
 
     __slots__ = (
-        "_counts_external", "_external", "_held", "_rcpt_answered", "_rcpt_reported", "_recipients", "_reservation", "_reverse_path", "_sender",
+        "_counts_external", "_external", "_held", "_rcpt_answered", "_recipients", "_reported", "_reservation", "_reverse_path", "_sender",
         "_server", "state",
     )  # fmt: skip
 
@@ -103,7 +103,7 @@ class MailTransaction:
         self._sender = sender
         self._reverse_path = reverse_path
         self._rcpt_answered = rcpt_answered
-        self._rcpt_reported = False
+        self._reported = False
         self._recipients = 0
         self._external = 0
         self._counts_external = False
@@ -157,8 +157,7 @@ class MailTransaction:
         if self._rcpt_answered and self.state is RESERVED:
             exceeded = recipient_beyond(self._recipient_usage(), self._recipients + 1, external)
             settings = server.settings
-            if exceeded is not None and not (settings.observe and self._rcpt_reported):
-                self._rcpt_reported = True
+            if exceeded is not None:
                 reply = self._exceeded(exceeded, macro, refused=not settings.observe)
                 if reply is not None:
                     if not settings.refuse_at_end:
@@ -290,7 +289,10 @@ class MailTransaction:
             The reply; None in observe mode (R12).
         """
         settings, at = self._server.settings, int(self._server.clock())
-        self._report(exceeded, macro, at, refused=refused)
+        # A mail that is refused gets no further: in observe mode its first limit is told, too.
+        if refused or not self._reported:
+            self._report(exceeded, macro, at, refused=refused)
+        self._reported = True
         if not refused:
             return None
         return settings.wording.refusal(exceeded, self._sender, settings.calendar, at)

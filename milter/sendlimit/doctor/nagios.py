@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.limit import EVERYONE, SUSPENSION, Scope
+from sendlimit.rules.limit import EVERYONE, Scope
 from sendlimit.rules.reply import one_line
 
 if TYPE_CHECKING:
@@ -41,22 +41,24 @@ class PluginResult(NamedTuple):
 def plugin_result(found: Status) -> PluginResult:
     """Return the line of a status.
 
-    Critical: mail is not limited, or the server's limit is used up, so that nobody can send.
+    Critical: mail is not limited, or nobody can send: the server's limit is used up, or everyone is suspended.
     Warning: somebody is near a limit, or is suspended.
     """
     counted = found.counted
     if found.problems or counted is None:
         return _result(PluginState.CRITICAL, "; ".join(found.problems), counted)
-    suspended = len(_suspended(counted))
-    words = [_near(counted.near)] if counted.near else []
-    if suspended:
-        words.append(f"{suspended} suspended")
-    is_used_up = any(
+    words = []
+    if counted.near:
+        words.append(f"near a limit: {_some([_near(one) for one in counted.near])}")
+    if counted.suspended:
+        words.append(f"suspended: {_some([_name(subject) for subject in counted.suspended])}")
+    is_used_up = EVERYONE in counted.suspended or any(
         one.limit.name.scope is Scope.GLOBAL and one.used >= one.limit.max for one in counted.near
     )
     state = PluginState.OK
     if words:
-        state = PluginState.CRITICAL if is_used_up else PluginState.WARNING
+        stops_all = is_used_up and not found.observe
+        state = PluginState.CRITICAL if stops_all else PluginState.WARNING
     return _result(state, ", ".join(words) or found.in_force, counted)
 
 
@@ -72,24 +74,18 @@ def _result(state: PluginState, text: str, counted: Counted | None) -> PluginRes
     return PluginResult(f"{_PROGRAM} {state.name}: {text}{data}", state)
 
 
-def _near(near: list[NearLimit]) -> str:
-    words = [
-        f"{'the server' if one.subject == EVERYONE else one.subject} {one.used} of {one.limit.max}"
-        f" {one.limit.name.unit.words} per {one.limit.name.window}"
-        for one in near[:_SHOWN]
-    ]
-    more = f" and {len(near) - _SHOWN} more" if len(near) > _SHOWN else ""
-    return f"near a limit: {', '.join(words)}{more}"
+def _near(one: NearLimit) -> str:
+    name = one.limit.name
+    return f"{_name(one.subject)} {one.used} of {one.limit.max} {name.unit.words} per {name.window.words}"
 
 
-def _suspended(counted: Counted) -> set[str]:
-    rules = counted.rules
-    return {
-        subject
-        for origin in (rules.boosts, rules.overrides)
-        for subject, name in origin.by_subject
-        if name == SUSPENSION
-    }
+def _name(subject: str) -> str:
+    return "the server" if subject == EVERYONE else subject
+
+
+def _some(words: list[str]) -> str:
+    more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
+    return f"{', '.join(words[:_SHOWN])}{more}"
 
 
 def _performance(counted: Counted) -> Iterator[str]:
@@ -97,4 +93,4 @@ def _performance(counted: Counted) -> Iterator[str]:
     most = "" if counted.server_max is None else str(counted.server_max)
     yield f"server_today={counted.server_used};;{most};0;{most}"
     yield f"near_limit={len(counted.near)};0;;0"
-    yield f"suspended={len(_suspended(counted))};0;;0"
+    yield f"suspended={len(counted.suspended)};0;;0"

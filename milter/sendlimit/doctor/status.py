@@ -15,7 +15,13 @@ from sendlimit.errors import PostfixError, SendlimitError
 from sendlimit.postfix.findings import service_statuses
 from sendlimit.postfix.snapshot import read_snapshot
 from sendlimit.rules.in_force import fullest_first, in_force, least_to_look_at, near_limits
-from sendlimit.rules.limit import EVERYONE, LIMIT_NAMES, MESSAGES_PER_DAY, CounterKey
+from sendlimit.rules.limit import (
+    EVERYONE,
+    LIMIT_NAMES,
+    MESSAGES_PER_DAY,
+    SUSPENSION,
+    CounterKey,
+)
 from sendlimit.rules.precedence import Rules
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.store.episodes import latest_episode
@@ -59,6 +65,17 @@ class Counted:
     last_refusal: Episode | None
     doctor: Findings
 
+    @property
+    def suspended(self) -> list[str]:
+        """The mailboxes and domains that are suspended now, "*" for everyone."""
+        found = {
+            subject
+            for origin in (self.rules.boosts, self.rules.overrides)
+            for subject, name in origin.by_subject
+            if name == SUSPENSION
+        }
+        return sorted(found)
+
 
 @dataclass(slots=True, kw_only=True)
 class Status:
@@ -69,6 +86,7 @@ class Status:
         daemon: where it answers, or why it does not.
         attached: the services of Postfix that ask the daemon; None: can't be told.
         in_force: a sentence: the mode, and the limits for everyone.
+        observe: nothing is refused (R12).
         day: the running day.
         percent: the share of a limit from which on a subject is near it.
         counted: None: the database can't be read.
@@ -79,6 +97,7 @@ class Status:
     daemon: str
     attached: list[str] | None
     in_force: str
+    observe: bool
     day: Period
     percent: int
     counted: Counted | None
@@ -133,6 +152,7 @@ def read_status(
         daemon=answer.message or answer.findings[0].problem,
         attached=attached,
         in_force=in_force(rules, observe=config.mode == "observe"),
+        observe=config.mode == "observe",
         day=config.make_calendar().period(SERVER_A_DAY.window, now),
         percent=percent,
         counted=counted,

@@ -24,6 +24,9 @@ _FOUND = {
     Event.FINDING_OVER: "sendlimit doctor does not find this error any more: {error}",
 }
 _SUSPENDED = "{mailbox} is suspended until {until}: {reason}, from {clients}"
+_WOULD_SUSPEND = (
+    "{mailbox} would be suspended until {until}: {reason}, from {clients} (observe mode)"
+)
 
 
 class Mail(NamedTuple):
@@ -44,6 +47,13 @@ _OFF_ADMIN = Mail(
     "See 'sendlimit show {mailbox}'.\n",
 )
 """Instead of texts that name a moment where the limit is 0: no new period helps."""
+_WATCHED_ADMIN = Mail(
+    "sendlimit: {mailbox} would be suspended: {reason}",
+    "{mailbox} would be suspended until {until}: {reason}.\n"
+    "Clients, the last first: {clients}.\n\n"
+    "Are these not its own, change its password.\n",
+)
+"""Instead of admin_suspended in observe mode, whose words say that it is suspended."""
 
 
 def sentence(notice: Notice, calendar: Calendar) -> str:
@@ -58,9 +68,8 @@ def sentence(notice: Notice, calendar: Calendar) -> str:
         case Event.TEST:
             return "This is a test: notices of sendlimit arrive here"
         case Event.SUSPENDED:
-            return _SUSPENDED.format_map(_values(notice, calendar)) + (
-                " (observe mode)" if notice.observe else ""
-            )
+            text = _WOULD_SUSPEND if notice.observe else _SUSPENDED
+            return text.format_map(_values(notice, calendar))
         case event:
             text = _SENTENCES[event].format_map(_values(notice, calendar))
             return f"{text} (observe mode)" if notice.observe else text
@@ -83,12 +92,13 @@ def admin_mail(notice: Notice, texts: NotifyTexts, calendar: Calendar, host: str
         case Event.TEST:
             body = "Sent by 'sendlimit notify test'.\n"
         case Event.SUSPENDED:
-            filled = _filled(texts.admin_suspended, _OFF_ADMIN, notice, calendar)
+            template = _WATCHED_ADMIN if notice.observe else texts.admin_suspended
+            filled = _filled(template, _OFF_ADMIN, notice, calendar)
             observing = f"\n{_OBSERVING}\n" if notice.observe else ""
             return Mail(filled.subject, f"{filled.body}{observing}\n{footer}")
         case event:
-            template = texts.admin_warning if event is Event.WARNING else texts.admin_reached
-            mail = _filled(template, _OFF_ADMIN, notice, calendar)
+            chosen = texts.admin_warning if event is Event.WARNING else texts.admin_reached
+            mail = _filled(chosen, _OFF_ADMIN, notice, calendar)
             observing = f"\n{_OBSERVING}\n" if notice.observe else ""
             return Mail(mail.subject, f"{mail.body}{observing}\n{footer}")
     return Mail(f"sendlimit: {sentence(notice, calendar)}", f"{body}\n{footer}")

@@ -86,6 +86,7 @@ SHAPES: Mapping[str, Mapping[str, str]] = {
         "in_force": "the mode and the limits for everyone, in a sentence",
         "server": "used, max (null: unlimited), period_start and period_end of its messages a day; or null",
         "near": "a list of: subject, limit, used, max; who has used most of a limit; or null",
+        "suspended": "a list of mailboxes and domains, '*' for everyone; or null",
         "last_refusal": "as of 'refusals', or null",
         "doctor": "at, found (a list of: check, code, subject, level, text, first_at) of its last kept run; or null",
         "problems": "a list of sentences; empty: all is well",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sendlimit.rules.limit import (
     EVERYONE,
     LIMIT_NAMES,
+    SUSPENSION,
     LimitName,
     PartOf,
     Scope,
@@ -18,7 +19,7 @@ from sendlimit.rules.window import Window
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sendlimit.rules.limit import Limit
+    from sendlimit.rules.limit import Limit, Setting
     from sendlimit.rules.precedence import Rules
 
 _OWNERS = {
@@ -36,14 +37,11 @@ def in_force(rules: Rules, *, observe: bool) -> str:
         rules: the settings of file and database that hold now.
         observe: whether the mode is "observe".
     """
-    limits = [
-        limit
-        for name in LIMIT_NAMES
-        if (limit := rules.limit(name, SERVER_SUBJECT.sender)) is not None
-    ]
     words = [
-        f"{limit.max} {limit.name.unit.words} per {limit.name.window.words} {_OWNERS[limit.name.scope]}"
-        for limit in limits
+        _limit_in_words(won[0])
+        for name in LIMIT_NAMES
+        if (won := rules.in_force(name, SERVER_SUBJECT.sender)) is not None
+        and won[0].max is not None
     ]
     own = _with_their_own(rules)
     if not words and not own:
@@ -57,9 +55,18 @@ def in_force(rules: Rules, *, observe: bool) -> str:
     return f"enforce: {beyond}{theirs}"
 
 
+def _limit_in_words(setting: Setting) -> str:
+    name, learn = setting.name, setting.learn
+    number = f"{setting.max}" if learn is None else f"{learn.at_least} to {learn.at_most} (learned)"
+    return f"{number} {name.unit.words} per {name.window.words} {_OWNERS[name.scope]}"
+
+
 def _with_their_own(rules: Rules) -> int:
+    """Return how many subjects have limits of their own; a suspension is none."""
     origins = (rules.file, rules.overrides, rules.boosts)
-    subjects = {subject for origin in origins for subject, _ in origin.by_subject}
+    subjects = {
+        subject for origin in origins for subject, name in origin.by_subject if name != SUSPENSION
+    }
     return len(subjects - {EVERYONE})
 
 

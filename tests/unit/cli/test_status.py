@@ -1,4 +1,4 @@
-"""`sendlimit status`: seven lines, and what is wrong on stderr."""
+"""`sendlimit status`: eight lines, and what is wrong on stderr."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from sendlimit.rules.limit import Scope
 from support.command_samples import ALICE, Commands, day, episode
 
-_NAMES = ["daemon:", "attached:", "mode:", "server:", "near:", "refused:", "doctor:"]
+_NAMES = ["daemon:", "attached:", "mode:", "server:", "near:", "suspended:", "refused:", "doctor:"]
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def nowhere(tmp_path: Path) -> tuple[str, str]:
     return "--config-directory", str(tmp_path)
 
 
-def test_seven_lines(commands: Commands, nowhere: tuple[str, str]) -> None:
+def test_eight_lines(commands: Commands, nowhere: tuple[str, str]) -> None:
     """Each line has its name, whatever is counted."""
     commands.count(day("*", Scope.GLOBAL), 230)
     commands.count(day(ALICE), 200)
@@ -25,7 +25,7 @@ def test_seven_lines(commands: Commands, nowhere: tuple[str, str]) -> None:
     assert commands("status", *nowhere) == 1
     lines = commands.stdout.splitlines()
     assert [line.split()[0] for line in lines] == _NAMES
-    said = {line.split()[0]: line[10:] for line in lines}
+    said = {line.split()[0]: line[11:] for line in lines}
     assert said["daemon:"] == "no daemon listens there"
     assert said["mode:"] == (
         "enforce: mail is refused beyond 999 messages per day of the whole server, 100 messages per"
@@ -42,9 +42,10 @@ def test_nothing_yet(commands: Commands, nowhere: tuple[str, str]) -> None:
     """Before the first mail there is nothing near a limit and nothing refused."""
     commands("status", *nowhere)
     assert commands.stdout.splitlines()[4:] == [
-        "near:     nothing has used 80 % of a limit",
-        "refused:  nothing on record",
-        "doctor:   has not looked yet (sendlimit-doctor.timer)",
+        "near:      nothing has used 80 % of a limit",
+        "suspended: no one",
+        "refused:   nothing on record",
+        "doctor:    has not looked yet (sendlimit-doctor.timer)",
     ]
 
 
@@ -54,8 +55,21 @@ def test_many_are_near(commands: Commands, nowhere: tuple[str, str]) -> None:
         commands.count(day(f"u{number}@example.net"), 90 + number)
     commands("status", *nowhere)
     (near,) = [line for line in commands.stdout.splitlines() if line.startswith("near:")]
-    assert near.startswith("near:     u6@example.net 96 of 100 (mailbox.messages_per_day), u5@")
+    assert near.startswith("near:      u6@example.net 96 of 100 (mailbox.messages_per_day), u5@")
     assert near.endswith("u2@example.net 92 of 100 (mailbox.messages_per_day), and 2 more")
+
+
+def test_suspended(commands: Commands, nowhere: tuple[str, str]) -> None:
+    """Who is suspended is named, some and the number of the others, in the JSON all (R17)."""
+    for number in range(7):
+        commands("suspend", f"u{number}@example.net")
+    commands("status", *nowhere)
+    (line,) = [line for line in commands.stdout.splitlines() if line.startswith("suspended:")]
+    assert line.startswith("suspended: u0@example.net, u1@example.net,")
+    assert line.endswith("u4@example.net, and 2 more; see 'sendlimit suspensions'")
+    assert "set for single mailboxes or domains: 1\n" in commands.stdout
+    commands("status", "--json", *nowhere)
+    assert len(commands.printed_json()["suspended"]) == 7
 
 
 def test_no_database(commands: Commands, nowhere: tuple[str, str]) -> None:
@@ -65,8 +79,8 @@ def test_no_database(commands: Commands, nowhere: tuple[str, str]) -> None:
     assert commands("status", *nowhere) == 1
     lines = commands.stdout.splitlines()
     assert [line.split()[0] for line in lines] == _NAMES
-    assert lines[2].startswith("mode:     enforce: mail is refused beyond 999 messages")
-    assert {line[10:] for line in lines[3:]} == {"not known, see below"}
+    assert lines[2].startswith("mode:      enforce: mail is refused beyond 999 messages")
+    assert {line[11:] for line in lines[3:]} == {"not known, see below"}
     assert "none.db: there is no such file: run 'sendlimit db init'" in commands.stderr
 
 
@@ -76,7 +90,7 @@ def test_doctor(commands: Commands, nowhere: tuple[str, str]) -> None:
     assert "ok " not in commands.stdout
     commands("status", *nowhere)
     (line,) = [line for line in commands.stdout.splitlines() if line.startswith("doctor:")]
-    assert line.startswith("doctor:   2026-11-22 12:30 errors: 2 (daemon (unix:")
+    assert line.startswith("doctor:    2026-11-22 12:30 errors: 2 (daemon (unix:")
     assert "postfix (" in line
 
     commands("status", "--json", *nowhere)

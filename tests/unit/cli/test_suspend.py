@@ -33,8 +33,11 @@ def test_show(commands: Commands) -> None:
 
 
 def test_everyone(commands: Commands) -> None:
-    """All mailboxes of the server can be suspended."""
-    assert commands.lines("suspend", "everyone")[0] == "everyone: suspended until released"
+    """All mailboxes of the server can be suspended; what undoes it can be pasted into a shell."""
+    assert commands.lines("suspend", "everyone") == [
+        "everyone: suspended until released",
+        "undo:   sendlimit release '*'",
+    ]
     assert commands.json("show", ALICE)["over_limit"] == "mailbox.suspended"
 
 

@@ -231,3 +231,15 @@ def test_mailer_that_is_not_utf8() -> None:
 
     assert connection.send() == Verdict.CONTINUE
     assert server.used(_RECIPIENTS) == 1
+
+
+@pytest.mark.parametrize("messages", [0, 100])
+def test_observe_tells_of_a_mail_once(messages: int) -> None:
+    """R12: a mail is one refusal, though it is beyond what is left at MAIL, at several RCPT and at its end."""
+    limits = (setting("*", _RECIPIENTS, 1), setting("*", "mailbox.messages_per_day", messages))
+    server = Server(*limits, settings=SessionSettings(UTC, Wording(), observe=True), observe=True)
+    _send(server.connect(), "smtp", "smtp", "smtp")
+    episodes = server.episodes()
+
+    assert server.used(_RECIPIENTS) == 3
+    assert [episode.attempts for episode in episodes] == [1]

@@ -19,7 +19,12 @@ def _near(subject: str, used: int, name: str = "mailbox.messages_per_day") -> Ne
     return NearLimit(subject, Limit(named(name), 100, "*", Origin.FILE), used)
 
 
-def _status(*near: NearLimit, suspended: tuple[str, ...] = (), problems: tuple[str, ...] = ()) -> Status:  # fmt: skip
+def _status(
+    *near: NearLimit,
+    suspended: tuple[str, ...] = (),
+    problems: tuple[str, ...] = (),
+    observe: bool = False,
+) -> Status:
     rules = file_rules().with_rows([Setting(subject, SUSPENSION, 0) for subject in suspended])
     counted = Counted(
         rules=rules,
@@ -33,6 +38,7 @@ def _status(*near: NearLimit, suspended: tuple[str, ...] = (), problems: tuple[s
         daemon_answers=True,
         daemon="unix:/x",
         attached=["smtp/inet"],
+        observe=observe,
         in_force="enforce: mail is refused beyond 999 messages per day of the whole server",
         day=Period(0, 86_400),
         percent=80,
@@ -60,7 +66,7 @@ def _status(*near: NearLimit, suspended: tuple[str, ...] = (), problems: tuple[s
         ),
         pytest.param(
             _status(suspended=("a@x.org", "x.org")),
-            "SENDLIMIT WARNING: 2 suspended"
+            "SENDLIMIT WARNING: suspended: a@x.org, x.org"
             " | server_today=340;;999;0;999 near_limit=0;0;;0 suspended=2;0;;0",
             PluginState.WARNING,
             id="suspended",
@@ -71,6 +77,20 @@ def _status(*near: NearLimit, suspended: tuple[str, ...] = (), problems: tuple[s
             " | server_today=340;;999;0;999 near_limit=1;0;;0 suspended=0;0;;0",
             PluginState.CRITICAL,
             id="the server's limit is used up",
+        ),
+        pytest.param(
+            _status(_near("*", 100, "global.messages_per_rolling_hour"), observe=True),
+            "SENDLIMIT WARNING: near a limit: the server 100 of 100 messages per 60 minutes"
+            " | server_today=340;;999;0;999 near_limit=1;0;;0 suspended=0;0;;0",
+            PluginState.WARNING,
+            id="the server's limit is used up, and refuses nothing",
+        ),
+        pytest.param(
+            _status(suspended=("a@x.org", "b@x.org", "c@x.org", "*")),
+            "SENDLIMIT CRITICAL: suspended: the server, a@x.org, b@x.org and 1 more"
+            " | server_today=340;;999;0;999 near_limit=0;0;;0 suspended=4;0;;0",
+            PluginState.CRITICAL,
+            id="everyone is suspended",
         ),
         pytest.param(
             _status(_near("a@x.org", 100), problems=("no daemon listens there", "and more")),

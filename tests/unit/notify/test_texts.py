@@ -7,6 +7,7 @@ from sendlimit.notify.notices import Event, Notice
 from sendlimit.notify.texts import admin_mail, owner_mail, sentence
 from sendlimit.rules.decision import LimitUsage
 from sendlimit.rules.mailbox import Sender
+from sendlimit.rules.suspicion import Reason, Suspension
 from support.counting_samples import ALICE, BERLIN, NOON, usage_of
 
 _DAY = "mailbox.messages_per_day"
@@ -125,3 +126,23 @@ def test_own_text_without_a_moment_stays() -> None:
     mail = owner_mail(_notice(Event.LIMIT_REACHED, usage_of(_DAY, 0, 0)), texts, BERLIN)
 
     assert mail == ("Stop", "Ask us, alice@example.org\n")
+
+
+def test_suspension_in_observe_mode() -> None:
+    """R12, R17: nothing says that the mailbox is suspended, also not the admin's own words."""
+    suspension = Suspension(
+        ALICE, Reason.REFUSALS, 20, ("192.0.2.7",), NOON, None, 3600, observe=True
+    )
+    notice = Notice("1f", Event.SUSPENDED, NOON, observe=True, sender=ALICE, suspension=suspension)
+    mail = admin_mail(notice, NotifyTexts(), BERLIN, "mx1")
+
+    assert sentence(notice, BERLIN) == (
+        "alice@example.org would be suspended until released: 20 refusals within 1 hour,"
+        " from 192.0.2.7 (observe mode)"
+    )
+    assert mail.subject == (
+        "sendlimit: alice@example.org would be suspended: 20 refusals within 1 hour"
+    )
+    assert "is suspended" not in mail.body
+    assert "192.0.2.7" in mail.body
+    assert 'Mode "observe": nothing is refused.' in mail.body

@@ -3,7 +3,8 @@
 import pytest
 
 from sendlimit.rules.in_force import in_force, least_to_look_at, near_limits
-from sendlimit.rules.limit import Scope, Settings, Share
+from sendlimit.rules.learning import LearnRule
+from sendlimit.rules.limit import SUSPENSION, Scope, Setting, Settings, Share
 from sendlimit.rules.precedence import Rules
 from support.counting_samples import file_rules, named, setting
 
@@ -30,6 +31,14 @@ _USUAL = (setting("*", _DAY, 100), setting("*", "global.messages_per_day", 999))
         (
             file_rules(setting("a@b.org", _DAY, 5)), False,
             "enforce: no limit is set for everyone; set for single mailboxes or domains: 1",
+        ),
+        (
+            file_rules(setting("*", _DAY, 50)._replace(learn=LearnRule(200, 50, 1000))), False,
+            "enforce: mail is refused beyond 50 to 1000 (learned) messages per day of each mailbox",
+        ),
+        (
+            file_rules(*_USUAL[1:]).with_rows([Setting("a@b.org", SUSPENSION, 0)]), False,
+            "enforce: mail is refused beyond 999 messages per day of the whole server",
         ),
         (
             file_rules(*_USUAL).with_rows([setting("*", _DAY, None)]), False,
