@@ -68,20 +68,23 @@ def _section(heading: str) -> str:
 
 
 def test_picture_of_the_tree() -> None:
-    """The picture has every folder of the program, and each file that it names lies in its folder."""
+    """The picture has every folder of the program and each file of counting/; what it names lies there."""
     picture = _DESIGN.split("```text\n")[1].split("```")[0]
     folder = _PROGRAM
     folders: set[str] = set()
+    named: set[Path] = set()
     for line in picture.splitlines()[1:]:
-        words = re.findall(r"[\w/.]+(?:\.py|/)(?=\s|$)", line)
+        words = re.findall(r"[\w/.]+(?:\.py|/)(?=[\s;,]|$)", line)
         if words and words[0].endswith("/"):
             folder = _PROGRAM / words.pop(0)
             folders.add(folder.name)
         elif line.startswith("  ") and not line.startswith("    "):
             folder = _PROGRAM
         assert [word for word in words if not (folder / word).exists()] == [], line
+        named |= {folder / word for word in words}
 
     assert folders == {init.parent.name for init in _PROGRAM.glob("*/__init__.py")}
+    assert {*(_PROGRAM / "counting").glob("[!_]*.py")} <= named
 
 
 def test_libraries() -> None:
