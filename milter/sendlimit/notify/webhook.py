@@ -1,7 +1,8 @@
 """The webhook: a POST for each notice, signed when there is a key.
 
 docs/notifications.md describes our JSON document and how a receiver checks the signature;
-`webhook_formats` has what other receivers want. The URL may be a secret, as those of chat programs are, so neither log nor error shows it.
+`webhook_formats` has what other receivers want. The URL may be a secret, as those of chat programs
+are, so neither log nor error shows it.
 """
 
 from __future__ import annotations

@@ -115,8 +115,8 @@ class Change(NamedTuple):
 class Flush:
     """What the holder of the lease writes, and reads with it, in one transaction of one packet.
 
-    It is in only if er_lease has this holder and this beat, and the committer's own row these
-    fences; else it is rolled back.
+    It is committed only if er_lease has this holder and this beat, and the committer's own row
+    these fences; else it is rolled back.
 
     Attributes:
         committer: id of the holder.
@@ -152,7 +152,7 @@ class Flush:
 
 
 class Flushed(NamedTuple):
-    """What a flush returns that is in.
+    """What a committed flush returns.
 
     Attributes:
         usage: the counters of additions, of read and of all steps, as they are now, without the
@@ -184,7 +184,7 @@ class Fenced(NamedTuple):
     """The committer's own row, behind a fence.
 
     Attributes:
-        batch: the number of its last batch or flush that is in, 0 before the first.
+        batch: the number of its last batch or flush that was committed, 0 before the first.
         fences: what the next flush has to know.
     """
 
