@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from sendlimit.store import Flush, Flushed
 
+pytestmark = pytest.mark.timeout(600)  # seconds of computing, which a busy machine takes long for
+
 _SEEDS = 25
 """Runs of one test; each is two minutes of simulated time and a third of a second of ours."""
 

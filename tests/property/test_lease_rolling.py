@@ -23,6 +23,8 @@ from support.simulation.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.timeout(600)  # seconds of computing, which a busy machine takes long for
+
 _SEEDS = 10
 
 

@@ -1,4 +1,4 @@
-"""The tree: the test of a file lies under the file's own path, and doubles use public names only."""
+"""The tree: the test of a file lies under the file's own path, and what supports tests uses public names only."""
 
 import ast
 import importlib
@@ -10,7 +10,7 @@ import pytest
 _ROOT = Path(__file__).parents[2]
 _CODE = _ROOT / "milter" / "sendlimit"
 _TESTS = _ROOT / "tests" / "unit"
-_DOUBLES = sorted((_ROOT / "tests" / "support" / "doubles").glob("[!_]*.py"))
+_SUPPORT = sorted((_ROOT / "tests" / "support").rglob("[!_]*.py"))
 
 
 def files() -> set[str]:
@@ -46,9 +46,11 @@ def test_each_test_has_its_file() -> None:
     assert {str(test.relative_to(_TESTS)) for test in found - known} == set()
 
 
-@pytest.mark.parametrize("double", _DOUBLES, ids=[double.stem for double in _DOUBLES])
+@pytest.mark.parametrize(
+    "double", _SUPPORT, ids=[str(path.relative_to(_ROOT)) for path in _SUPPORT]
+)
 def test_a_double_uses_public_names_only(double: Path) -> None:
-    """A double uses no private name of the code: none of another object, none of its base class."""
+    """A double, or what else supports tests, uses no private name of another object or of a base class of the code."""
     tree = ast.parse(double.read_text())
     assert {*foreign_names(tree)} == set()
 
@@ -84,7 +86,11 @@ def foreign_names(tree: ast.Module) -> Iterator[str]:
 
 def _private_names_of(definition: ast.ClassDef) -> set[str]:
     """Return the private methods of a class, and the private attributes that it assigns to self."""
-    methods = {node.name for node in definition.body if isinstance(node, ast.FunctionDef)}
+    methods = {
+        node.name
+        for node in definition.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
     attributes = {
         node.attr
         for node in ast.walk(definition)

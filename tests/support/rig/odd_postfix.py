@@ -82,7 +82,7 @@ class OddPostfix(PrivatePostfix):
 
     def kill_smtp_servers(self) -> None:
         """End every smtpd at once, as the out-of-memory killer would."""
-        for pid in self._smtp_servers():
+        for pid in self.smtp_servers():
             os.kill(pid, signal.SIGKILL)
 
 

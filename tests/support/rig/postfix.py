@@ -199,12 +199,12 @@ class PrivatePostfix:
         Args:
             open_sessions: SMTP sessions that the caller has open; they keep the old settings.
         """
-        old_servers = self._smtp_servers()
+        old_servers = self.smtp_servers()
         _backdate(self.config_directory / "main.cf")
         self.process.send_signal(signal.SIGHUP)  # what `postfix reload` does, a second faster
         # An idle smtpd of before could still take the next session.
         wait_for(
-            lambda: len(old_servers & self._smtp_servers()) <= open_sessions,
+            lambda: len(old_servers & self.smtp_servers()) <= open_sessions,
             20,
             "end of the smtpd processes that were there before reload",
             self.log_tail,
@@ -243,7 +243,7 @@ class PrivatePostfix:
         """Return the mails in a Maildir, oldest first."""
         return sorted((self.maildirs / mailbox / "new").glob("*"))
 
-    def _smtp_servers(self) -> set[int]:
+    def smtp_servers(self) -> set[int]:
         """Return the process ids of all smtpd processes."""
         master = self.process.pid
         children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
