@@ -257,7 +257,7 @@ def clocks_that_drift(folder: Path) -> None:
 
 
 def look_that_was_long_under_way(folder: Path) -> None:
-    """The beat was written just before the answer came: it stands still from then on, not from the question."""
+    """The beat was written just before the answer came: it stands still from then on, not from when it was asked for."""
     del folder
     other = Lease("two")
     row = LeaseRow("one", 7, 0)

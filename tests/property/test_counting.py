@@ -209,7 +209,7 @@ class Counting(RuleBasedStateMachine):
 
     @rule()
     def callback_leaves(self) -> None:
-        """The next question's callback runs out of patience while packet 2 is on its way."""
+        """The next request's callback runs out of patience while packet 2 is on its way."""
         self.daemon.ledger.leaves = True
 
     @rule()

@@ -96,7 +96,7 @@ def _no_time_for_drift(stack: ExitStack) -> None:
     stack.enter_context(mock.patch("sendlimit.counting.lease.STILL_S", VALID_S))
 
 
-def _counts_from_the_question(stack: ExitStack) -> None:
+def _counts_from_the_asking(stack: ExitStack) -> None:
     """A beat stands still from when it was asked for."""
     watch = Lease.watch
 
@@ -115,7 +115,7 @@ _PIECES: list[tuple[Callable[[Path], None], Callable[[ExitStack], None]]] = [
     (clock_that_was_ahead, _no_clock_allowance),
     (hand_over_with_much_to_write, _lets_go_at_once),
     (clocks_that_drift, _no_time_for_drift),
-    (look_that_was_long_under_way, _counts_from_the_question),
+    (look_that_was_long_under_way, _counts_from_the_asking),
 ]
 _SCHEDULES = [schedule for schedule, _ in _PIECES]
 

@@ -1,5 +1,12 @@
 """Gives the crash journal space while the database is away, and says when it has none.
 
+| the journal | a stretch that is begun | then                                                     |
+|-------------|-------------------------|----------------------------------------------------------|
+| has room    | is recorded             | full, with the first record without room (memory.py)     |
+| is full     | is not recorded         | has room again, once there is space: a stretch is begun  |
+
+What was counted meanwhile stays a stretch apart: a stretch is in the journal whole, or not at all.
+
 FAILURE: what is counted while there is no space is kept in memory, and written to the unbooked
 file at a clean stop; a kill of the process loses it. This is logged, and shown by `doctor`.
 """

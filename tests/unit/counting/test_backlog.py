@@ -120,7 +120,7 @@ def test_journal_in_doubt(daemon: SteppedDaemon, *, applied: bool) -> None:
 
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
 @pytest.mark.parametrize("sent", [False, True], ids=["aborted", "sent"])
-def test_question_in_doubt_over_a_stop(tmp_path: Path, *, applied: bool, sent: bool) -> None:
+def test_request_in_doubt_over_a_stop(tmp_path: Path, *, applied: bool, sent: bool) -> None:
     """Stopped with a mail in the batch in doubt: it passed undecided, and counts once if it was sent."""
     daemon = SteppedDaemon(tmp_path, LIMIT_OF_3).start()
     _lose_for_good(daemon, applied=applied)

@@ -91,7 +91,7 @@ def test_what_is_given_back_is_free_in_the_same_batch() -> None:
     assert [answer.decision.refused for answer in answers] == [True, False]
 
 
-def test_release_is_free_before_the_questions() -> None:
+def test_release_is_free_before_the_requests() -> None:
     """R8: a release that rides along counts for the mails in the same batch."""
     answers, additions = answer_all([Request(ALICE, NOON)], _facts(messages=3), {_ALICES_DAY: -1})
 
@@ -109,7 +109,7 @@ def test_release_after_a_reset_is_no_credit() -> None:
     assert additions[_ALICES_DAY] == 2
 
 
-def test_booking_counts_before_the_questions() -> None:
+def test_booking_counts_before_the_requests() -> None:
     """R11: what was accepted in an outage is counted first."""
     answers, additions = answer_all([Request(ALICE, NOON)], _facts(messages=2), {_ALICES_DAY: 5})
 

@@ -70,7 +70,7 @@ def test_limit_holds_while_early_answers_are_lost(daemon: SteppedDaemon) -> None
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
-def test_abandoned_question_is_undone(daemon: SteppedDaemon, *, applied: bool) -> None:
+def test_abandoned_request_is_undone(daemon: SteppedDaemon, *, applied: bool) -> None:
     """Who left before the answer has had its mail accepted undecided: its charge is undone."""
     waiter = _ask(daemon)
     daemon.store.before["on_sent"] = waiter.abandon

@@ -47,7 +47,7 @@ def test_idle_daemon_writes_nothing(daemon: SteppedDaemon) -> None:
     assert "begin" not in daemon.store.verbs
 
 
-def test_questions_of_one_batch(daemon: SteppedDaemon) -> None:
+def test_requests_of_one_batch(daemon: SteppedDaemon) -> None:
     """What waits is decided together, in order, in one transaction."""
     waiters = daemon.ask_together(*[(ALICE, 0, ())] * 5, (BOB, 0, ()))
 
@@ -133,7 +133,7 @@ def _waiter(daemon: SteppedDaemon) -> Waiter:
     return waiter
 
 
-def test_abandoned_question_is_undone(daemon: SteppedDaemon) -> None:
+def test_abandoned_request_is_undone(daemon: SteppedDaemon) -> None:
     """Its callback left while packet 2 was on its way, and books the mail: the charge is reversed."""
     waiter = _waiter(daemon)
     daemon.store.before["write"] = waiter.abandon
@@ -146,7 +146,7 @@ def test_abandoned_question_is_undone(daemon: SteppedDaemon) -> None:
     assert daemon.tables.used() == {}
 
 
-def test_abandoned_question_is_not_asked_again(daemon: SteppedDaemon) -> None:
+def test_abandoned_request_is_not_asked_again(daemon: SteppedDaemon) -> None:
     """Its callback left before a conflict was over: the second try leaves it out."""
     waiter = _waiter(daemon)
     daemon.store.fail("write", StoreConflict())
@@ -156,7 +156,7 @@ def test_abandoned_question_is_not_asked_again(daemon: SteppedDaemon) -> None:
     assert daemon.tables.used() == {}
 
 
-def test_question_that_finds_the_database_away(daemon: SteppedDaemon) -> None:
+def test_request_that_finds_the_database_away(daemon: SteppedDaemon) -> None:
     """A callback that waits when the database goes away is let go at once, with no answer."""
     daemon.store.away = True
     waiters = daemon.ask_together((ALICE, 0, ()), (BOB, 0, ()))
@@ -217,7 +217,7 @@ def test_fault_of_our_own(daemon: SteppedDaemon) -> None:
 
 
 def test_fault_that_stays(daemon: SteppedDaemon) -> None:
-    """An error that ends each batch is one outage, also while steps without a question succeed."""
+    """An error that ends each batch is one outage, also while steps without a request succeed."""
     for _ in range(3):
         daemon.store.fail("begin", RuntimeError("broken"))
         assert daemon.ledger.reserve(ALICE, daemon.now).decision is None

@@ -16,7 +16,7 @@ from support.doubles.daemon import SteppedDaemon
 def test_large_crowd_is_several_batches(
     daemon: SteppedDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A batch has at most BATCH_MAX questions; the rest is the next batch."""
+    """A batch has at most BATCH_MAX requests; the rest is the next batch."""
     monkeypatch.setattr(inbox_module, "BATCH_MAX", 4)
     waiters = daemon.ask_together(*[(CAROL, 0, ())] * 10)
     daemon.step()

@@ -100,7 +100,7 @@ def test_a_release_makes_room() -> None:
 
 
 def test_the_new_day_starts_at_nothing_at_once() -> None:
-    """A mailbox at its limit may send at midnight, without a question."""
+    """A mailbox at its limit may send at midnight, without a request."""
     sole = SoleMemory(LIMIT_OF_3)
     for _ in range(3):
         sole.send()

@@ -21,7 +21,7 @@ _ALICES_RECIPIENTS = key_of(_PER_DAY, ALICE.mailbox)
 
 
 class TestAnswers:
-    """Questions are decided on the numbers of a flush that is in."""
+    """Requests are decided on the numbers of a flush that is in."""
 
     def test_refused_by_the_database_s_number(self) -> None:
         """And nothing is charged."""
@@ -51,7 +51,7 @@ class TestAnswers:
         assert [sole.send(), sole.send()] == [True, False]
 
     def test_not_granted_without_the_lease(self) -> None:
-        """There is room, but another daemon may be deciding: no answer, the question stays."""
+        """There is room, but another daemon may be deciding: no answer, the request stays."""
         sole = SoleMemory(LIMIT_OF_3)
         assert sole.memory.answer(Request(ALICE, NOON), sole.lease.grants_until) is None
         sole.journal.full = True

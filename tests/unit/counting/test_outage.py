@@ -98,7 +98,7 @@ def test_causes_in_turn(outage: Outage) -> None:
 
 
 def test_fault_ends_with_an_answer(outage: Outage) -> None:
-    """A batch without a question does not end a fault, unless none has failed for a minute."""
+    """A batch without a request does not end a fault, unless none has failed for a minute."""
     outage.began(FAULT, StoreError(), 10.0)
     outage.ended(0, 11.0, answered=False)
     assert outage.state is FAULT

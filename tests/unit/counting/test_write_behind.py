@@ -107,7 +107,7 @@ def test_a_raised_limit_is_seen_by_the_next_refusal(daemon: SteppedDaemon) -> No
 
 
 def test_a_row_that_was_there_for_a_moment_is_forgotten(daemon: SteppedDaemon) -> None:
-    """A question had read it; that er_limit is as a second ago says nothing then."""
+    """A request had read it; that er_limit is as a second ago says nothing then."""
     for _ in range(3):
         daemon.send(ALICE)
     daemon.refreshes = False
@@ -186,7 +186,7 @@ def test_a_flush_in_doubt_counts_once(daemon: SteppedDaemon, *, applied: bool) -
 
 
 @pytest.mark.parametrize("applied", [False, True], ids=["not in", "in"])
-def test_a_question_waits_over_a_lost_connection(daemon: SteppedDaemon, *, applied: bool) -> None:
+def test_a_request_waits_over_a_lost_connection(daemon: SteppedDaemon, *, applied: bool) -> None:
     """It is answered by the flush that is in."""
     for _ in range(3):
         daemon.send(ALICE)
