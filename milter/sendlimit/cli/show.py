@@ -113,7 +113,7 @@ def _why(exceeded: LimitUsage, report: UsageReport, calendar: Calendar) -> str:
 def _lines(status: LimitStatus, calendar: Calendar, width: int) -> Iterator[str]:
     """Write one limit: the numbers, where it comes from, the last refusals."""
     numbers = f"{status.name!s:<{width}}{_count(status.used):>9}{limit_value(status.max):>11}{_count(status.remaining):>9}"
-    # Of one mail nothing adds up, and a new period does not help where the limit is 0.
+    # A limit on one message has no count, and a limit of 0 no better period to come.
     starts_again = status.used is not None and status.max != 0
     yield (
         f"{numbers}  {local_time(calendar, status.period.end)}"

@@ -120,7 +120,7 @@ class BatchWriter:
         sent = self._uptime()
         subjects = subjects_to_load(requests) if requests else ()
         loaded = self._store.begin(optimistic, subjects, steps_to_load(requests, facts))
-        # 2. Another daemon that is alone may not be decided beside.
+        # 2. While another daemon holds the lease, this one decides nothing.
         claim = claim_of(self._ledger.lease, loaded.lease, sent, self._uptime())
         if claim is Claim.HELD:
             self._store.rollback()

@@ -112,7 +112,7 @@ class Committer:
 
     def wait(self) -> None:
         """Wait until something is due, and take what is on the queue."""
-        # What only wakes it, as the first of what is counted, is due later.
+        # None on the queue only ends a pause that was too long: what was counted is due with a flush.
         while self.take(self._pause_s()):
             if self._inbox.waiters or self._stop_by is not None:
                 break
@@ -165,7 +165,7 @@ class Committer:
         self._store.close()
         return all_booked
 
-    # when
+    # when something is due
 
     def _pause_s(self) -> float:
         """Return how long to wait for the queue; what is counted meanwhile wakes, if need be."""
@@ -186,7 +186,7 @@ class Committer:
         due = self._flushed_at + (FLUSH_S if is_pending else BEAT_S)
         return max(0.0, due - self._uptime())
 
-    # what
+    # what a step does
 
     def _serve(self, waiters: list[Waiter]) -> None:
         started = self._uptime()

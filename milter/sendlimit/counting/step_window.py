@@ -32,7 +32,7 @@ class OtherSteps:
     def __init__(self, groups: Sequence[Group], counters: Counters) -> None:
         self._groups = groups
         self._counters = counters
-        # An empty step that is complete stays at 0, or is raised.
+        # An empty step that is complete stays at 0: what raises it has the plans made anew.
         self._with_mail = [
             group for group in groups if group.idle or group.counters or not group.complete
         ]

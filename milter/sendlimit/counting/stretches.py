@@ -70,7 +70,7 @@ class Stretches:
                 key = counter.key
                 sums[key] = sums.get(key, 0) + counter.pending
                 counter.pending = 0
-        self.touched.clear()  # counting holds on to the list
+        self.touched.clear()  # the memory keeps a reference to this list
         self._by_key = {}
         bookings, self.bookings = self.bookings, 0
         if not sums and not bookings:

@@ -56,7 +56,7 @@ class MailState(StrEnum):
     RELEASED = "released"
     """End: it was not sent, and counts nothing."""
 
-    __hash__ = str.__hash__  # Enum's own is a call of Python in each look into a dict
+    __hash__ = str.__hash__  # Enum's own is written in Python, and each look-up in a dict calls it
 
 
 IDLE, RESERVED, UNDECIDED, HELD, SETTLED, BOOKED, REFUSED, RELEASED = MailState
@@ -289,7 +289,7 @@ class MailTransaction:
             The reply; None in observe mode (R12).
         """
         settings, at = self._server.settings, int(self._server.clock())
-        # A mail that is refused gets no further: in observe mode its first limit is told, too.
+        # A refused mail meets one limit only: in observe mode, too, only its first is reported.
         if refused or not self._reported:
             self._report(exceeded, macro, at, refused=refused)
         self._reported = True

@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     NOREPLY = "noreply"
     """The step passes, and Postfix, as negotiated, waits for no answer."""
 
-    __hash__ = str.__hash__  # Enum's own is a call of Python in each look into a dict
+    __hash__ = str.__hash__  # Enum's own is written in Python, and each look-up in a dict calls it
 
 
 CONTINUE, ACCEPT, NOREPLY = Verdict

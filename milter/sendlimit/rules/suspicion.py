@@ -152,7 +152,7 @@ class Suspicion:
         activity = self._activity(sender)
         last = activity.last
         if last is not None and last[0] == client:
-            # Nothing has come since: there are no more networks than when it passed.
+            # The same client as last time adds no network.
             activity.clients[last[1]] = at, client
             return None
         self._note_client(activity, client, at)

@@ -33,7 +33,7 @@ class Window(StrEnum):
     MESSAGE = "message"
     EVER = "ever"
 
-    __hash__ = str.__hash__  # Enum's own is a call of Python in each look into a dict
+    __hash__ = str.__hash__  # Enum's own is written in Python, and each look-up in a dict calls it
 
     @property
     def words(self) -> str:

@@ -66,7 +66,7 @@ class Loaded(NamedTuple):
 
     def with_steps(self, steps: Mapping[CounterKey, int]) -> Loaded:
         """Return the same with further steps of rolling windows."""
-        # Steps were read after the additions; what was added to is known from before.
+        # The steps were read after the additions: a counter that was added to keeps its value from before.
         return self._replace(usage={**steps, **self.usage})
 
 

@@ -23,7 +23,7 @@ TOKEN_FIELD = "form_token"  # noqa: S105 - the name of a field
 _FIELDS_MAX = 50
 
 HEADERS = {
-    # Everything comes from here; nothing inline; no other site shows the pages in a frame.
+    # All comes from this server, nothing is inline, and no other site may show a page in a frame.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
         " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
