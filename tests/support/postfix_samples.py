@@ -18,7 +18,8 @@ from sendlimit.postfix.attachment import FileChange, plan_attach, plan_detach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.commands import PostfixCommands
 from sendlimit.postfix.files import write_change
-from sendlimit.postfix.findings import Finding, find_faults
+from sendlimit.postfix.finding import Finding
+from sendlimit.postfix.findings import find_faults
 from sendlimit.postfix.main_cf import parameters
 from sendlimit.postfix.snapshot import SmtpdService, Snapshot, TextFile, read_snapshot
 from support.rig.postfix import make_queue
@@ -129,6 +130,7 @@ def snapshot_of(*services: SmtpdService) -> Snapshot:
         main_chain="",
         non_smtpd_chain="",
         services=services,
+        elsewhere={},
         main_cf=file,
         master_cf=file,
         ispconfig_custom=None,

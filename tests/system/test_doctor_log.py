@@ -1,6 +1,7 @@
 """`sendlimit doctor` beside a real Postfix: mail of logins that flows past sendlimit is found in the log."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from support.rig.configuration import configuration
 from support.rig.counters import in_sqlite
 from support.rig.daemon import Sendlimit
 from support.rig.dovecot import PrivateDovecot
+from support.rig.journal import PrivateJournal
 from support.rig.mailboxes import FreshDomain
 from support.rig.postfix import RECOMMENDED_MILTERS, PrivatePostfix
 from support.rig.process import running, wait_for
@@ -107,6 +109,24 @@ def test_mail_that_flows_past(server: Mailserver, domain: FreshDomain) -> None:
     postfix.reload()
     server.mail(postfix.submission_port, domain.alice)
     server.wait_until("ok", "2, all counted")
+
+
+def test_journal_alone(
+    server: Mailserver, domain: FreshDomain, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Postfix logs to no file, what flows past is found in systemd's journal."""
+    postfix, journal = server.postfix, PrivateJournal(folder / "journal")
+    monkeypatch.setenv("PATH", str(journal.commands), prepend=os.pathsep)
+    with running(journal):
+        postfix.postconf("-e", "maillog_file =")
+        assert "have written nothing to the journal" in server.found()[0]["message"]
+
+        server.mail(postfix.submission_port, domain.alice)
+        lines = postfix.maillog.read_text().splitlines()
+        journal.write(*(line[line.index("postfix/") :] for line in lines))
+
+        record = server.wait_until("error", domain.alice)
+        assert "(the journal (SYSLOG_FACILITY=2))" in record["message"]
 
 
 def test_what_is_left_out(server: Mailserver, domain: FreshDomain) -> None:

@@ -42,7 +42,7 @@ _STYLES = {"warning": "yellow", "error": "bold red"}
     "--mail-log",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Postfix's log; default: its maillog_file, or its usual places.",
+    help="Postfix's log; default: its maillog_file, its usual places, or the journal.",
 )
 @click.option(
     "--seen-within",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,14 +18,11 @@ from sendlimit.postfix.apply import apply_attach, apply_detach
 from sendlimit.postfix.attachment import ConfigPlan, plan_attach, plan_detach
 from sendlimit.postfix.backup import Backup
 from sendlimit.postfix.chain import endpoint_of
-from sendlimit.postfix.findings import (
-    Finding,
-    ServiceStatus,
-    find_faults,
-    is_attached,
-    service_statuses,
-)
+from sendlimit.postfix.findings import ServiceStatus, find_faults, is_attached, service_statuses
 from sendlimit.postfix.snapshot import Snapshot, read_snapshot
+
+if TYPE_CHECKING:
+    from sendlimit.postfix.finding import Finding
 
 _yes = click.option("--yes", is_flag=True, help="Do not ask before Postfix is changed.")
 

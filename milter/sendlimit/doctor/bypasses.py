@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, found, passed
 from sendlimit.files import read_octets
-from sendlimit.postfix.findings import warning
-from sendlimit.postfix.restrictions import permits_without_login
+from sendlimit.postfix.finding import warning
+from sendlimit.postfix.restrictions import (
+    own_domains_are_all,
+    permits_without_login,
+    trusts_networks,
+)
 from sendlimit.postfix.services import Role, role_of
 from sendlimit.rules.client import address_of, is_in
 
@@ -33,11 +37,6 @@ _LOOPBACK = tuple(
     ipaddress.ip_network(text) for text in ("127.0.0.0/8", "::1/128", "::ffff:127.0.0.0/104")
 )
 _ON_LOOPBACK = "127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128"
-_RESTRICTIONS = (
-    "smtpd_client_restrictions",
-    "smtpd_recipient_restrictions",
-    "smtpd_relay_restrictions",
-)
 _MYNETWORKS = "permit_mynetworks"
 _NO_LOGIN = "mail without a login has no mailbox, so it is not counted and not limited"
 _DEFAULTS = "defaults.inc.php"
@@ -55,13 +54,16 @@ def networks(snapshot: Snapshot) -> Check:
         if role_of(service) is Role.RE_ENTRY:
             continue
         wide = remote_networks(service.effective.get("mynetworks", ""))
-        trusts = any(_MYNETWORKS in service.effective.get(name, "") for name in _RESTRICTIONS)
-        if trusts and wide:
+        if wide and trusts_networks(service):
             open_to.setdefault(" ".join(wide), []).append(service.key)
-        if others := permits_without_login(service, [_MYNETWORKS]):
+        others = permits_without_login(service, [_MYNETWORKS]) + own_domains_are_all(service)
+        if others:
             open_by.setdefault(", ".join(others), []).append(service.key)
     if not open_to and not open_by:
-        return passed("networks", "smtpd lets no other host relay without a login")
+        return passed(
+            "networks",
+            "without a login smtpd lets other hosts send to this server's own domains alone",
+        )
     directory = f" -c {snapshot.config_directory}" if snapshot.is_chosen else ""
     return found(
         "networks",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.daemon.milter_client import TIMEOUT_S, Answer, Conversation
 from sendlimit.doctor.check import Check, found, passed
-from sendlimit.postfix.findings import error, warning
+from sendlimit.postfix.finding import error, warning
 from sendlimit.postfix.milter_socket import parse_milter_socket
 from sendlimit.rules.reply import UNAVAILABLE_TEXT
 from sendlimit.store.health import messages_of_all_days, was_refused

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sendlimit.postfix.findings import Finding
+    from sendlimit.postfix.finding import Finding
 
 CODES: Mapping[str, tuple[str, ...]] = {
     "file": ("config",),

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from sendlimit.counting.daemon_status import NAME, OLD_S, DaemonStatus, read_status
 from sendlimit.daemon.descriptors import NEAR_PERCENT
 from sendlimit.doctor.check import Check, found, passed
-from sendlimit.postfix.findings import error, warning
+from sendlimit.postfix.finding import error, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sendlimit.postfix.findings import Finding
+    from sendlimit.postfix.finding import Finding
 
 _LOG = "journalctl -u sendlimit -n 50"
 _RESTART = f"systemctl restart sendlimit; if it stays: {_LOG}"

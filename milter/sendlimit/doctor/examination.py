@@ -23,8 +23,6 @@ from sendlimit.doctor.deciding import deciding
 from sendlimit.doctor.external import external
 from sendlimit.doctor.uncounted import (
     SETTLES_S,
-    mail_log_of,
-    mails_of,
     not_told,
     senders_in_log,
     uncounted,
@@ -32,6 +30,8 @@ from sendlimit.doctor.uncounted import (
 from sendlimit.errors import NoSuchTable, PostfixError, SchemaError, SendlimitError
 from sendlimit.notify.notifier import routes_of
 from sendlimit.postfix.findings import find_faults, service_statuses
+from sendlimit.postfix.log_source import JOURNAL, find_log, log_lines
+from sendlimit.postfix.mail_log import last_written, queued_mails
 from sendlimit.postfix.snapshot import read_snapshot
 from sendlimit.rules.limit import EVERYONE, EXTERNAL, Scope, Settings
 from sendlimit.rules.mailbox import sender_of
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sendlimit.config import Config
-    from sendlimit.counting.daemon_status import DaemonStatus
     from sendlimit.rules.never_in_force import NeverInForce
     from sendlimit.store.connection import Connection
     from sendlimit.store.location import Location
@@ -143,7 +142,7 @@ class Examination:
         Args:
             config_directory: of Postfix; None: as postconf says.
             ispconfig_directory: of ISPConfig; None: its usual directory.
-            mail_log: Postfix's log; None: as postconf says, or its usual places.
+            mail_log: Postfix's log; None: as postconf says, its usual places, or the journal.
         """
         section = self.config.milter
         try:
@@ -158,7 +157,7 @@ class Examination:
         is_asked = any(status.is_attached for status in statuses)
         if is_chroot_right and is_asked and not self._daemon.findings:
             yield reach.reachable(snapshot, statuses, section)
-        yield self._uncounted(mail_log or mail_log_of(snapshot.config_directory))
+        yield self._uncounted(mail_log, snapshot.config_directory)
         yield bypasses.networks(snapshot)
         yield bypasses.exempt(snapshot, self.config.identity.exempt_networks())
         if self._limits_external():
@@ -193,31 +192,36 @@ class Examination:
         if with_canary and not self._daemon.findings:
             yield canary(connection, self.config, now)
 
-    def _uncounted(self, log: Path | None) -> Check:
+    def _uncounted(self, mail_log: Path | None, config_directory: Path) -> Check:
         """Compare the logins of Postfix's log with the counters, where both can be known."""
         if self.config.mode == "observe":
             return not_told('mode is "observe"')
         if self._daemon.findings or self._deciding().findings:
             return not_told("the daemon does not decide")
-        if log is None:
-            return not_told("Postfix's log is in none of its usual files; --mail-log names it")
         try:
-            return self._compared(log, read_status(Path(self.config.state_dir)))
+            status = read_status(Path(self.config.state_dir))
+            if status is None:
+                return not_told("the daemon does not say since when it runs")
+            since = max(status.since, status.loaded_at)
+            return self._compared(mail_log or find_log(config_directory, since), since)
         except OSError as failure:
-            return not_told(f"{failure.filename or log} can't be read: {failure.strerror}")
+            return not_told(f"{failure.filename or 'the log'} can't be read: {failure.strerror}")
         except (SendlimitError, ValueError) as failure:
             return not_told(str(failure))
 
-    def _compared(self, log: Path, status: DaemonStatus | None) -> Check:
-        if status is None:
-            return not_told("the daemon does not say since when it runs")
-        identity, now = self.config.identity, int(self.clock())
-        calendar = self.config.make_calendar()
+    def _compared(self, log: Path | None, since: int) -> Check:
+        """Compare what a log has since a moment; None: the journal."""
+        identity, now, zone = self.config.identity, int(self.clock()), system_zone()
+        calendar, where = self.config.make_calendar(), str(log or JOURNAL)
+        lines = log_lines(log, since)
+        if (last_written(lines, now, zone) or 0) < since:
+            return not_told(
+                f"smtpd and qmgr have written nothing to {where} since the daemon's start"
+            )
         spellings = read_login_map(self.config, self.path)
         own = partial(sender_of, default_domain=identity.default_domain)
-        since = max(status.since, status.loaded_at)
         logged = senders_in_log(
-            mails_of(log, now, system_zone()),
+            queued_mails(lines, now, zone),
             (since, now - SETTLES_S),
             own if spellings is None else spellings.sender_of,
             partial(is_exempt, exempt=identity.exempt_keys()),
@@ -227,7 +231,7 @@ class Examination:
         with self.connect() as connection:
             day = calendar.period(Window.DAY, since).start
             seen = health.mailboxes_seen(connection, names, day)
-        return uncounted(log, logged, seen, calendar)
+        return uncounted(where, logged, seen, calendar)
 
     def _failed(self, failure: SendlimitError) -> Check:
         """Return the check that an error of the database belongs to."""

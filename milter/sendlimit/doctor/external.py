@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, found, passed
-from sendlimit.postfix.findings import warning
+from sendlimit.postfix.finding import warning
 from sendlimit.postfix.services import Role, role_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sendlimit.postfix.findings import Finding
+    from sendlimit.postfix.finding import Finding
     from sendlimit.postfix.snapshot import SmtpdService, Snapshot
 
 _MACRO = "{rcpt_mailer}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import CODES, Check, found, passed
-from sendlimit.postfix.findings import error
+from sendlimit.postfix.finding import error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sendlimit.errors import PostfixError
-    from sendlimit.postfix.findings import Finding, ServiceStatus
+    from sendlimit.postfix.finding import Finding
+    from sendlimit.postfix.findings import ServiceStatus
     from sendlimit.postfix.snapshot import Snapshot
 
 _PASSED = {

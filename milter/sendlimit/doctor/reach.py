@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.daemon.milter_client import Address, Conversation, NoMilterError
 from sendlimit.doctor.check import Check, found, passed
-from sendlimit.postfix.findings import error
+from sendlimit.postfix.finding import error
 from sendlimit.postfix.milter_socket import parse_milter_socket
 from sendlimit.store.owner import as_owner
 
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sendlimit.config.sections import MilterSection
-    from sendlimit.postfix.findings import Finding, ServiceStatus
+    from sendlimit.postfix.finding import Finding
+    from sendlimit.postfix.findings import ServiceStatus
     from sendlimit.postfix.snapshot import Snapshot
 
 _POSTFIX = "postfix"

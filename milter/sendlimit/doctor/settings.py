@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sendlimit.config.login_map import read_login_map
 from sendlimit.doctor.check import Check, found, passed
 from sendlimit.errors import ConfigError, LoginMapError
-from sendlimit.postfix.findings import error, warning
+from sendlimit.postfix.finding import error, warning
 from sendlimit.rules.in_force import in_force
 from sendlimit.store.owner import as_owner
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sendlimit.config import Config
-    from sendlimit.postfix.findings import Finding
+    from sendlimit.postfix.finding import Finding
     from sendlimit.rules.never_in_force import NeverInForce
     from sendlimit.rules.precedence import Rules
 

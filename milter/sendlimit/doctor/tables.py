@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, found, passed
 from sendlimit.errors import ConfigError, NoSuchTable, StoreDenied
-from sendlimit.postfix.findings import error, warning
+from sendlimit.postfix.finding import error, warning
 from sendlimit.rules.window import Window
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.location import MariaDBLocation, TLSLevel

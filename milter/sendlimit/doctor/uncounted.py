@@ -1,35 +1,27 @@
 """Find mail of logins that has flowed past sendlimit: in Postfix's log, and in no counter.
 
-FAILURE: what can't be known is no finding: a log that can't be read, mail on connections from
-before the daemon's start or of which the log has no beginning, logins that are exempt or that were
-renamed or forgotten.
+Pure. FAILURE: what can't be known is no finding: a log that can't be read, mail on connections
+from before the daemon's start or of which the log has no beginning, logins that are exempt or that
+were renamed or forgotten.
 """
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.doctor.check import Check, found, passed
-from sendlimit.postfix.commands import PostfixCommands
-from sendlimit.postfix.findings import error
-from sendlimit.postfix.mail_log import queued_mails
+from sendlimit.postfix.finding import error
 from sendlimit.rules.client import address_of, is_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
-    from datetime import tzinfo
 
     from sendlimit.postfix.mail_log import QueuedMail
     from sendlimit.rules.client import Network
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.window import Calendar
 
-USUAL_LOGS = (Path("/var/log/mail.log"), Path("/var/log/maillog"))
-TAIL_OCTETS = 16 << 20
-"""How much of the log is read, from its end."""
 SETTLES_S = 10
 """Mail that is newer may not be in the counters yet."""
 _NAMED = 5
@@ -69,12 +61,12 @@ def senders_in_log(
 
 
 def uncounted(
-    log: Path, logged: Mapping[str, Mapping[str, int]], seen: Collection[str], calendar: Calendar
+    log: str, logged: Mapping[str, Mapping[str, int]], seen: Collection[str], calendar: Calendar
 ) -> Check:
     """Compare the mailboxes of the log with those of the counters.
 
     Args:
-        log: the file, to be named.
+        log: the file or the journal, to be named.
         logged: by senders_in_log.
         seen: mailboxes that the counters know.
         calendar: for the times.
@@ -106,34 +98,6 @@ def uncounted(
 def not_told(reason: str) -> Check:
     """Return the check that could not be made."""
     return passed("uncounted", f"not looked at: {reason}")
-
-
-def mail_log_of(config_directory: Path) -> Path | None:
-    """Return the file that a Postfix logs to: maillog_file, or where syslog writes it; None: neither.
-
-    Raises:
-        PostfixError: Postfix can't read its configuration.
-    """
-    # Before Postfix 3.4 there is no such parameter.
-    found = PostfixCommands(config_directory).parameters("-x", "maillog_file")
-    name = found.get("maillog_file", "")
-    if name.startswith("/") and not name.startswith("/dev/"):
-        return Path(name)
-    return next((path for path in USUAL_LOGS if path.exists()), None)
-
-
-def mails_of(log: Path, now: int, zone: tzinfo) -> list[QueuedMail]:
-    """Read the end of a log whose times are of a zone.
-
-    Raises:
-        OSError: it can't be read.
-    """
-    number = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(number, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL_OCTETS))
-        text = file.read(TAIL_OCTETS).decode("utf-8", "replace")
-    return list(queued_mails(text.splitlines(), now, zone))
 
 
 def _is_whole(login: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
 from sendlimit.postfix.attachment import plan_attach
@@ -21,7 +21,8 @@ from sendlimit.postfix.chain import (
     is_outside_queue,
     parse_chain,
 )
-from sendlimit.postfix.restrictions import is_for_trusted_only
+from sendlimit.postfix.finding import Finding, error, warning
+from sendlimit.postfix.left_out import ATTACH, elsewhere, left_out, other_instances
 from sendlimit.postfix.services import (
     Role,
     has_no_milters,
@@ -36,41 +37,8 @@ if TYPE_CHECKING:
 ATTACHMENT_CODES = {"not-attached", "other-socket", "twice", "not-last", "options", "chroot"}
 """Findings that an attach must have removed."""
 
-_ATTACH = "sendlimit postfix attach"
-_DISABLED_FOR_ALL = re.compile(r"static:\s*\{?\s*DISABLE\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong.
-
-    Attributes:
-        code: stable word for programs, for example "not-last".
-        severity: an error means that mail is not limited, or could be lost or held up.
-        subject: where it was found, mostly a service: "submission/inet".
-        problem: what is wrong.
-        why: why it matters.
-        remedy: the command or the change that fixes it.
-    """
-
-    code: str
-    severity: Literal["error", "warning"]
-    subject: str
-    problem: str
-    why: str
-    remedy: str
-
-
-def error(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
-    """Return a finding because of which mail is not limited, or could be lost or held up."""
-    return Finding(
-        code=code, severity="error", subject=subject, problem=problem, why=why, remedy=remedy
-    )
-
-
-def warning(code: str, subject: str, problem: str, why: str, remedy: str) -> Finding:
-    """Return a finding in spite of which mail is limited."""
-    return replace(error(code, subject, problem, why, remedy), severity="warning")
+_FOR_ALL = re.compile(r"\bstatic:|\bcidr:.*[{,\s](?:0\.0\.0\.0|\[?::\]?)/0\b", re.DOTALL)
+"""A table that has the same answer for all clients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,13 +105,14 @@ def find_faults(snapshot: Snapshot, socket: str) -> tuple[Finding, ...]:
         role = role_of(service)
         if role is Role.LIMITED:
             found += _chain_faults(snapshot, service, socket)
-            found += _uncounted_mail(service)
+            found += _uncounted_mail(service, endpoint_of(socket, snapshot.queue_directory))
         elif role is not Role.NO_AUTH:
             is_asked = bool(_positions(snapshot, service, socket)) and not has_no_milters(service)
-            found += [] if is_asked else [_left_out(service, role)]
+            found += [] if is_asked else [left_out(service, role)]
+    found += [elsewhere(key, other) for key, other in snapshot.elsewhere.items()]
     found += _plan_faults(snapshot, socket, found)
     if snapshot.is_chosen:
-        found += _other_instances(snapshot)
+        found += other_instances(snapshot)
         found = [_with_directory(finding, snapshot) for finding in found]
     return tuple(found)
 
@@ -171,7 +140,7 @@ def _plan_faults(snapshot: Snapshot, socket: str, found: list[Finding]) -> list[
             "attach would write something else today: smtpd_milters, the services or"
             " ISPConfig's file have changed since",
             "services may ask milters that are not in use any more, and hold up mail",
-            _ATTACH,
+            ATTACH,
         )
     ]
 
@@ -179,7 +148,7 @@ def _plan_faults(snapshot: Snapshot, socket: str, found: list[Finding]) -> list[
 def _with_directory(finding: Finding, snapshot: Snapshot) -> Finding:
     """Add the chosen configuration directory to the commands of a remedy."""
     directory = shlex.quote(str(snapshot.config_directory))
-    remedy = finding.remedy.replace(_ATTACH, f"{_ATTACH} --config-directory {directory}")
+    remedy = finding.remedy.replace(ATTACH, f"{ATTACH} --config-directory {directory}")
     for command in ("postconf", "postfix"):
         remedy = re.sub(rf"\b{command} (?=-e|-P|reload)", f"{command} -c {directory} ", remedy)
     return replace(finding, remedy=remedy)
@@ -210,7 +179,7 @@ def _chain_faults(snapshot: Snapshot, service: SmtpdService, socket: str) -> lis
                 f" {service.effective['smtpd_milters']}",
                 "each mail is counted as often",
                 "take sendlimit's socket out of smtpd_milters (main.cf, or the service's"
-                f" own -o smtpd_milters), then {_ATTACH}",
+                f" own -o smtpd_milters), then {ATTACH}",
             )
         )
     if positions[-1] != len(chain) - 1:
@@ -220,7 +189,7 @@ def _chain_faults(snapshot: Snapshot, service: SmtpdService, socket: str) -> lis
                 service.key,
                 f"{chain[-1].endpoint} is asked after sendlimit",
                 "mail that it refuses has been counted already and can't be given back",
-                _ATTACH,
+                ATTACH,
             )
         )
     found += _option_faults(service, chain[positions[-1]])
@@ -231,7 +200,7 @@ def _chain_faults(snapshot: Snapshot, service: SmtpdService, socket: str) -> lis
                 service.key,
                 f"it is chrooted and can't reach {chain[positions[-1]].endpoint}",
                 "without an answer Postfix lets all mail pass",
-                f"{_ATTACH}, with milter.socket inside of {snapshot.queue_directory}",
+                f"{ATTACH}, with milter.socket inside of {snapshot.queue_directory}",
             )
         )
     return found
@@ -245,14 +214,14 @@ def _not_attached(service: SmtpdService, socket: str) -> Finding:
             f"it asks another socket than milter.socket = {socket}:"
             f" {service.effective['smtpd_milters'] or 'none'}",
             "the daemon is not asked, so mail sent there is not limited",
-            _ATTACH,
+            ATTACH,
         )
     return error(
         "not-attached",
         service.key,
         f"it can have logins ({', '.join(login_ways(service))}) and does not ask sendlimit",
         "mail sent there is not limited",
-        _ATTACH,
+        ATTACH,
     )
 
 
@@ -268,12 +237,12 @@ def _option_faults(service: SmtpdService, entry: MilterEntry) -> list[Finding]:
     problem = f"sendlimit's entry has {'; '.join(wrong)}"
     if options.get("default_action") != "accept":
         why = "nobody could send while the daemon is down"
-        return [error("options", service.key, problem, why, _ATTACH)]
+        return [error("options", service.key, problem, why, ATTACH)]
     why = "a daemon that hangs would hold up each mail for longer, or be given up too soon"
-    return [warning("options", service.key, problem, why, _ATTACH)]
+    return [warning("options", service.key, problem, why, ATTACH)]
 
 
-def _uncounted_mail(service: SmtpdService) -> list[Finding]:
+def _uncounted_mail(service: SmtpdService, endpoint: str) -> list[Finding]:
     """Find settings of a limited service that let mail pass uncounted."""
     found: list[Finding] = []
     macros = service.effective["milter_mail_macros"]
@@ -308,43 +277,8 @@ def _uncounted_mail(service: SmtpdService) -> list[Finding]:
             "clients found there get other milters, or none",
             "see that no client that logs in is found there",
         )
-        if _DISABLED_FOR_ALL.search(maps):
-            why = "no client's mail is limited: all have milters switched off"
+        if _FOR_ALL.search(maps) and endpoint not in maps:
+            why = "no client's mail is limited: all have other milters, or none"
             finding = replace(finding, severity="error", why=why)
         found.append(finding)
     return found
-
-
-def _left_out(service: SmtpdService, role: Role) -> Finding:
-    """Return the finding of a service that can have logins and that attach leaves out."""
-    ways = login_ways(service)
-    logins = f"it can have logins ({', '.join(ways)})"
-    off = {"AUTH": "smtpd_sasl_auth_enable=no", "XCLIENT": "smtpd_authorized_xclient_hosts="}
-    without_logins = " ".join(f"'{service.key}/{off[way]}'" for way in ways)
-    if role is Role.BYPASS:
-        return error(
-            "bypass",
-            service.key,
-            f"{logins}, and milters are switched off there",
-            "mail sent there is not limited",
-            f"postconf -P {without_logins} && postfix reload, if it takes mail back from a content"
-            f" filter; else take no_milters or the empty smtpd_milters out, then {_ATTACH}",
-        )
-    remedy = (
-        f"postconf -P {without_logins} && postfix reload; if programs have to log in there: take"
-        f" these switches out and set -o smtpd_sasl_auth_enable=yes on it, then {_ATTACH}"
-    )
-    problem = f"{logins}, but is left out as the way back from a content filter"
-    why = "a program on this host that logs in there is not limited"
-    if is_for_trusted_only(service):
-        return warning("re-entry", service.key, problem, f"{why}; it needs no login there", remedy)
-    return error("re-entry", service.key, problem, why, remedy)
-
-
-def _other_instances(snapshot: Snapshot) -> list[Finding]:
-    others = snapshot.multi_instance_directories
-    problem = f"further Postfix instances are not looked at: {others}"
-    why = "mail sent there is limited only if they ask sendlimit, too"
-    remedy = "run this command for each of them, with --config-directory"
-    where = str(snapshot.config_directory)
-    return [warning("instances", where, problem, why, remedy)] if others else []

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
 _LINE = re.compile(
@@ -75,6 +75,15 @@ def queued_mails(lines: Iterable[str], now: int, zone: tzinfo) -> Iterator[Queue
             if known is not None and at is not None:
                 program, client, name, connected_at = known
                 yield QueuedMail(at, connected_at, program, client, name)
+
+
+def last_written(lines: Sequence[str], now: int, zone: tzinfo) -> int | None:
+    """Return when smtpd or qmgr wrote last; None: not in these lines. Arguments as queued_mails()."""
+    for line in reversed(lines):
+        match = _LINE.match(line)
+        if match is not None and match["program"].endswith(("/smtpd", "/qmgr")):
+            return _moment(match["at"], now, zone)
+    return None
 
 
 def _moment(text: str, now: int, zone: tzinfo) -> int | None:

@@ -24,6 +24,16 @@ LISTS = (
 )
 """Parameters in the order in which smtpd evaluates them at RCPT."""
 
+OWN_DOMAINS = (
+    "mydestination",
+    "relay_domains",
+    "virtual_alias_domains",
+    "virtual_mailbox_domains",
+)
+"""Parameters that name the domains that mail may be sent to without a login."""
+
+_ANY = re.compile(r"\bstatic:|\b(?:regexp|pcre):\s*\{\s*\{?\s*/\^?\.?[*+]?\$?/")
+"""A table that has an answer for every name, or whose first pattern has."""
 _ENDS = {
     "check_relay_domains", "defer", "defer_if_permit", "defer_unauth_destination", "reject",
     "reject_unauth_destination",
@@ -51,6 +61,21 @@ def permits_without_login(service: SmtpdService, harmless: Collection[str] = ())
     lists = [_permits(service.effective.get(name, ""), harmless) for name in LISTS]
     closed = sorted((permits for permits in lists if permits is not None), key=len)
     return tuple(dict.fromkeys(closed[0])) if closed else ("permit",)
+
+
+def trusts_networks(service: SmtpdService) -> bool:
+    """Say whether a list lets pass what comes from mynetworks."""
+    return any(
+        "permit_mynetworks" in _restrictions(service.effective.get(name, "")) for name in LISTS
+    )
+
+
+def own_domains_are_all(service: SmtpdService) -> tuple[str, ...]:
+    """Return the parameters that name every domain as one of this server's.
+
+    A client without a login may send to these, also behind reject_unauth_destination.
+    """
+    return tuple(name for name in OWN_DOMAINS if _ANY.search(service.effective.get(name, "")))
 
 
 def is_for_trusted_only(service: SmtpdService) -> bool:

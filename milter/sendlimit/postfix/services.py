@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 OWN_PARAMETER = "sendlimit_milters"
 
 _OWN_REFERENCE = re.compile(rf"\$[{{(]?{OWN_PARAMETER}(?:_\w+)?[)}}]?")
-_LOGIN_PARAMETERS = {"smtpd_sasl_auth_enable", "smtpd_authorized_xclient_hosts"}
+_LOGIN_PARAMETERS = {
+    "smtpd_sasl_auth_enable",
+    "smtpd_authorized_xclient_hosts",
+    "milter_macro_defaults",
+}
+_DEFAULT_LOGIN = re.compile(r"(?:^|[\s,{])\{?auth_authen\}?\s*=\s*[^\s,}]")
 _SUBMISSION = {"25", "465", "587", "smtp", "smtps", "submission", "submissions"}
 _LOOPBACK = re.compile(r"(?:127\.[\d.]+|localhost|\[::1\]|::1):")
 
@@ -32,17 +37,20 @@ class Role(Enum):
 
 
 def login_ways(service: SmtpdService) -> tuple[str, ...]:
-    """Return the ways in which {auth_authen} can appear at a service: "AUTH", "XCLIENT".
+    """Return the ways in which {auth_authen} can appear at a service.
 
-    XCLIENT LOGIN sets it also where AUTH is off; nginx and Dovecot's submission service send it.
-    XFORWARD, the PROXY protocol and client certificates bring no login.
-    Source: XCLIENT_README, "LOGIN"; smtpd_milter.c.
+    "AUTH"; "XCLIENT", whose LOGIN sets it also where AUTH is off: nginx and Dovecot's submission
+    service send it; "milter_macro_defaults", which gives it to mail without a login. XFORWARD, the
+    PROXY protocol and client certificates bring no login.
+    Source: XCLIENT_README, "LOGIN"; postconf(5) milter_macro_defaults; smtpd_milter.c.
     """
     ways: list[str] = []
     if service.effective["smtpd_sasl_auth_enable"].lower() == "yes":
         ways.append("AUTH")
     if service.effective.get("smtpd_authorized_xclient_hosts"):
         ways.append("XCLIENT")
+    if _DEFAULT_LOGIN.search(service.effective.get("milter_macro_defaults", "")):
+        ways.append("milter_macro_defaults")
     return tuple(ways)
 
 

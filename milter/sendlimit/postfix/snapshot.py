@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
 from sendlimit.files import read_octets
+from sendlimit.postfix.chain import split_braced
 from sendlimit.postfix.commands import PostfixCommands, default_config_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 ISPCONFIG = Path("/usr/local/ispconfig")
 
 _CUSTOM = Path("server/conf-custom/install/postfix_custom.conf.master")
 _EFFECTIVE = (
+    "milter_macro_defaults",
     "milter_mail_macros",
     "milter_rcpt_macros",
+    "mydestination",
     "mynetworks",
     "proxy_interfaces",
     "receive_override_options",
+    "relay_domains",
     "smtpd_authorized_xclient_hosts",
     "smtpd_client_restrictions",
     "smtpd_helo_restrictions",
@@ -33,6 +38,8 @@ _EFFECTIVE = (
     "smtpd_relay_restrictions",
     "smtpd_sasl_auth_enable",
     "smtpd_sender_restrictions",
+    "virtual_alias_domains",
+    "virtual_mailbox_domains",
 )
 _MAILBOX_TRANSPORTS = ("local_transport", "virtual_transport")
 _CHROOT_DEFAULT_CHANGED = 1  # compatibility_level from which "-" means no chroot
@@ -83,6 +90,7 @@ class Snapshot:
         main_chain: the same, references resolved.
         non_smtpd_chain: non_smtpd_milters of main.cf, references resolved.
         services: the smtpd services, in the order of master.cf.
+        elsewhere: smtpd services that read another configuration directory ("-c"), and which one.
         main_cf: the file.
         master_cf: the file.
         ispconfig_custom: ISPConfig's postfix_custom.conf.master; None: there is no ISPConfig.
@@ -98,6 +106,7 @@ class Snapshot:
     main_chain: str
     non_smtpd_chain: str
     services: tuple[SmtpdService, ...]
+    elsewhere: Mapping[str, str]
     main_cf: TextFile
     master_cf: TextFile
     ispconfig_custom: TextFile | None
@@ -141,6 +150,8 @@ def read_snapshot(
         "queue_directory",
         "smtpd_milters",
     )
+    lines = _smtpd_lines(commands)
+    elsewhere = {key: other for key, _, words in lines if (other := _other_directory(words))}
     return Snapshot(
         config_directory=directory,
         is_chosen=config_directory is not None,
@@ -150,7 +161,12 @@ def read_snapshot(
         smtpd_milters=commands.parameters("smtpd_milters")["smtpd_milters"],
         main_chain=expanded["smtpd_milters"],
         non_smtpd_chain=expanded["non_smtpd_milters"],
-        services=_smtpd_services(commands, expanded["compatibility_level"]),
+        services=_smtpd_services(
+            commands,
+            [line for line in lines if line[0] not in elsewhere],
+            expanded["compatibility_level"],
+        ),
+        elsewhere=elsewhere,
         main_cf=main_cf,
         master_cf=master_cf,
         ispconfig_custom=_ispconfig_custom(ispconfig_directory),
@@ -180,8 +196,32 @@ def _ispconfig_custom(ispconfig_directory: Path | None) -> TextFile | None:
     return read_text_file(ispconfig_directory / _CUSTOM)
 
 
+_Line = tuple[str, str, Sequence[str]]
+"""Of master.cf: the service's key, its field "chroot", and the words after its command."""
+
+
+def _smtpd_lines(commands: PostfixCommands) -> list[_Line]:
+    found: list[_Line] = []
+    for line in commands.postconf("-M").splitlines():
+        name, kind, _private, _unpriv, chroot, _wakeup, _maxproc, command = line.split()[:8]
+        if command.rpartition("/")[2] == "smtpd":
+            found.append((f"{name}/{kind}", chroot, split_braced(line)[8:]))
+    return found
+
+
+def _other_directory(words: Sequence[str]) -> str | None:
+    """Return the argument of "-c" among the words after a command; None: there is none."""
+    rest = iter(words)
+    for word in rest:
+        if word == "-o":
+            next(rest, None)
+        elif word.startswith("-c"):
+            return word.removeprefix("-c") or next(rest, None)
+    return None
+
+
 def _smtpd_services(
-    commands: PostfixCommands, compatibility_level: str
+    commands: PostfixCommands, lines: Iterable[_Line], compatibility_level: str
 ) -> tuple[SmtpdService, ...]:
     options: dict[str, dict[str, str]] = {}
     for path, value in commands.parameters("-P").items():
@@ -191,11 +231,7 @@ def _smtpd_services(
     is_chroot_default = level is not None and int(level[0]) < _CHROOT_DEFAULT_CHANGED
     effective: dict[tuple[str, ...], dict[str, str]] = {}
     found: list[SmtpdService] = []
-    for line in commands.postconf("-M").splitlines():
-        name, kind, _private, _unpriv, chroot, _wakeup, _maxproc, command, *_ = line.split()
-        if command.rpartition("/")[2] != "smtpd":
-            continue
-        key = f"{name}/{kind}"
+    for key, chroot, _ in lines:
         own = options.get(key, {})
         words = tuple(word for option in own.items() for word in ("-o", "=".join(option)))
         if words not in effective:

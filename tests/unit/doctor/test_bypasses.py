@@ -63,6 +63,32 @@ def test_networks() -> None:
     assert finding.remedy.endswith("&& postfix -c /etc/postfix reload")
 
 
+def test_written_in_capitals() -> None:
+    """Postfix reads the names of restrictions in any case."""
+    (finding,) = networks(snapshot_of(service("smtp/inet", "0.0.0.0/0", TRUSTING.upper()))).findings
+    assert (finding.code, finding.subject) == ("open-network", "smtp/inet")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("relay_domains", "static:ALL"),
+        ("virtual_mailbox_domains", "example.org, static:{any thing}"),
+        ("mydestination", "regexp:{ { /.*/ x } }"),
+        ("relay_domains", "pcre:{{/^/ x}}"),
+    ],
+)
+def test_every_domain_is_its_own(name: str, value: str) -> None:
+    """Who may send to this server's domains may send to all where every domain is one of them."""
+    one = service("smtp/inet", "127.0.0.0/8")
+    (finding,) = networks(
+        snapshot_of(replace(one, effective={**one.effective, name: value}))
+    ).findings
+
+    assert finding.code == "open-relay"
+    assert finding.problem.endswith(f"lets them: {name}")
+
+
 def test_no_strangers() -> None:
     """Debian's default, loopback, is fine."""
     assert networks(snapshot_of(service("smtp/inet", "127.0.0.0/8"))).findings == ()

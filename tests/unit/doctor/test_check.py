@@ -1,7 +1,7 @@
 """Checks and their findings."""
 
 from sendlimit.doctor.check import CODES, found, passed
-from sendlimit.postfix.findings import error, warning
+from sendlimit.postfix.finding import error, warning
 
 SENTENCES = ("submission/inet", "it is wrong", "mail is lost", "mend it")
 

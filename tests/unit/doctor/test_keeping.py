@@ -2,7 +2,7 @@
 
 from sendlimit.doctor.check import Check, found, passed
 from sendlimit.doctor.keeping import compared, in_words
-from sendlimit.postfix.findings import error, warning
+from sendlimit.postfix.finding import error, warning
 from sendlimit.store.findings import Findings, KeptFinding
 
 _NOW = 1000

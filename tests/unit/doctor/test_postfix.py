@@ -7,7 +7,8 @@ import pytest
 
 from sendlimit.doctor import postfix
 from sendlimit.errors import PostfixError
-from sendlimit.postfix.findings import ServiceStatus, error
+from sendlimit.postfix.finding import error
+from sendlimit.postfix.findings import ServiceStatus
 from sendlimit.postfix.services import Role
 from sendlimit.postfix.snapshot import Snapshot, TextFile
 from support.postfix_samples import snapshot_of

@@ -1,21 +1,18 @@
 """Mail of logins in Postfix's log beside the mailboxes that the counters know."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sendlimit.doctor import uncounted as module
-from sendlimit.doctor.uncounted import mail_log_of, mails_of, senders_in_log, uncounted
-from sendlimit.errors import PostfixError
+from sendlimit.doctor.uncounted import senders_in_log, uncounted
 from sendlimit.postfix.mail_log import QueuedMail
 from sendlimit.rules.client import Network, read_network
 from sendlimit.rules.mailbox import sender_of
 from sendlimit.rules.subject import is_exempt
 from support.counting_samples import NOON, UTC
 
-_LOG = Path("/var/log/mail.log")
+_LOG = "/var/log/mail.log"
 _SPAN = (NOON, NOON + 100)
 _MAIL = QueuedMail(NOON + 2, NOON + 1, "postfix/smtpd", "192.0.2.7", "Alice@example.org")
 _NETWORKS: tuple[Network, ...] = (read_network("192.0.2.0/24"),)
@@ -80,28 +77,3 @@ def test_all_counted() -> None:
     check = uncounted(_LOG, {"a": {"x": 1, "y": 1}, "b": {"y": 1}}, {"x", "y"}, UTC)
     assert not check.findings
     assert check.message == f"logins of {_LOG} since the daemon's start: 2, all counted"
-
-
-def test_end_of_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only its end is read, whatever octets are in it; a folder and a missing file are errors of the system."""
-    log = tmp_path / "mail.log"
-    log.write_bytes(b"\xff" * 5000)
-    monkeypatch.setattr(module, "TAIL_OCTETS", 100)
-    assert mails_of(log, NOON, UTC.timezone) == []
-    for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(OSError, match=r"directory|file"):
-            mails_of(path, NOON, UTC.timezone)
-
-
-def test_where_postfix_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """maillog_file is taken, what is not there is none, and a broken configuration is an error."""
-    usual = tmp_path / "mail.log"
-    monkeypatch.setattr(module, "USUAL_LOGS", (tmp_path / "none", usual))
-    (tmp_path / "main.cf").write_text("compatibility_level = 3.6\n")
-    assert mail_log_of(tmp_path) is None
-    usual.touch()
-    assert mail_log_of(tmp_path) == usual
-    (tmp_path / "main.cf").write_text("maillog_file = /var/log/own.log\n")
-    assert mail_log_of(tmp_path) == Path("/var/log/own.log")
-    with pytest.raises(PostfixError):
-        mail_log_of(tmp_path / "none")

@@ -7,14 +7,8 @@ from pathlib import Path
 import pytest
 
 from sendlimit.postfix.commands import PostfixCommands
-from sendlimit.postfix.findings import (
-    Finding,
-    error,
-    find_faults,
-    is_attached,
-    service_statuses,
-    warning,
-)
+from sendlimit.postfix.finding import Finding
+from sendlimit.postfix.findings import find_faults, is_attached, service_statuses
 from sendlimit.postfix.services import Role
 from support.postfix_samples import (
     AMAVIS,
@@ -56,6 +50,14 @@ def _edit_main(old: str, new: str) -> Callable[[Instance], None]:
 def _option(service: str, option: str) -> Callable[[Instance], None]:
     def edit(instance: Instance) -> None:
         instance.postconf("-P", f"{service}/{option}")
+
+    return edit
+
+
+def _service_line(line: str) -> Callable[[Instance], None]:
+    def edit(instance: Instance) -> None:
+        with (instance.main_cf.parent / "master.cf").open("a") as file:
+            file.write(f"{line}\n")
 
     return edit
 
@@ -167,6 +169,46 @@ def _set(setting: str) -> Callable[[Instance], None]:
             id="milter-maps-of-all",
         ),
         pytest.param(
+            _set("smtpd_milter_maps=static:{inet:other:1}"),
+            "milter-maps",
+            "error",
+            "smtp/inet",
+            "see that no client that logs in is found there",
+            id="other-milters-for-all",
+        ),
+        pytest.param(
+            _set("smtpd_milter_maps=cidr:{ {10.0.0.0/8 inet:a:1} {0.0.0.0/0 DISABLE} }"),
+            "milter-maps",
+            "error",
+            "smtp/inet",
+            "see that no client that logs in is found there",
+            id="milter-maps-of-all-addresses",
+        ),
+        pytest.param(
+            _set("smtpd_milter_maps=static:{unix:sendlimit/milter.sock}"),
+            "milter-maps",
+            "warning",
+            "smtp/inet",
+            "see that no client that logs in is found there",
+            id="milter-maps-with-sendlimit",
+        ),
+        pytest.param(
+            _service_line("2587 inet n - y - - smtpd -v -c /etc/postfix-out"),
+            "bypass",
+            "error",
+            "2587/inet",
+            "sendlimit postfix status --config-directory /etc/postfix-out",
+            id="another-configuration",
+        ),
+        pytest.param(
+            _service_line("2587 inet n - y - - smtpd -o { syslog_name = a -c b } -c/etc/other"),
+            "bypass",
+            "error",
+            "2587/inet",
+            "--config-directory /etc/other",
+            id="another-configuration-in-one-word",
+        ),
+        pytest.param(
             _option("submission/inet", "receive_override_options=no_milters"),
             "bypass",
             "error",
@@ -273,49 +315,6 @@ def test_statuses(attached: Instance) -> None:
     assert statuses[0].chain == ("inet:localhost:11332", "unix:sendlimit/milter.sock")
     assert is_attached(statuses)
     assert not is_attached(statuses[3:])
-
-
-def test_severity() -> None:
-    """An error and a warning with the same sentences differ in their severity only."""
-    sentences = ("submission/inet", "it is wrong", "mail is lost", "mend it")
-    wrong, odd = error("options", *sentences), warning("options", *sentences)
-
-    assert (wrong.code, wrong.subject, wrong.problem, wrong.why, wrong.remedy) == (
-        "options", *sentences,
-    )  # fmt: skip
-    assert (wrong.severity, odd) == ("error", replace(wrong, severity="warning"))
-
-
-_OPEN = "127.0.0.1:2525 inet n - y - - smtpd\n  -o smtpd_milters=\n"
-_TRUSTED_ONLY = f"{_OPEN}  -o smtpd_recipient_restrictions=permit_mynetworks,reject\n"
-
-
-@pytest.mark.parametrize(
-    ("master", "severity", "off"),
-    [
-        (_OPEN, "error", "'127.0.0.1:2525/inet/smtpd_sasl_auth_enable=no'"),
-        (_TRUSTED_ONLY, "warning", "'127.0.0.1:2525/inet/smtpd_sasl_auth_enable=no'"),
-    ],
-    ids=["open-to-logins", "open-to-mynetworks-only"],
-)
-def test_service_that_is_left_out(master: str, severity: str, off: str) -> None:
-    """A port taken for the way back from a filter is named; its logins matter if they open it."""
-    snapshot = snapshot_from(AUTH, f"smtp inet n - y - - smtpd\n{master}")
-
-    (fault,) = (fault for fault in find_faults(snapshot, "unix:/s") if fault.code == "re-entry")
-
-    assert (fault.severity, fault.subject) == (severity, "127.0.0.1:2525/inet")
-    assert off in fault.remedy
-
-
-def test_service_that_is_left_out_and_asked_by_main_cf() -> None:
-    """A way back from a filter that asks sendlimit all the same leaves nothing out."""
-    main = f"{AUTH}smtpd_milters = unix:/s\n"
-    master = "127.0.0.1:2525 inet n - y - - smtpd\n  -o content_filter=\n"
-
-    assert "re-entry" not in {
-        fault.code for fault in find_faults(snapshot_from(main, master), "unix:/s")
-    }
 
 
 def test_logins_by_xclient() -> None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from sendlimit.postfix.mail_log import QueuedMail, queued_mails
+from sendlimit.postfix.mail_log import QueuedMail, last_written, queued_mails
 
 _ZONE = ZoneInfo("Asia/Tokyo")
 _AT = 1764158400  # 2025-11-26 12:00:00 UTC
@@ -83,3 +83,11 @@ def test_addresses_of_clients() -> None:
     for written, client in (("x[2001:db8::7]", "2001:db8::7"), ("x[::1]:4711", "::1"), ("unknown[unknown]", "unknown")):  # fmt: skip
         login = _LOGIN.replace("host.example[192.0.2.7]", written)
         assert [mail.client for mail in _mails(_CONNECT, login, _QUEUED)] == [client]
+
+
+def test_last_written() -> None:
+    """The last line of smtpd or qmgr counts, not another program's; without one there is none."""
+    lines = [line.format(at=_written(_AT, "utc")) for line in (*_WHOLE, "{at} mail cron[1]: x")]
+    lines.append("noise")
+    assert last_written(lines, _AT, _ZONE) == _AT
+    assert last_written(lines[3:], _AT, _ZONE) is None

@@ -134,6 +134,25 @@ def test_login_ways(auth: str, xclient: str, ways: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("defaults", "ways"),
+    [
+        ("auth_authen=nobody@example.org", ("milter_macro_defaults",)),
+        ("{j}=x, {auth_authen} = nobody", ("milter_macro_defaults",)),
+        ("{ auth_authen = nobody }", ("milter_macro_defaults",)),
+        ("auth_authen=", ()),
+        ("my_auth_authen=x, auth_type=x", ()),
+    ],
+)
+def test_login_by_default(defaults: str, ways: tuple[str, ...]) -> None:
+    """Postfix may have a login for mail without one: it is counted, so the service is to be limited."""
+    effective = {**EFFECTIVE, "milter_macro_defaults": defaults}
+    service = SmtpdService(key="smtp/inet", is_chrooted=True, options={}, effective=effective)
+
+    assert login_ways(service) == ways
+    assert (role_of(service) is Role.LIMITED) is bool(ways)
+
+
+@pytest.mark.parametrize(
     ("name", "is_own"),
     [
         ("sendlimit_milters", True),
