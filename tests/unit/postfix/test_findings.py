@@ -201,11 +201,11 @@ def _set(setting: str) -> Callable[[Instance], None]:
             id="another-configuration",
         ),
         pytest.param(
-            _service_line("2587 inet n - y - - smtpd -o { syslog_name = a -c b } -c/etc/other"),
+            _service_line("2587 inet n - y - - smtpd -o { syslog_name = a -c b } -c/etc/pf2"),
             "bypass",
             "error",
             "2587/inet",
-            "--config-directory /etc/other",
+            "--config-directory /etc/pf2",
             id="another-configuration-in-one-word",
         ),
         pytest.param(
