@@ -156,7 +156,7 @@ def _source_lines(source: LimitSource | None, calendar: Calendar) -> list[str]:
 def _learned(source: LimitSource, calendar: Calendar) -> str:
     row = source.override
     if row is None or row.setting.learned_from is None:
-        return "to be learned; at_least holds until it has sent something"
+        return "to be learned; no day of the last 35 to learn from, at_least holds"
     day = calendar.local_text(row.setting.learned_from)
     return f"learned on {local_time(calendar, row.set_at)} from {day}: {row.reason}"
 

@@ -49,6 +49,9 @@ def read_login_map(config: Config, path: Path) -> LoginMap | None:
 def _of_file(file: Path) -> list[tuple[str, str]]:
     try:
         return [*_entries(file)]
+    except UnicodeDecodeError as error:
+        place = f"{error.reason} at byte {error.start}"
+        raise LoginMapError(f"{file}: is not UTF-8: {place}") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise LoginMapError(f"{file}: {reason}") from error
@@ -56,10 +59,10 @@ def _of_file(file: Path) -> list[tuple[str, str]]:
 
 def _of_query(config: Config, path: Path, query: str) -> list[tuple[str, str]]:
     try:
-        rows = read_rows(parse_url(config.store.url), read_password(config, path), query)
+        columns, rows = read_rows(parse_url(config.store.url), read_password(config, path), query)
     except StoreError as error:
         raise LoginMapError(f"identity.map_query: {error}") from error
-    if any(len(row) != _FIELDS for row in rows):
+    if len(columns) != _FIELDS:
         raise LoginMapError("identity.map_query: must return two columns: a login and its mailbox")
     # A login that has no mailbox yet is NULL or empty in some databases.
     return [(str(login), str(mailbox)) for login, mailbox in rows if login and mailbox]

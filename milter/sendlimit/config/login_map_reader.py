@@ -30,7 +30,7 @@ class LoginMapReader:
     """Keeps a program's map of logins up to date; lives as long as the program.
 
     The main thread writes `_config` and `_stopping`, the reader's thread reads them and alone
-    touches `_entries` and `_error`.
+    touches `_found` and `_error`.
 
     Args:
         replace: called with the map as a whole, by the reader's thread; None, where the
@@ -50,7 +50,7 @@ class LoginMapReader:
         self._refresh_s = refresh_s
         self._config: Config | None = None
         self._stopping = False
-        self._entries: int | None = None
+        self._found: LoginMap | None = None
         self._error = ""
         self._wanted = threading.Event()
         self._read_once = threading.Event()
@@ -103,6 +103,6 @@ class LoginMapReader:
         if found is None or config is not self._config:
             return
         self._replace(found)
-        if was_broken or len(found) != self._entries:
-            self._entries = len(found)
+        if was_broken or found != self._found:
+            self._found = found
             maillog.login_map_loaded(len(found))

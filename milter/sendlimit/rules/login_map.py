@@ -68,7 +68,24 @@ class LoginMap:
         found = self._known[login] = sender_of(name, self._default_domain)
         return found
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether another map says the same of every login."""
+        return isinstance(other, LoginMap) and self._tables == other._tables
+
+    __hash__ = object.__hash__
+
+    @property
+    def _tables(self) -> tuple[object, ...]:
+        return self._default_domain, self._logins, self._domains, self._realms
+
     def _add(self, spelling: str, mailbox: str) -> None:
+        for name in (spelling, mailbox):
+            if not name.isprintable():
+                raise ValueError(f"{name!r} has a control character")
+            if "*" in name or "?" in name:
+                raise ValueError(
+                    f"{name!r} has a wildcard, and there are none: '@example.org' is a whole domain"
+                )
         if spelling.startswith("@") or spelling.endswith(_REALM):
             domain = mailbox.removeprefix("@")
             if "@" in domain or domain == mailbox or len(spelling) == 1:

@@ -33,13 +33,15 @@ def read_table(location: Location, password: str, table: str) -> list[dict[str, 
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def read_rows(location: Location, password: str, query: str) -> list[Sequence[Any]]:
-    """Return the rows of an admin's query, which can change nothing.
+def read_rows(
+    location: Location, password: str, query: str
+) -> tuple[Sequence[str], list[Sequence[Any]]]:
+    """Return the columns and rows of an admin's query, which can change nothing.
 
     Raises:
         StoreError: the database can't be reached, or does not understand the query.
     """
-    return _read(location, password, query)[1]
+    return _read(location, password, query)
 
 
 def _read(

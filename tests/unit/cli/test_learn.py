@@ -54,7 +54,7 @@ def test_show(learning: Commands) -> None:
 
     new = learning.json("show", "new@example.org")["limits"][0]
     assert (new["max"], new["origin"], new["learned_from"]) == (50, "learned", None)
-    assert "at_least holds until it has sent something" in " ".join(learning.lines("show", "new@example.org"))  # fmt: skip
+    assert "no day of the last 35 to learn from, at_least holds" in " ".join(learning.lines("show", "new@example.org"))  # fmt: skip
 
 
 def test_override_goes_before(learning: Commands) -> None:

@@ -70,7 +70,8 @@ def test_both(database: Path) -> None:
         ("sales\n", r"/logins: line 1 is not LOGIN MAILBOX: 'sales'$"),
         ("# x\na b c\n", r"/logins: line 2 is not LOGIN MAILBOX: 'a b c'$"),
         ("a b\nb a\n", r"/logins: 'a' leads in a circle"),
-        ("a \xff\n", r"/logins: .*can't decode"),
+        ("a \xff\n", r"/logins: is not UTF-8: invalid start byte at byte 2$"),
+        ("a* b\n", r"/logins: 'a\*' has a wildcard"),
     ],
 )
 def test_broken_file(tmp_path: Path, text: str, problem: str) -> None:
@@ -91,6 +92,7 @@ def test_missing_file(tmp_path: Path) -> None:
     [
         ("SELECT login, email FROM nowhere", r"identity\.map_query: .*no such table"),
         ("SELECT login FROM mail_user", r"identity\.map_query: must return two columns"),
+        ("SELECT login FROM mail_user WHERE 0", r"identity\.map_query: must return two columns"),
         ("SELECT 'a', 'b' UNION SELECT 'b', 'a'", r"identity\.map_query: 'a' leads in a circle"),
         ("SELECT 'a', 'b' UNION SELECT 'a', 'c'", r"identity\.map_query: 'a' has two mailboxes"),
     ],

@@ -62,8 +62,9 @@ def test_a_changed_file_is_read_again(reading: Reading) -> None:
     assert reading.mailbox("sales") == "alice"
     assert reading.lines == ["login-map-loaded entries=1"]
 
-    reading.file.write_text("sales bob\nx y\n")
+    reading.file.write_text("sales bob\n")
     wait_for(lambda: reading.mailbox("sales") == "bob", 20, "the new map")
+    wait_for(lambda: reading.lines == ["login-map-loaded entries=1"] * 2, 20, "a second line")
 
 
 def test_a_broken_map_keeps_the_last_one(reading: Reading) -> None:

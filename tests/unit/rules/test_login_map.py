@@ -62,11 +62,15 @@ def test_default_domain() -> None:
         ([("a", "@example.org")], "must stand before a mailbox"),
         ([("", "a")], "must stand before a mailbox"),
         ([("a", "@")], "must stand before a mailbox"),
+        ([("*@old.org", "a")], r"'\*@old.org' has a wildcard, and there are none"),
+        ([("a", "*")], "has a wildcard"),
+        ([("a\0", "b")], r"'a\x00' has a control character"),
+        ([("a", "b\x1b[2J")], "has a control character"),
     ],
 )
 def test_broken(entries: list[tuple[str, str]], problem: str) -> None:
     """A map that contradicts itself or goes in a circle is refused as a whole."""
-    with pytest.raises(ValueError, match=problem.replace("\\", "\\\\")):
+    with pytest.raises(ValueError, match=problem.replace("\\x", "\\\\x")):
         LoginMap(entries)
 
 
