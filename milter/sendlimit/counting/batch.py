@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import EVERYONE, LATCH, Charge, Unit, counted_names
-from sendlimit.rules.plan import counter
 from sendlimit.rules.policy import Facts, decide
 from sendlimit.rules.window import ROLLING_WINDOWS
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from sendlimit.rules.counting_settings import CountingSettings
     from sendlimit.rules.decision import Decision, Request
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
-    from sendlimit.rules.window import Calendar
 
 
 _LATCHED = Charge(LATCH, 1)
@@ -50,25 +48,6 @@ class Tally:
 def reverse(charges: Iterable[Charge]) -> tuple[Charge, ...]:
     """Return the charges that undo these."""
     return tuple(Charge(key, -amount) for key, amount in charges)
-
-
-def charges_of(request: Request, names: Sequence[LimitName], calendar: Calendar) -> list[Charge]:
-    """Return the charges of a mail that was accepted without a decision (R11).
-
-    Args:
-        request: with recipients > 0 only the recipients, else only the message.
-        names: what is counted.
-        calendar: cuts the periods.
-    """
-    charges = [
-        Charge(found[0], amount)
-        for name in names
-        if (amount := request.amount(name.unit))
-        and (found := counter(name, request.sender, calendar, request.at))
-    ]
-    if not request.recipients:
-        charges.append(_LATCHED)
-    return charges
 
 
 def optimistic_additions(

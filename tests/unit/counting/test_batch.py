@@ -2,7 +2,6 @@
 
 from sendlimit.counting.batch import (
     answer_all,
-    charges_of,
     corrections,
     counted_now,
     optimistic_additions,
@@ -131,20 +130,6 @@ def test_reverse_undoes() -> None:
 
     assert reverse(charges) == (Charge(_ALICES_DAY, -1), Charge(_ALICES_RECIPIENTS, -5))
     assert reverse(reverse(charges)) == charges
-
-
-def test_message_accepted_undecided() -> None:
-    """R11: a mail accepted without the database counts one message in each scope, and for the latch."""
-    charges = charges_of(Request(ALICE, NOON), _NAMES, UTC)
-
-    assert {str(charge.key.scope) for charge in charges} == {"global", "domain", "mailbox"}
-    assert {str(charge.key.unit) for charge in charges} == {"messages"}
-    assert Charge(LATCH, 1) in charges
-
-
-def test_recipients_accepted_undecided() -> None:
-    """R11: its recipients count where a limit on recipients is in force, and no message again."""
-    assert charges_of(Request(ALICE, NOON, 4), _NAMES, UTC) == [Charge(_ALICES_RECIPIENTS, 4)]
 
 
 def test_latch_is_locked_first() -> None:
