@@ -1,4 +1,5 @@
-"""Take over the limits of another program, and suggest limits from what has been counted.
+"""Limits from elsewhere: those of other programs, and those that the history of the counters suggests.
 
-Only suggestion reads the database. The other modules are pure.
+suggestion.py and learning.py read the database, and learning.py writes what it has learned. The
+other files are pure.
 """
