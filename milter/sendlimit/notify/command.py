@@ -4,8 +4,8 @@ It runs as the daemon's user, in a process group of its own, without a shell. Wh
 its environment, SENDLIMIT_MAILBOX and so on, never on a command line. docs/notifications.md has
 examples that were tried.
 
-FAILURE: a command that does not end in time is killed with all that it has started. One that fails
-is not run again, unless its exit code is 75 (EX_TEMPFAIL of sysexits.h).
+FAILURE: a command that does not end in time, or before the daemon, is killed with all that it has
+started. One that fails is not run again, unless its exit code is 75 (EX_TEMPFAIL of sysexits.h).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import signal
 import subprocess
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.notify.host import host_name
 from sendlimit.notify.notices import Event
@@ -25,7 +26,7 @@ from sendlimit.notify.webhook import document, flat_values
 from sendlimit.rules.reply import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sendlimit.notify.notices import Notice
     from sendlimit.rules.window import Calendar
@@ -36,6 +37,44 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TRY_AGAIN = 75
 _WORDS_MAX = 200
 """Bytes of its standard error in the log."""
+_ID = "SENDLIMIT_ID"
+"""Variable that all that the command starts has, too: by it what has left its group is found."""
+_LOOKS_MAX = 20
+"""How often it is looked for processes that are left: those that were found may have forked."""
+
+
+class _Run(NamedTuple):
+    """A command that runs.
+
+    Attributes:
+        process: the command, the first of its process group.
+        mark: the variable of its environment that no other process has.
+    """
+
+    process: subprocess.Popen[bytes]
+    mark: bytes
+
+    def kill(self) -> None:
+        """Kill it with all that it has started, and wait for its end."""
+        # The group is gone when nothing is left in it.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for _ in range(_LOOKS_MAX):
+            left = [*self._left()]
+            if not left:
+                return
+            for pid in left:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _left(self) -> Iterator[int]:
+        """Yield the processes with the mark; see proc_pid_environ(5)."""
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                with suppress(OSError):  # of another user, or it has ended
+                    if self.mark in (folder / "environ").read_bytes().split(b"\0"):
+                        yield int(folder.name)
 
 
 @dataclass(frozen=True)
@@ -46,6 +85,8 @@ class CommandRoute(Route):
         words: the program and its arguments.
         timeout_s: how long it may take.
         calendar: for the sentence.
+        running: the command that runs, if one does; the thread that delivers adds and removes it,
+            the one that stops the daemon reads.
     """
 
     name = "command"
@@ -53,6 +94,7 @@ class CommandRoute(Route):
     words: Sequence[str]
     timeout_s: float
     calendar: Calendar
+    running: list[_Run] = field(default_factory=list, compare=False, repr=False)
 
     def takes(self, notice: Notice) -> bool:
         """Take what happened: in observe mode a command must lock no one out."""
@@ -64,6 +106,7 @@ class CommandRoute(Route):
         Raises:
             DeliveryError: it could not be run, did not end in time, or failed.
         """
+        environment = self._environment(notice)
         with tempfile.TemporaryFile() as words:
             try:
                 process = subprocess.Popen(  # noqa: S603 - the admin's own words, no shell
@@ -71,23 +114,23 @@ class CommandRoute(Route):
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=words,
-                    env=self._environment(notice),
+                    env=environment,
                     cwd="/",
                     start_new_session=True,
                 )
             except OSError as error:
                 reason = f"can't be run: {error.strerror}"
                 raise DeliveryError(reason, is_permanent=True) from error
+            run = _Run(process, f"{_ID}={environment[_ID]}".encode())
+            self.running.append(run)
             try:
                 code = process.wait(self.timeout_s)
             except subprocess.TimeoutExpired as error:
                 reason = f"killed after {self.timeout_s:g} s"
                 raise DeliveryError(reason, is_permanent=True) from error
             finally:
-                # Also what it has left running; the group is gone when nothing is left.
-                with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                run.kill()  # also what it has left running
+                self.running.remove(run)
             if code:
                 words.seek(0)
                 said = one_line(words.read(_WORDS_MAX).decode("utf-8", "replace"))
@@ -95,6 +138,11 @@ class CommandRoute(Route):
                 raise DeliveryError(
                     f"{how}: {said}" if said else how, is_permanent=code != _TRY_AGAIN
                 )
+
+    def abandon(self) -> None:
+        """Kill the command that runs; the one that started it may not get to it any more."""
+        for run in [*self.running]:
+            run.kill()
 
     def _environment(self, notice: Notice) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}

@@ -67,6 +67,10 @@ class Route(ABC):
             DeliveryError: it was not taken.
         """
 
+    def abandon(self) -> None:
+        """End what deliver() may be doing in its thread: the daemon ends."""
+        return
+
 
 class Outbox:
     """The queue of one route; any thread may call put(), a thread of its own delivers.
@@ -119,7 +123,7 @@ class Outbox:
             self._changed.notify()
 
     def join(self, wait_s: float) -> None:
-        """Wait until the queue is empty after close(), then drop the rest.
+        """Wait until the queue is empty after close(), then drop the rest: the daemon ends.
 
         Args:
             wait_s: how long to wait, in seconds.
@@ -128,6 +132,8 @@ class Outbox:
         with self._changed:
             lost = len(self._waiting)
             self._waiting.clear()
+        if self._thread.is_alive():
+            self.route.abandon()
         for _ in range(lost):
             self._events.notice_done(self.route.name, Outcome.DROPPED)
         if lost:

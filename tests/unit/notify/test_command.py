@@ -9,10 +9,11 @@ import pytest
 
 from sendlimit.notify.command import CommandRoute
 from sendlimit.notify.notices import Event, Notice
-from sendlimit.notify.outbox import DeliveryError
+from sendlimit.notify.outbox import DeliveryError, Outbox
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.suspicion import Reason, Suspension
 from support.counting_samples import ALICE, NOON, UTC, usage_of
+from support.doubles.events import RecordingEvents
 from support.rig.mariadb import Database
 from support.rig.process import wait_for
 
@@ -131,6 +132,28 @@ def test_a_command_that_forks(tmp_path: Path) -> None:
     script.route.deliver(_SUSPENDED)
 
     wait_for(lambda: _is_gone(script.out.read_text().strip()), 20, "the end of the child")
+
+
+def test_a_command_that_leaves_its_process_group(tmp_path: Path) -> None:
+    """What the command has put into sessions of their own, one out of the other, is killed, too."""
+    text = "#!/bin/sh\nsetsid sh -c 'setsid sleep 600 & echo $! >> OUT; sleep 600' &\n"
+    text += "while [ ! -s OUT ]; do sleep 0.05; done\n"
+    script = Script(tmp_path, text)
+    script.route.deliver(_SUSPENDED)
+
+    assert _is_gone(script.out.read_text().strip())
+
+
+def test_the_daemon_ends(tmp_path: Path) -> None:
+    """A command that runs when the daemon ends is killed after the time that a stop waits."""
+    script = Script(tmp_path, "#!/bin/sh\nsetsid sleep 600 &\necho $$ $! > OUT\nsleep 600\n", 600)
+    outbox = Outbox(script.route, RecordingEvents())
+    outbox.put(_SUSPENDED)
+    wait_for(lambda: script.out.exists() and script.out.read_text(), 20, "the command runs")
+    outbox.close()
+    outbox.join(0.1)
+
+    assert all(map(_is_gone, script.out.read_text().split()))
 
 
 # the examples of docs/notifications.md
