@@ -1,4 +1,4 @@
-"""`sendlimit status`: how the daemon, Postfix and the counters are, in eight lines."""
+"""`sendlimit status`: how the daemon, Postfix and the counters are, in seven lines, or eight."""
 
 from __future__ import annotations
 
@@ -112,13 +112,12 @@ def _lines(found: Status, calendar: Calendar) -> Iterator[tuple[str, str]]:
     yield "mode", found.in_force
     counted = found.counted
     if counted is None:
-        yield from (
-            (name, _UNKNOWN) for name in ("server", "near", "suspended", "refused", "doctor")
-        )
+        yield from ((name, _UNKNOWN) for name in ("server", "near", "refused", "doctor"))
         return
     yield "server", _server(counted, local_time(calendar, found.day.end))
     yield "near", _near(counted.near, found.percent)
-    yield "suspended", _suspended(counted.suspended)
+    if counted.suspended:
+        yield "suspended", _suspended(counted.suspended)
     yield "refused", _last(counted.last_refusal, calendar)
     yield "doctor", _doctor(counted.doctor, calendar)
 
@@ -144,8 +143,6 @@ def _near(near: list[NearLimit], percent: int) -> str:
 
 
 def _suspended(subjects: list[str]) -> str:
-    if not subjects:
-        return "no one"
     words = ["everyone" if subject == EVERYONE else subject for subject in subjects[:_SHOWN]]
     more = f", and {len(subjects) - _SHOWN} more" if len(subjects) > _SHOWN else ""
     return f"{', '.join(words)}{more}; see 'sendlimit suspensions'"

@@ -7,7 +7,7 @@ import pytest
 from sendlimit.rules.limit import Scope
 from support.command_samples import ALICE, Commands, day, episode
 
-_NAMES = ["daemon:", "attached:", "mode:", "server:", "near:", "suspended:", "refused:", "doctor:"]
+_NAMES = ["daemon:", "attached:", "mode:", "server:", "near:", "refused:", "doctor:"]
 
 
 @pytest.fixture
@@ -43,7 +43,6 @@ def test_nothing_yet(commands: Commands, nowhere: tuple[str, str]) -> None:
     commands("status", *nowhere)
     assert commands.stdout.splitlines()[4:] == [
         "near:      nothing has used 80 % of a limit",
-        "suspended: no one",
         "refused:   nothing on record",
         "doctor:    has not looked yet (sendlimit-doctor.timer)",
     ]
