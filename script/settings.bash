@@ -151,10 +151,14 @@ problem() {
 
 # The last thing that is said.
 say_what_is_in_force() {
-  local found
-  found=$("$program" status 2>/dev/null | sed -n 's/^mode: *//p' || true)
+  local status found since='from now on'
+  status=$("$program" status 2>/dev/null || true)
+  found=$(sed -n 's/^mode: *//p' <<<"$status")
   [[ $found ]] || return 0
-  say "" "In force from now on: $found"
+  if grep -q '^attached: *to no service' <<<"$status"; then
+    since='once Postfix is attached'
+  fi
+  say "" "In force $since: $found"
   if [[ $found == observe:* ]]; then
     say "'sendlimit suggest' proposes limits from what is counted; mode = \"enforce\" lets them hold."
   fi

@@ -7,6 +7,9 @@ from bare.report import Report, TrialFailedError
 from bare.server import Server
 
 _REFUSED = "450 4.7.1 Sending limit reached: 3 of 3 messages sent by alice@example.org this day"
+_IN_FORCE = (
+    "In force from now on: enforce: mail is refused beyond 999 messages per day of the whole"
+)
 _NO_PIP_SETTINGS = "env --unset=PIP_NO_INDEX --unset=PIP_FIND_LINKS"
 _QUICK = (
     "tests/unit/postfix",
@@ -36,7 +39,7 @@ class HowToServer(Server):
         report = self.report
         report.timed("how-to 1 and 2, Postfix, MariaDB, Dovecot", self._prepare)
         before = self.files()
-        report.timed("how-to 3, script/install --mariadb", lambda: self._follow("3."))
+        report.timed("how-to 3, script/install --mariadb", self._install)
         self._send_to_the_limit()
         self._uninstall("--purge --mariadb", before)
         install = "script/install --wheels /srv/distributions --limits mailbox=100,server=999"
@@ -52,6 +55,13 @@ class HowToServer(Server):
     def _prepare(self) -> None:
         self._follow("1.")
         self._follow("2.")
+
+    def _install(self) -> None:
+        install, check = self._howto.commands("3.")
+        if _IN_FORCE not in self._run(install):
+            msg = "how-to 3: the end does not say which limits are in force"
+            raise TrialFailedError(msg)
+        self._run(check)
 
     def _send_to_the_limit(self) -> None:
         self._run("sendlimit check; sendlimit doctor || true")

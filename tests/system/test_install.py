@@ -213,7 +213,7 @@ def test_no_number_that_was_not_chosen_refuses_mail_of_a_server_in_use(  # noqa:
     expected: dict[str, str],
     in_force: str,
 ) -> None:
-    """Where Postfix has had mail it observes, unless limits are chosen; the end says what holds."""
+    """Where Postfix has had mail it observes, unless limits are chosen; the end says what will hold."""
     put_built(system, built)
     for path, text in traces_of_mail.items():
         place = system.path(path)
@@ -223,7 +223,7 @@ def test_no_number_that_was_not_chosen_refuses_mail_of_a_server_in_use(  # noqa:
     installed = system.run(INSTALL, "--no-attach", *options, env=OFFLINE).stdout
 
     assert _set_in_file(system) == expected
-    assert f"\nIn force from now on: {in_force}" in installed
+    assert f"\nIn force once Postfix is attached: {in_force}" in installed
     assert ("'sendlimit suggest' proposes limits" in installed) == ("mode" in expected)
 
 

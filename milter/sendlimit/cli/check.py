@@ -12,6 +12,7 @@ from sendlimit.cli.options import as_json
 from sendlimit.cli.printing import print_error, print_json, print_table
 from sendlimit.doctor import settings
 from sendlimit.errors import ConfigError
+from sendlimit.maillog import stderr_is_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,9 @@ def check(invocation: Invocation, *, only_file: bool, as_json: bool) -> None:
     lines = [line for one in checks for line in _lines(one)]
     if as_json:
         print_json([line._asdict() for line in lines])
+    elif stderr_is_journal() and exit_code:
+        # A reload that fails: journalctl -p err finds an error by its priority, on a line of its own.
+        print_error(*(line.message for line in lines if line.state == "error"))
     else:
         print_table(("|", "|", ""), [line._replace(state=line.state.upper()) for line in lines])
     click.get_current_context().exit(exit_code)

@@ -92,8 +92,9 @@ def suggest(  # noqa: PLR0913 - one parameter an option
     if found is None:
         raise SendlimitError(
             f"no {name} has been counted from {local_time(calendar, span.since)} to"
-            f" {local_time(calendar, span.until)}: look back further with --days; other than messages"
-            " a day is counted only while a limit on it is in force, however high"
+            f" {local_time(calendar, span.until)}: the running {window} is left out, --days looks back"
+            " further; other than messages a day is counted only while a limit on it is in force,"
+            " however high"
         )
     if as_json:
         print_json(_record(found, compared))

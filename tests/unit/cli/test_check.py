@@ -1,5 +1,6 @@
 """`sendlimit check`: one line a layer, in words and as JSON."""
 
+import os
 import re
 from pathlib import Path
 
@@ -67,6 +68,18 @@ def test_only_the_file(commands: Commands, tmp_path: Path) -> None:
 
     commands.config.write_text('mode = "maybe"\n')
     assert commands("check", "--file") == 2
+
+
+def test_errors_of_a_reload(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the journal each error has its priority and a line of its own."""
+    status = os.fstat(2)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+    assert commands.lines("check", "--file") == [f"OK  file  {commands.config}"]
+
+    commands.config.write_text(f'mode = "{"maybe" * 40}"\nstate_dir = 5\n')
+    assert commands("check", "--file") == 2
+    assert [line.split(":")[0] for line in commands.stderr.splitlines()] == ["<3>sendlimit"] * 2
+    assert commands.stdout == ""
 
 
 def test_only_the_file_without_credentials(
