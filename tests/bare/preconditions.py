@@ -17,7 +17,7 @@ _DISK_MIB = 1500
 """A bare system and the Python packages take 900."""
 
 _MEMORY_MIB = 10_000
-"""A system may write a tenth of it (systemd-nspawn's --volatile); the tests write 900 MiB."""
+"""A system may write a quarter of it (systemd-nspawn's --volatile); with --quick it writes 2000."""
 
 _PROBE_S = 20
 _PROBE = """\
