@@ -116,7 +116,8 @@ class Report:
                     timeout=timeout_s,
                 )
             except subprocess.TimeoutExpired as exc:
-                msg = f"not ended within {timeout_s:.0f} s: {argv[-1]}"
+                over = "" if self.left_s() else ", when the time of the whole trial was over"
+                msg = f"not ended within {timeout_s:.0f} s{over}: {argv[-1]}"
                 raise TookTooLongError(msg) from exc
         if self.left_s() == 0:  # and the exit code may be lost: end_children() has taken it
             msg = f"was ended: {argv[-1]}"

@@ -45,7 +45,7 @@ def make():
 
 thread = threading.Thread(target=make)
 thread.start()
-wait_for((folder / "started").exists, 20, "start of debootstrap")
+wait_for((folder / "started").exists, 100, "start of debootstrap")
 report.stop()
 end_children()
 thread.join()
@@ -174,12 +174,14 @@ def test_a_mirror_that_hangs(programs: Path, report: Report, tmp_path: Path) -> 
         "debootstrap",
         f'mkdir -p "$4"; mount -t tmpfs none "$4"; echo once >>{tmp_path}/asked; exec {_SLEEP}',
     )
+    (tmp_path / "asked").touch()
     report.prepared_by = time.monotonic() + 2
 
     with pytest.raises(CannotTryError, match=r"debootstrap did not end in time"):
         _make_base(report, tmp_path / "cache")
 
-    assert (tmp_path / "asked").read_text() == "once\n"
+    # On a very busy machine the time is over before it starts.
+    assert (tmp_path / "asked").read_text() in {"", "once\n"}
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
     assert not _sleeps()
 
