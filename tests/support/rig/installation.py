@@ -68,7 +68,7 @@ def download() -> Path:
                     *("--requirement", _ROOT / lock, "--dest", unfinished),
                 ],
                 check=True,
-                timeout=110,
+                timeout=250,
             )
         unfinished.rename(folder)
     return folder
