@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from sendlimit.errors import StoreError
 from sendlimit.store import STILL_S
 from sendlimit.store.sqltime import to_sql
+from sendlimit.store.statements import LAST_CHANGE, LEASE
 from sendlimit.store.transaction import atomically
-from sendlimit.store.unreadable import as_text, moment_or_none
+from sendlimit.store.unreadable import as_count, as_text, moment_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,10 +37,8 @@ _CHUNK = 200
 _LOCK_LATCH = """
 UPDATE er_counter SET used = used
  WHERE scope = 'global' AND subject = '*' AND unit = 'messages' AND `window` = 'ever'"""
-_ADD = "INSERT INTO er_change (at, who, origin, what, subject, `before`, `after`) VALUES "
-_ROW = "(%s, %s, %s, %s, %s, %s, %s)"
-_LAST_ID = "SELECT MAX(id) FROM er_change"
-_LEASE = "SELECT holder, beat, seen_change FROM er_lease"
+_ADD = "INSERT INTO er_change (id, at, who, origin, what, subject, `before`, `after`) VALUES "
+_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s)"
 _HOST = "SELECT host FROM er_daemon WHERE id = %s"
 _COLUMNS = "SELECT id, at, who, origin, what, subject, `before`, `after` FROM er_change"
 _SINCE = _COLUMNS + " WHERE at >= %s ORDER BY id DESC"
@@ -136,21 +135,27 @@ def make_change(
     def transaction() -> Made[T]:
         connection.execute(_LOCK_LATCH)
         result, changes = work()
+        lease = read_lease(connection)
+        # Not by AUTO_INCREMENT, which a row of the greatest id would end for all others.
+        last = max(int(connection.execute(LAST_CHANGE)[0][0]), lease.seen) if changes else 0
         for start in range(0, len(changes), _CHUNK):
-            rows = [_params(author, change) for change in changes[start : start + _CHUNK]]
+            rows = [
+                (last + number, *_params(author, change))
+                for number, change in enumerate(changes[start : start + _CHUNK], 1)
+            ]
+            last += len(rows)
             connection.execute(
                 _ADD + ", ".join([_ROW] * len(rows)), [value for row in rows for value in row]
             )
-        last = int(connection.execute(_LAST_ID)[0][0]) if changes else 0
-        return Made(result, last, read_lease(connection))
+        return Made(result, last, lease)
 
     return atomically(connection, transaction)
 
 
 def read_lease(connection: Connection) -> Lease:
     """Return the row of er_lease; without one there is no holder."""
-    for holder, beat, seen in connection.execute(_LEASE):
-        return Lease(holder, int(beat), int(seen))
+    for holder, beat, seen in connection.execute(LEASE):
+        return Lease(as_text(holder), as_count(beat), as_count(seen))
     return Lease("", 0, 0)
 
 

@@ -7,6 +7,7 @@ needs to send a packet and to wait for its answer apart.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from sendlimit.store.drivers import mariadb_errors, open_sqlite, sqlite_errors
@@ -136,6 +137,9 @@ class SQLiteConnection:
 
     def close(self) -> None:
         """Close; what was not committed is gone."""
+        # A statement that failed half way, kept by its error, would keep the lock of the file.
+        with suppress(sqlite3.Error):
+            self._connection.rollback()
         self._connection.close()
 
 

@@ -218,6 +218,7 @@ def open_sqlite(location: SQLiteLocation) -> sqlite3.Connection:
     """
     make_file(location)
     connection = sqlite3.connect(location.path, timeout=LOCK_WAIT_S, isolation_level=None)
+    connection.text_factory = _text_or_octets
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -225,6 +226,14 @@ def open_sqlite(location: SQLiteLocation) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _text_or_octets(octets: bytes) -> str | bytes:
+    """Read a text; of one that is no UTF-8 the octets, so that its row alone can't be read."""
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets
 
 
 def make_file(location: SQLiteLocation) -> None:

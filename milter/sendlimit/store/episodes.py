@@ -187,9 +187,13 @@ def remove_old(connection: Connection, before: int, progress: Callable[[int], No
     """
     removed = 0
     while old := connection.execute(_OLD, (to_sql(before), _CHUNK)):
+        done = 0
         for row in old:
             execute_when_free(connection, _REMOVE, (*row[:5], to_sql(before)))
-        removed += len(old)
+            done += connection.affected()
+        if not done:
+            break  # what they have can't be asked for
+        removed += done
         progress(removed)
     return removed
 

@@ -102,8 +102,8 @@ def setting(row: Row) -> Setting:
     Raises:
         ValueError, LookupError, TypeError: a column has what no limit has.
     """
-    if not isinstance(row[0], str):
-        raise ValueError(f"{row[0]!r} is not a subject")  # noqa: TRY004 - a fault of the row
+    if not isinstance(row[0], str) or not row[0]:
+        raise ValueError(f"{row[0]!r} is not a subject")
     most = None if row[4] is None else whole(row[4])
     if most is not None and most < 0:
         raise ValueError(f"{most} is not a limit")

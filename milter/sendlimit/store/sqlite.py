@@ -18,7 +18,7 @@ from sendlimit.store.connection import SQLiteConnection
 from sendlimit.store.migrations import upgrade
 from sendlimit.store.sqlite_lock import lock_for_daemon
 from sendlimit.store.sqltime import to_sql
-from sendlimit.store.unreadable import ignored
+from sendlimit.store.unreadable import as_text, ignored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -234,7 +234,7 @@ class SQLiteStore:
 
     @staticmethod
     def _beats(connection: SQLiteConnection) -> dict[str, int]:
-        return {row[0]: row[1] for row in connection.execute(sql.SQLite.BEATS)}
+        return {as_text(row[0]): row[1] for row in connection.execute(sql.SQLite.BEATS)}
 
     def census(self) -> Census:
         """Read er_daemon and the last change."""

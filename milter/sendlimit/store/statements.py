@@ -8,6 +8,12 @@ from __future__ import annotations
 
 from sendlimit.store import OLD_RELEASE, OLD_RELEASE_SEEN_S
 
+COUNT_MAX = 10**18
+"""From this on a row written by hand counts as this: adding to it must not pass the column's end."""
+_KNOWN = f"CASE WHEN {{0}} BETWEEN 0 AND {COUNT_MAX - 1} THEN CAST({{0}} AS INTEGER) ELSE 0 END"
+_NEXT_BEAT, _NEXT_FENCE = f"{_KNOWN.format('beat')} + 1", f"{_KNOWN.format('fences')} + 1"
+_BATCH_KNOWN = f"batch = {_KNOWN.format('batch')}"
+
 LATCH = """
 SELECT used FROM er_counter
  WHERE scope = 'global' AND subject = '*' AND unit = 'messages' AND `window` = 'ever'
@@ -49,10 +55,12 @@ FORGET_DAYS = "DELETE FROM er_day"
 PUBLISH_DAY = "INSERT INTO er_day (period_start, period_end) VALUES (%s, %s)"
 
 LEASE = "SELECT holder, beat, seen_change FROM er_lease WHERE one = 1"
-SET_LEASE = "UPDATE er_lease SET holder = %s, beat = beat + 1, seen_change = %s WHERE one = 1"
-FREE_LEASE = "UPDATE er_lease SET holder = '', beat = beat + 1 WHERE one = 1"
-MOVE_LEASE = """
-UPDATE er_lease SET holder = %s, beat = beat + 1, seen_change = %s
+SET_LEASE = f"UPDATE er_lease SET holder = %s, beat = {_NEXT_BEAT}, seen_change = %s WHERE one = 1"
+FREE_LEASE = f"""
+UPDATE er_lease SET holder = '', beat = {_NEXT_BEAT}, seen_change = {_KNOWN.format("seen_change")}
+ WHERE one = 1"""
+MOVE_LEASE = f"""
+UPDATE er_lease SET holder = %s, beat = {_NEXT_BEAT}, seen_change = %s
  WHERE one = 1 AND holder = %s AND beat = %s"""
 _BEATS = "SELECT id, beat FROM er_daemon"
 # Who writes batches and never beats is of a release that knows no lease; batch 1 may be an entry
@@ -62,10 +70,10 @@ SELECT {name}, batch FROM er_committer
  WHERE batch > 1 AND last_at > {since} AND id NOT IN (SELECT id FROM er_daemon)"""
 _HAS_LEFT = "UPDATE er_committer SET last_at = {earlier} WHERE id = %s"
 FORGET_DAEMONS = "DELETE FROM er_daemon WHERE id IN ({ids})"
-LAST_CHANGE = "SELECT COALESCE(MAX(id), 0) FROM er_change"
-CHANGES = "SELECT id, subject FROM er_change WHERE id > %s ORDER BY id"
+LAST_CHANGE = f"SELECT COALESCE(MAX(id), 0) FROM er_change WHERE id <= {COUNT_MAX}"
+CHANGES = f"SELECT id, subject FROM er_change WHERE id > %s AND id <= {COUNT_MAX} ORDER BY id"
 FLUSHED = """
-UPDATE er_committer SET batch = %s, journal = {greatest}(journal, %s), last_at = {now}
+UPDATE er_committer SET batch = %s, journal = {journal}, last_at = {now}
  WHERE id = %s AND fences = %s"""
 
 # Without the hint, which SQLite takes for a comment, MariaDB may read all counters of the period.
@@ -90,32 +98,37 @@ SIX = "(%s, %s, %s, %s, %s, %s)"
 TWELVE = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 
 GIVE_BACK = """
-UPDATE er_counter SET used = {greatest}(used - %s, 0)
+UPDATE er_counter SET used = {greatest}({used} - %s, 0)
  WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s"""
 
 
 class MariaDB:
     """The statements that differ, as MariaDB wants them."""
 
+    _USED = f"GREATEST(LEAST(used, {COUNT_MAX}), -{COUNT_MAX})"
+    _JOURNAL = f"GREATEST(LEAST(journal, {COUNT_MAX}), {{}})"
     AS_ONE = "BEGIN NOT ATOMIC {statements}; END"
     LATCH = LATCH + " FOR UPDATE"
     IS_NODE = "SHOW VARIABLES LIKE 'wsrep_on'"
-    ADD = _COUNTER_ROW + "{rows} ON DUPLICATE KEY UPDATE used = used + VALUES(used) RETURNING used"
-    GIVE_BACK = GIVE_BACK.format(greatest="GREATEST")
+    ADD = (
+        _COUNTER_ROW
+        + f"{{rows}} ON DUPLICATE KEY UPDATE used = {_USED} + VALUES(used) RETURNING used"
+    )
+    GIVE_BACK = GIVE_BACK.format(greatest="GREATEST", used=_USED)
     EPISODES = (
         _EPISODE_ROW
-        + """{rows} ON DUPLICATE KEY UPDATE `limit` = VALUES(`limit`),
+        + f"""{{rows}} ON DUPLICATE KEY UPDATE `limit` = VALUES(`limit`),
   first_at = LEAST(first_at, VALUES(first_at)), last_at = GREATEST(last_at, VALUES(last_at)),
-  attempts = attempts + VALUES(attempts), last_client_addr = VALUES(last_client_addr),
+  attempts = LEAST(attempts, {COUNT_MAX}) + VALUES(attempts), last_client_addr = VALUES(last_client_addr),
   last_sender = VALUES(last_sender), last_mailbox = VALUES(last_mailbox)"""
     )
-    BATCH = """
+    BATCH = f"""
 INSERT INTO er_committer (id, batch, journal) VALUES (%s, %s, %s)
-    ON DUPLICATE KEY UPDATE batch = VALUES(batch), journal = GREATEST(journal, VALUES(journal)),
+    ON DUPLICATE KEY UPDATE batch = VALUES(batch), journal = {_JOURNAL.format("VALUES(journal)")},
   last_at = UTC_TIMESTAMP()"""
-    REPLAYED = """
+    REPLAYED = f"""
 INSERT INTO er_committer (id, batch, journal) VALUES (%s, 0, %s)
-    ON DUPLICATE KEY UPDATE journal = GREATEST(journal, VALUES(journal)), last_at = UTC_TIMESTAMP()"""
+    ON DUPLICATE KEY UPDATE journal = {_JOURNAL.format("VALUES(journal)")}, last_at = UTC_TIMESTAMP()"""
     KEEP_LEASE = "INSERT IGNORE INTO er_lease (one) VALUES (1)"
     # A locking read: not of the snapshot that an earlier read of the transaction made.
     LEASE = LEASE + " LOCK IN SHARE MODE"
@@ -126,14 +139,14 @@ INSERT INTO er_committer (id, batch, journal) VALUES (%s, 0, %s)
     BEATS = f"{_BEATS} UNION ALL {OLD_RELEASES}"
     LOCKED_BEATS = f"({_BEATS} LOCK IN SHARE MODE) UNION ALL ({OLD_RELEASES} LOCK IN SHARE MODE)"
     HAS_LEFT = _HAS_LEFT.format(earlier=f"last_at - INTERVAL {OLD_RELEASE_SEEN_S} SECOND")
-    BEAT = """
+    BEAT = f"""
 INSERT INTO er_daemon (id, beat, host) VALUES (%s, 1, %s)
-    ON DUPLICATE KEY UPDATE beat = beat + 1, last_at = UTC_TIMESTAMP()"""
-    TAKE_LATCH = """
-UPDATE er_counter SET used = GREATEST(used + %s, 0)
+    ON DUPLICATE KEY UPDATE beat = {_NEXT_BEAT}, last_at = UTC_TIMESTAMP()"""
+    TAKE_LATCH = f"""
+UPDATE er_counter SET used = GREATEST({_USED} + %s, 0)
  WHERE scope = 'global' AND subject = '*' AND unit = 'messages' AND `window` = 'ever'
    AND period_start = '1970-01-01 00:00:00'"""
-    FLUSHED = FLUSHED.format(greatest="GREATEST", now="UTC_TIMESTAMP()")
+    FLUSHED = FLUSHED.format(journal=_JOURNAL.format("%s"), now="UTC_TIMESTAMP()")
     # Without the handler a failure would leave the transaction open, and the latch taken.
     FLUSH = """
 BEGIN NOT ATOMIC
@@ -147,41 +160,48 @@ END"""
 SELECT COUNT(*), COALESCE(BIT_XOR(CRC32(CONCAT_WS('|', id, subject, scope, unit, `window`,
        COALESCE(max, '-'), COALESCE(valid_until, '-')))), 0) FROM er_limit"""
     COUNTERS = _COUNTERS.format(index=" FORCE INDEX (by_period)")
-    FENCE = """
-INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1) ON DUPLICATE KEY UPDATE fences = fences + 1"""
+    FENCE = f"""
+INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1)
+    ON DUPLICATE KEY UPDATE fences = {_NEXT_FENCE}, {_BATCH_KNOWN}, journal = {_JOURNAL.format(0)}"""
 
 
 class SQLite:
     """The same, as SQLite wants them."""
 
+    # Its columns hold anything: what is no number is 0.
+    _USED = f"max(min(CAST(used AS INTEGER), {COUNT_MAX}), -{COUNT_MAX})"
+    _JOURNAL = f"max(min(CAST(journal AS INTEGER), {COUNT_MAX}), {{}})"
     ADD = (
-        _COUNTER_ROW + SIX + " ON CONFLICT DO UPDATE SET used = used + excluded.used RETURNING used"
+        _COUNTER_ROW
+        + SIX
+        + f" ON CONFLICT DO UPDATE SET used = {_USED} + excluded.used RETURNING used"
     )
-    GIVE_BACK = GIVE_BACK.format(greatest="max")
+    GIVE_BACK = GIVE_BACK.format(greatest="max", used=_USED)
     EPISODES = (
         _EPISODE_ROW
         + TWELVE
-        + """ ON CONFLICT DO UPDATE SET `limit` = excluded.`limit`,
+        + f""" ON CONFLICT DO UPDATE SET `limit` = excluded.`limit`,
   first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at),
-  attempts = attempts + excluded.attempts, last_client_addr = excluded.last_client_addr,
+  attempts = min(CAST(attempts AS INTEGER), {COUNT_MAX}) + excluded.attempts, last_client_addr = excluded.last_client_addr,
   last_sender = excluded.last_sender, last_mailbox = excluded.last_mailbox"""
     )
-    BATCH = """
+    BATCH = f"""
 INSERT INTO er_committer (id, batch, journal) VALUES (%s, %s, %s)
-    ON CONFLICT DO UPDATE SET batch = excluded.batch, journal = max(journal, excluded.journal),
+    ON CONFLICT DO UPDATE SET batch = excluded.batch, journal = {_JOURNAL.format("excluded.journal")},
   last_at = CURRENT_TIMESTAMP"""
-    REPLAYED = """
+    REPLAYED = f"""
 INSERT INTO er_committer (id, batch, journal) VALUES (%s, 0, %s)
-    ON CONFLICT DO UPDATE SET journal = max(journal, excluded.journal), last_at = CURRENT_TIMESTAMP"""
+    ON CONFLICT DO UPDATE SET journal = {_JOURNAL.format("excluded.journal")}, last_at = CURRENT_TIMESTAMP"""
     KEEP_LEASE = "INSERT OR IGNORE INTO er_lease (one) VALUES (1)"
-    BEAT = """
+    BEAT = f"""
 INSERT INTO er_daemon (id, beat, host) VALUES (%s, 1, %s)
-    ON CONFLICT DO UPDATE SET beat = beat + 1, last_at = CURRENT_TIMESTAMP"""
-    FLUSHED = FLUSHED.format(greatest="max", now="CURRENT_TIMESTAMP")
+    ON CONFLICT DO UPDATE SET beat = {_NEXT_BEAT}, last_at = CURRENT_TIMESTAMP"""
+    FLUSHED = FLUSHED.format(journal=_JOURNAL.format("%s"), now="CURRENT_TIMESTAMP")
     BEATS = f"{_BEATS} UNION ALL " + _OLD_RELEASES.format(
         name=f"'{OLD_RELEASE}' || id", since=f"datetime('now', '-{OLD_RELEASE_SEEN_S} seconds')"
     )
     HAS_LEFT = _HAS_LEFT.format(earlier=f"datetime(last_at, '-{OLD_RELEASE_SEEN_S} seconds')")
     COUNTERS = _COUNTERS.format(index="")
-    FENCE = """
-INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1) ON CONFLICT DO UPDATE SET fences = fences + 1"""
+    FENCE = f"""
+INSERT INTO er_committer (id, batch, fences) VALUES (%s, 0, 1)
+    ON CONFLICT DO UPDATE SET fences = {_NEXT_FENCE}, {_BATCH_KNOWN}, journal = {_JOURNAL.format(0)}"""

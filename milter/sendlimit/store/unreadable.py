@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sendlimit.store.sqltime import from_sql
+from sendlimit.store.statements import COUNT_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,6 +93,11 @@ def moment_or_none(value: object) -> int | None:
 def as_text(value: object) -> str:
     """Return what a column of a row holds that is listed all the same."""
     return value if isinstance(value, str) else str(value)
+
+
+def as_count(value: object) -> int:
+    """Return a number of a row that no person writes; 0 for what it can't be."""
+    return value if isinstance(value, int) and 0 <= value <= COUNT_MAX else 0
 
 
 def whole(value: object) -> int:

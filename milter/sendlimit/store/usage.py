@@ -14,7 +14,7 @@ from sendlimit.store.rows import key_params, placeholders, steps_params, steps_q
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.statements import USAGE
 from sendlimit.store.transaction import execute_when_free
-from sendlimit.store.unreadable import readable, whole
+from sendlimit.store.unreadable import as_count, readable, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,12 +47,15 @@ _BUSIEST = 1_000
 _AT_LEAST = """
 SELECT subject, used FROM er_counter
  WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s AND used >= %s"""
-_OF_STEPS = """
-SELECT subject, SUM(used) FROM er_counter
+_STEP_MAX = 10**15
+"""More than a limit can be; SQLite's sums end at 2^63."""
+_SUM = f"SUM(CASE WHEN used < {_STEP_MAX} THEN used ELSE {_STEP_MAX} END)"
+_OF_STEPS = f"""
+SELECT subject, {_SUM} FROM er_counter
  WHERE scope = %s AND unit = %s AND `window` = %s AND period_start BETWEEN %s AND %s AND used > 0
- GROUP BY subject"""
-_TOP_OF_STEPS = _OF_STEPS + " ORDER BY SUM(used) DESC, subject LIMIT %s"
-_STEPS_AT_LEAST = _OF_STEPS + " HAVING SUM(used) >= %s"
+ GROUP BY subject"""  # noqa: S608 - constants
+_TOP_OF_STEPS = _OF_STEPS + f" ORDER BY {_SUM} DESC, subject LIMIT %s"
+_STEPS_AT_LEAST = _OF_STEPS + f" HAVING {_SUM} >= %s"
 _SCOPES = (
     "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
 )
@@ -68,13 +71,13 @@ _REMOVE = "DELETE FROM er_counter WHERE "
 _COUNT = "SELECT COUNT(*) FROM er_counter WHERE scope = %s AND subject = %s"
 # What a name (o) has used in the periods that the other name (n) has a counter of, too.
 _OF_BOTH = """
-SELECT o.unit, o.`window`, o.period_start, o.used
+SELECT o.unit, o.`window`, o.period_start, o.used, n.used
   FROM er_counter o
   JOIN er_counter n ON n.scope = o.scope AND n.subject = %s AND n.unit = o.unit
    AND n.`window` = o.`window` AND n.period_start = o.period_start
  WHERE o.scope = %s AND o.subject = %s"""
-_ADD = """
-UPDATE er_counter SET used = used + %s
+_SET = """
+UPDATE er_counter SET used = %s
  WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s"""
 _REMOVE_ONE = """
 DELETE FROM er_counter
@@ -238,6 +241,8 @@ def remove_finished(
             # By the columns as they are, so that a row that can't be read goes, too.
             columns = [value for row in old for value in row]
             execute_when_free(connection, _REMOVE + _any_of(old), columns)
+            if not connection.affected():
+                break  # what they have can't be asked for
             removed += len(old)
             progress(removed)
     return removed
@@ -250,8 +255,9 @@ def count_counters(connection: Connection, scope: Scope, subject: str) -> int:
 
 def move_counters(connection: Connection, scope: Scope, old: str, new: str) -> None:
     """Give a subject's counters to another name, added to its own."""
-    for *period, used in connection.execute(_OF_BOTH, (new, str(scope), old)):
-        connection.execute(_ADD, (used, str(scope), new, *period))
+    for *period, of_old, of_new in connection.execute(_OF_BOTH, (new, str(scope), old)):
+        used = as_count(of_old) + as_count(of_new)
+        connection.execute(_SET, (used, str(scope), new, *period))
         connection.execute(_REMOVE_ONE, (str(scope), old, *period))
     connection.execute(_MOVE, (new, str(scope), old))
 
