@@ -91,8 +91,7 @@ class WebhookRoute(Route):
             reason = "the receiver's certificate is not trusted" if is_certificate else "TLS failed"
             raise DeliveryError(reason) from error
         except (requests.RequestException, OSError) as error:
-            # The text of the error holds the URL.
-            raise DeliveryError(type(error).__name__) from error
+            raise DeliveryError(_without_url(error)) from error
         if not 200 <= status < 300:  # noqa: PLR2004 - RFC 9110 15.3: successful
             is_permanent = status < 500 and status not in _TRANSIENT  # noqa: PLR2004 - RFC 9110 15.6
             raise DeliveryError(f"HTTP status {status}", is_permanent=is_permanent)
@@ -108,6 +107,16 @@ class WebhookRoute(Route):
         values = dict.fromkeys(BODY_PLACEHOLDERS, "") | flat_values(found)
         kind = _JSON if self.own_body.is_json else "text/plain; charset=utf-8"
         return Body(self.own_body.filled(values), {"Content-Type": kind})
+
+
+def _without_url(error: BaseException) -> str:
+    """Return why there was no answer: the words of the system's error; ours would hold the URL."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 def system_cas() -> str | bool:

@@ -62,7 +62,7 @@ def test_failure(notify_test: Run) -> None:
 
     url = f"http://127.0.0.1:{free_port()}/secret-part"
     code, printed, _ = notify_test(f'[notify]\nwebhook_url = "{url}"\n')
-    assert (code, printed.split()) == (1, ["webhook", "ConnectionError"])
+    assert (code, printed.split()) == (1, ["webhook", "Connection", "refused"])
 
 
 def test_no_table(notify_test: Run) -> None:

@@ -209,6 +209,8 @@ def _field(words: Words, key: str, value: object) -> Iterator[str]:
         yield _limit_words(words, value)
     elif key == "until":
         yield f"{words('table.until').lower()} {_until_words(words, value)}"
+    elif key == "learned_from":
+        yield words("table.learned", day=_day_words(words, value))
     elif key == "reason":
         yield f"{words('table.reason')}: {value}"
     elif key == "max" and (value is None or _is_whole(value)):
@@ -218,10 +220,21 @@ def _field(words: Words, key: str, value: object) -> Iterator[str]:
 
 
 def _until_words(words: Words, text: object) -> str:
+    moment = _moment(text)
+    return str(text) if moment is None else words.time(moment)
+
+
+def _day_words(words: Words, text: object) -> str:
+    moment = _moment(text)
+    return str(text) if moment is None else words.date(moment)
+
+
+def _moment(text: object) -> int | None:
+    """Return the moment that a change has as text; None: it is none that can be written."""
     try:
-        return words.time(int(datetime.fromisoformat(str(text)).timestamp()))
+        return int(datetime.fromisoformat(str(text)).timestamp())
     except (ValueError, OverflowError):
-        return str(text)
+        return None
 
 
 def _is_whole(value: object) -> TypeGuard[int]:

@@ -144,3 +144,16 @@ def test_day_chart() -> None:
     assert "01:00: not known" in found.svg
     assert found.svg.count("<g>") == 24
     assert day_chart(_WORDS, [hours[0]._replace(total=0)], day, 20, "title") is None
+
+
+def test_change_of_a_learned_limit() -> None:
+    """R15: the day that it was learned from is a day, and not the key of the JSON."""
+    after = {"limit": DAILY, "max": 122, "learned_from": "2026-10-29T23:00:00+00:00"}
+    change = Change("learn", ALICE.mailbox, None, after)
+    row = change_row(_WORDS, RecordedChange(1, NOON, "sendlimit", "daemon", change), NOON)
+    assert row.after[1:] == ["122", "learned from 29 Oct 2026"]
+
+    odd = Change("learn", ALICE.mailbox, None, {"learned_from": "9999999-01-01"})
+    assert change_row(_WORDS, RecordedChange(1, NOON, "x", "daemon", odd), NOON).after == [
+        "learned from 9999999-01-01"
+    ]
