@@ -30,6 +30,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import reverse
+from sendlimit.counting.illegal_step import IllegalStepError
 from sendlimit.counting.pending import PendingWrites
 from sendlimit.counting.stretches import NOTHING, Stretch
 
@@ -94,10 +95,10 @@ class InFlight:
         """Go on to a state.
 
         Raises:
-            AssertionError: the table does not allow it.
+            IllegalStepError: the table does not allow it.
         """
         if state not in self._steps[self._state]:
-            raise AssertionError(f"batch {self.number}: {self._state.value} -> {state.value}")
+            raise IllegalStepError(f"batch {self.number}: {self._state.value} -> {state.value}")
         self._state = state
 
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from sendlimit.counting.illegal_step import IllegalStepError
 from sendlimit.store import OLD_RELEASE, STILL_S
 
 if TYPE_CHECKING:
@@ -83,10 +84,6 @@ _STEPS: Mapping[tuple[LeaseState, LeaseStep], _Next] = {
     (LeaseState.LEAVING, LeaseStep.FAILED): _Next(LeaseState.AWAY, keeps_memory=True),
     (LeaseState.LEAVING, LeaseStep.LOST): _Next(LeaseState.AWAY, keeps_memory=False),
 }
-
-
-class WrongStepError(RuntimeError):
-    """A step that the state does not allow: an error in this program."""
 
 
 class Claim(StrEnum):
@@ -158,11 +155,11 @@ class Lease:
         """Change the state: the one place that does.
 
         Raises:
-            WrongStepError: the state does not allow the step.
+            IllegalStepError: the state does not allow the step.
         """
         following = _STEPS.get((self.state, step))
         if following is None:
-            raise WrongStepError(f"{step} in state {self.state}")
+            raise IllegalStepError(f"{step} in state {self.state}")
         self.state = following.state
         self.grants_until = self._valid_until if self.state is LeaseState.SOLE else 0.0
         self.is_wanted = self.is_wanted and self.holds

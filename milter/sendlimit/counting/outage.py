@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.events import Events
+from sendlimit.counting.illegal_step import IllegalStepError
 from sendlimit.errors import StoreDenied, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -120,5 +121,5 @@ class Outage:
 
     def _step(self, state: Deciding) -> None:
         if state not in STEPS[self.state]:
-            raise ValueError(f"what is {self.state} can't be {state}")
+            raise IllegalStepError(f"what is {self.state} can't be {state}")
         self.state = state

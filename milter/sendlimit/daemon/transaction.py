@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sendlimit import maillog
+from sendlimit.counting.illegal_step import IllegalStepError
 from sendlimit.daemon.verdict import CONTINUE
 from sendlimit.maillog import Refusal
 from sendlimit.rules.client import UNKNOWN, client_address
@@ -71,10 +72,6 @@ STEPS: Mapping[MailState, frozenset[MailState]] = {
     REFUSED: frozenset(),
     RELEASED: frozenset(),
 }
-
-
-class IllegalStepError(Exception):
-    """A step that STEPS has not: an error of the caller."""
 
 
 class MailTransaction:

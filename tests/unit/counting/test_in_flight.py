@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 
 from sendlimit.counting.batch import Answer
+from sendlimit.counting.illegal_step import IllegalStepError
 from sendlimit.counting.in_flight import (
     FLUSH_STEPS,
     STEPS,
@@ -47,7 +48,7 @@ def test_steps(state: BatchState, to: BatchState) -> None:
         batch.step(to)
         assert batch.state is to
         return
-    with pytest.raises(AssertionError, match=f"batch 1: {state.value} -> {to.value}"):
+    with pytest.raises(IllegalStepError, match=f"batch 1: {state.value} -> {to.value}"):
         batch.step(to)
     assert batch.state is state
 
@@ -71,7 +72,7 @@ def test_steps_of_a_flush(state: BatchState, to: BatchState) -> None:
         flush.step(to)
         assert flush.state is to
         return
-    with pytest.raises(AssertionError):
+    with pytest.raises(IllegalStepError):
         flush.step(to)
     assert flush.state is state
 

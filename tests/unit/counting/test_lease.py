@@ -2,13 +2,13 @@
 
 import pytest
 
+from sendlimit.counting.illegal_step import IllegalStepError
 from sendlimit.counting.lease import (
     UNSEEN_S,
     VALID_S,
     Claim,
     Lease,
     LeaseState,
-    WrongStepError,
 )
 from sendlimit.store import STILL_S, LeaseRow
 
@@ -60,7 +60,7 @@ def test_the_table_allows_a_step_or_it_raises(state: LeaseState, step: str) -> N
     """Each state and step: where it leads and whether memory is kept, or an error."""
     lease, forgotten = _lease(state)
     if (state, step) not in _ALLOWED:
-        with pytest.raises(WrongStepError):
+        with pytest.raises(IllegalStepError):
             _STEPS[step](lease)
         assert lease.state is state
         return

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sendlimit.counting.illegal_step import IllegalStepError
 from sendlimit.counting.outage import (
     AWAITED_S,
     AWAY,
@@ -120,5 +121,5 @@ def test_steps() -> None:
 
 def test_illegal_step(outage: Outage) -> None:
     """Loading is no cause of an outage."""
-    with pytest.raises(ValueError, match="what is decides can't be loading"):
+    with pytest.raises(IllegalStepError, match="what is decides can't be loading"):
         outage.began(LOADING, StoreError(), 1.0)

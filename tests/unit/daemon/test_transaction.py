@@ -5,8 +5,9 @@ from itertools import product
 
 import pytest
 
+from sendlimit.counting.illegal_step import IllegalStepError
 from sendlimit.daemon.server_state import SessionSettings
-from sendlimit.daemon.transaction import STEPS, IllegalStepError, MailState, MailTransaction
+from sendlimit.daemon.transaction import STEPS, MailState, MailTransaction
 from sendlimit.daemon.verdict import Verdict
 from sendlimit.rules.reply import Reply, Wording
 from support.counting_samples import ALICE, UTC, setting
