@@ -9,7 +9,7 @@ import click
 
 from sendlimit.cli.admin import admin_name
 from sendlimit.cli.invocation import Invocation, pass_invocation
-from sendlimit.cli.options import as_json, value_of
+from sendlimit.cli.options import as_json, check_reason, until_of
 from sendlimit.cli.printing import (
     limit_value,
     local_time,
@@ -22,10 +22,9 @@ from sendlimit.cli.printing import (
 from sendlimit.cli.subject import note_never_counted
 from sendlimit.cli.types import LimitNameType, LimitValueType
 from sendlimit.errors import SendlimitError
-from sendlimit.reports.timestamps import timestamp
 from sendlimit.rules.limit import LimitName, Scope, Setting
 from sendlimit.rules.mailbox import Sender
-from sendlimit.rules.override import REASON_MAX, Override
+from sendlimit.rules.override import Override
 from sendlimit.rules.subject import Subject, check_scope
 from sendlimit.store.overrides import override_record, overrides, set_override, unset_override
 from sendlimit.store.sqltime import to_iso
@@ -98,10 +97,8 @@ def set_limit(  # noqa: PLR0913 - one parameter an argument
     """
     at = invocation.now()
     calendar = invocation.calendar
-    valid_until = _ends(until, calendar, at)
-    with value_of("--reason"):
-        if len(reason) > REASON_MAX:
-            raise ValueError(f"has {len(reason)} characters; allowed: {REASON_MAX}")
+    valid_until = until_of(until, calendar, at)
+    check_reason(reason)
     with invocation.database() as connection:
         who = invocation.subject(subject, connection)
         try:
@@ -218,16 +215,6 @@ def list_limits(invocation: Invocation, subject: str | None, *, as_json: bool) -
             for row in found
         ),
     )
-
-
-def _ends(until: str | None, calendar: Calendar, at: int) -> int | None:
-    if until is None:
-        return None
-    with value_of("--until"):
-        valid_until = timestamp(until, calendar, at)
-        if valid_until <= at:
-            raise ValueError(f"{local_time_with_zone(calendar, valid_until)} is in the past")
-    return valid_until
 
 
 def _stored_or_read(text: str, invocation: Invocation, connection: Connection) -> Subject:

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sendlimit.cli.printing import local_time_with_zone
 from sendlimit.postfix.snapshot import ISPCONFIG
+from sendlimit.reports.timestamps import timestamp
 from sendlimit.rules.limit import Unit
+from sendlimit.rules.override import REASON_MAX
 from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from sendlimit.rules.window import Calendar
 
     Command = Callable[..., None]
     Decorator = Callable[[Command], Command]
@@ -106,6 +111,32 @@ def value_of(option: str) -> Iterator[None]:
         yield
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from error
+
+
+def until_of(text: str | None, calendar: Calendar, at: int) -> int | None:
+    """Return the moment that --until names, seconds since 1970; None: it was not given.
+
+    Raises:
+        click.BadParameter: it names no moment, or one that is over.
+    """
+    if text is None:
+        return None
+    with value_of("--until"):
+        until = timestamp(text, calendar, at)
+        if until <= at:
+            raise ValueError(f"{local_time_with_zone(calendar, until)} is in the past")
+    return until
+
+
+def check_reason(reason: str) -> None:
+    """Refuse a --reason that the column has no room for.
+
+    Raises:
+        click.BadParameter: says how many characters are allowed.
+    """
+    with value_of("--reason"):
+        if len(reason) > REASON_MAX:
+            raise ValueError(f"has {len(reason)} characters; allowed: {REASON_MAX}")
 
 
 def require_yes_for_json(*, as_json: bool, is_agreed: bool) -> None:

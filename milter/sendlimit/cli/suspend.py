@@ -7,12 +7,10 @@ import shlex
 import click
 
 from sendlimit.cli.invocation import Invocation, pass_invocation
-from sendlimit.cli.options import as_json, value_of
+from sendlimit.cli.options import as_json, check_reason, until_of
 from sendlimit.cli.printing import local_time_with_zone, print_data, print_json, print_note
 from sendlimit.cli.subject import note_never_counted
-from sendlimit.reports.timestamps import timestamp
 from sendlimit.rules.limit import Scope
-from sendlimit.rules.override import REASON_MAX
 from sendlimit.rules.subject import is_exempt
 from sendlimit.store import suspensions
 
@@ -39,17 +37,8 @@ def suspend(
 
     Example: sendlimit suspend alice@example.org --until +24h --reason "stolen password"
     """
-    at = invocation.now()
-    valid_until = None
-    if until is not None:
-        with value_of("--until"):
-            valid_until = timestamp(until, invocation.calendar, at)
-            if valid_until <= at:
-                when = local_time_with_zone(invocation.calendar, valid_until)
-                raise ValueError(f"{when} is in the past")
-    with value_of("--reason"):
-        if len(reason) > REASON_MAX:
-            raise ValueError(f"has {len(reason)} characters; allowed: {REASON_MAX}")
+    valid_until = until_of(until, invocation.calendar, invocation.now())
+    check_reason(reason)
     with invocation.database() as connection:
         who = invocation.subject(subject, connection)
         author = invocation.author()

@@ -4,12 +4,16 @@ import click
 import pytest
 
 from sendlimit.cli.options import (
+    check_reason,
     database_options,
     require_yes_for_json,
+    until_of,
     value_of,
     window_option,
 )
+from sendlimit.rules.override import REASON_MAX
 from sendlimit.rules.window import Window
+from support.counting_samples import NOON, UTC
 
 
 def test_value_of() -> None:
@@ -51,3 +55,20 @@ def test_database() -> None:
         "--from-url": True,
         "--from-password-file": False,
     }
+
+
+def test_until() -> None:
+    """--until is a moment to come on the calendar's clock, or was not given."""
+    assert until_of(None, UTC, NOON) is None
+    assert until_of("+2h", UTC, NOON) == NOON + 7200
+    for wrong in ("2026-11-22 11:59", "12 o'clock"):
+        with pytest.raises(click.BadParameter) as caught:
+            until_of(wrong, UTC, NOON)
+        assert caught.value.param_hint == "--until"
+
+
+def test_reason() -> None:
+    """--reason has room for what the column takes."""
+    check_reason("x" * REASON_MAX)
+    with pytest.raises(click.BadParameter, match="has 256 characters; allowed: 255"):
+        check_reason("x" * (REASON_MAX + 1))
