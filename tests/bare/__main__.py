@@ -108,9 +108,9 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
 
 
 def _report(logs: Path, suite: str, *, quick: bool) -> Report:
-    now = time.monotonic()
-    done_by = now + _QUICK_S if quick else math.inf
-    report = Report(suite, logs / f"{suite}.log", prepared_by=now + _PREPARING_S, done_by=done_by)
+    now = time.monotonic() if quick else math.inf
+    log = logs / f"{suite}.log"
+    report = Report(suite, log, prepared_by=now + _PREPARING_S, done_by=now + _QUICK_S)
     report.path.write_text("")
     return report
 
