@@ -126,3 +126,13 @@ def test_user_and_folders_are_what_systemd_makes_of_their_files(tree: Path) -> N
         "var/spool/postfix/sendlimit": (int(user[1]), 4242, "0o2750"),
         "var/lib/sendlimit": (int(user[1]), int(user[2]), "0o750"),
     }
+
+
+def test_a_bare_system_has_the_programs_of_units() -> None:
+    """Besides sendlimit they run what is essential: /bin/kill is of procps, which may be missing."""
+    programs = {
+        program
+        for unit in _UNITS.glob("*.service")
+        for program in re.findall(r"^Exec\w+=(\S+)", unit.read_text(), re.MULTILINE)
+    }
+    assert programs == {"/opt/sendlimit/current/bin/sendlimit", "/bin/grep", "/bin/sh"}
