@@ -132,7 +132,9 @@ class TheftStory:
     def _what_the_admin_reads(self, daemon: Sendlimit) -> None:
         self._tell.step("What the admin reads.")
         mail = self._stage.inbox(POSTMASTER, "suspended")
-        self._tell.quoted([f"Subject: {mail['Subject']}", *mail.get_content().splitlines()])
+        self._tell.quoted(
+            [f"Subject: {str(mail['Subject']).strip()}", *mail.get_content().splitlines()]
+        )
         self._tell.check(
             VICTIM in str(mail["Subject"]), "A mail names the mailbox and the clients."
         )
@@ -143,7 +145,9 @@ class TheftStory:
     def _what_the_owner_reads(self) -> None:
         self._tell.step(f"What {VICTIM} reads.")
         mail = self._stage.inbox(VICTIM, "suspended")
-        self._tell.quoted([f"Subject: {mail['Subject']}", *mail.get_content().splitlines()])
+        self._tell.quoted(
+            [f"Subject: {str(mail['Subject']).strip()}", *mail.get_content().splitlines()]
+        )
         with SmtpClient(self._stage.postfix.submission_port, VICTIM) as client:
             reply = client.mail(VICTIM)
         self._tell.remark("And in the mail program:")

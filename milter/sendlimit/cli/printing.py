@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,9 @@ WIDTH = 80
 INDENT = "    "
 _GAP = "  "
 """Between two columns of a table."""
+_NAME_MAX = 30
+"""Columns of a limit's name that stays on one line in a table that does not fit."""
+_LIMIT_NAME = re.compile(r"[a-z]+\.[a-z_]+_per_[a-z_]+")
 
 
 def escaped(text: str) -> str:
@@ -78,7 +82,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Sequence[
     if _width([names, *on_one_line]) <= console.width:
         lines = on_one_line
     else:
-        lines = [tuple("\n".join(cell) for cell in row) for row in cells]
+        lines = [tuple("\n".join(map(_name_in_two, cell)) for cell in row) for row in cells]
     table = Table(
         box=None,
         pad_edge=False,
@@ -105,6 +109,13 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Sequence[
 
 def _escaped_cell(cell: str | Sequence[str]) -> list[str]:
     return [escaped(line) for line in ([cell] if isinstance(cell, str) else cell)]
+
+
+def _name_in_two(line: str) -> str:
+    """Break a long name of a limit where one reads it, before it is broken anywhere."""
+    if len(line) <= _NAME_MAX or _LIMIT_NAME.fullmatch(line) is None:
+        return line
+    return line.replace("_per_", "\n_per_")
 
 
 def _width(rows: Sequence[Sequence[str]]) -> int:

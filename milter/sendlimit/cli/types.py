@@ -6,7 +6,7 @@ import click
 
 from sendlimit.cli.spelling import did_you_mean
 from sendlimit.config.limits import UNLIMITED, parse_limit
-from sendlimit.rules.limit import LIMIT_NAMES, LimitName, Unit
+from sendlimit.rules.limit import LIMIT_NAMES, SUSPENSION, LimitName, Unit
 from sendlimit.rules.window import COUNTED_WINDOWS
 
 _NAMES = {str(name): name for name in LIMIT_NAMES}
@@ -24,6 +24,12 @@ class LimitNameType(click.ParamType):  # type: ignore[type-arg] # no generic in 
         if isinstance(value, LimitName):
             return value
         found = _NAMES.get(str(value).lower())
+        if str(value).lower() == str(SUSPENSION):
+            self.fail(
+                f"{value!r} is set by 'sendlimit suspend' and ended by 'sendlimit release'",
+                param,
+                ctx,
+            )
         if found is None:
             units, windows = "|".join(Unit), "|".join(COUNTED_WINDOWS)
             allowed = f"<global|domain|mailbox>.<{units}>_per_<{windows}>"

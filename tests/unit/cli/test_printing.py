@@ -51,6 +51,18 @@ def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[-1] == r"b\x1b"
 
 
+def test_long_names_of_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a table that does not fit they are broken before _per_, and in no other place."""
+    name = "mailbox.external_recipients_per_rolling_hour"
+    print_table(("LIMIT", "WHY"), [([name, "limit 5"], "x " * 40), (name, "x")])
+    lines = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
+    broken = ["mailbox.external_recipients", "_per_rolling_hour"]
+    assert lines == ["LIMIT", *broken, "limit 5", *broken]
+
+    print_table(("LIMIT", "WHY"), [(name, "x")])
+    assert capsys.readouterr().out.splitlines()[1] == f"{name}  x"
+
+
 def test_table_without_headings(capsys: pytest.CaptureFixture[str]) -> None:
     """Without headings there is no line of them."""
     print_table(("|", ""), [("OK", "file")])

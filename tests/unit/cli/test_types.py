@@ -23,6 +23,12 @@ def test_no_name(text: str) -> None:
         LimitNameType().convert(text, None, None)
 
 
+def test_suspension_is_no_name() -> None:
+    """R17: it is set and ended by commands of its own, which are named."""
+    with pytest.raises(click.BadParameter, match=r"'sendlimit suspend'.*'sendlimit release'"):
+        LimitNameType().convert("mailbox.suspended", None, None)
+
+
 @pytest.mark.parametrize(
     ("text", "value"), [("0", 0), ("1000000000000000", 10**15), ("Unlimited", "unlimited")]
 )
