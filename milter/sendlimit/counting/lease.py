@@ -197,6 +197,11 @@ class Lease:
         if self._watched[:2] != row[:2]:
             self._watched = row.holder, row.beat, now
 
+    @property
+    def is_anothers(self) -> bool:
+        """Whether another daemon held it when its row was read last."""
+        return self._watched[0] not in {"", self.daemon}
+
     def look_at_others(self, beats: Mapping[str, int], now: float) -> None:
         """Note the beats of other daemons' rows, and whether one has gone on, or is new.
 

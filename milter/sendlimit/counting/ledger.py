@@ -239,9 +239,10 @@ class Ledger:
             waiter.abandon()  # the committer may have ended meanwhile
         if not waiter.wait(self._patience_s()) and waiter.abandon():
             self.stuck = True
-            self.outage.began(
-                STUCK, NotHandedOver() if self.is_waiting else StoreStuck(), self._clock()
-            )
+            # Away is also a holder whose own flush does not come through.
+            is_anothers = self.is_waiting and self.lease.is_anothers
+            error = NotHandedOver() if is_anothers else StoreStuck()
+            self.outage.began(STUCK, error, self._clock())
         return waiter.result
 
     @property

@@ -14,11 +14,13 @@ class Relay:
 
     After hold_at() the connection whose client sends certain bytes is held as soon as the server
     has answered them: neither the answer nor anything else passes, as when a network is cut. The
-    server does not hear of a client that leaves a held connection.
+    server does not hear of a client that leaves a held connection. cut() ends a connection at one
+    packet of its client.
 
     Attributes:
         port: where it listens.
         is_held: set when a connection is held.
+        is_cut: set when a connection was cut.
     """
 
     def __init__(self, server_port: int) -> None:
@@ -27,6 +29,10 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.is_held = threading.Event()
+        self.is_cut = threading.Event()
+        self._lock = threading.Lock()
+        self._packets_left = 0
+        self._arrives = True
         self._is_released = threading.Event()
         self._hold_at: bytes | None = None
         self._sockets: list[socket.socket] = []
@@ -50,6 +56,24 @@ class Relay:
     def hold_at(self, sent: bytes) -> None:
         """Hold the next connection on which these bytes are sent, after the server's answer."""
         self._hold_at = sent
+
+    def cut_at(self, packet: int, *, arrives: bool) -> None:
+        """End the connection whose client sends the packet of this number, on whichever it is.
+
+        Args:
+            packet: 1 is the next one.
+            arrives: the server gets it, and its answer is lost; else it is lost itself.
+        """
+        with self._lock:
+            self.is_cut.clear()
+            self._packets_left, self._arrives = packet, arrives
+
+    def _is_cut_here(self) -> bool:
+        with self._lock:
+            if not self._packets_left:
+                return False
+            self._packets_left -= 1
+            return not self._packets_left
 
     def wait_until_held(self) -> None:
         """Wait until a connection is held.
@@ -85,6 +109,12 @@ class Relay:
     ) -> None:
         with contextlib.suppress(OSError):
             while octets := client.recv(_CHUNK):
+                if self._is_cut_here():
+                    client.shutdown(socket.SHUT_RDWR)  # first, so that no answer comes through
+                    if self._arrives:
+                        server.sendall(octets)
+                    self.is_cut.set()
+                    break
                 if self._hold_at is not None and self._hold_at in octets:
                     self._hold_at = None
                     is_due.set()

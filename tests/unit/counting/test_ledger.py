@@ -8,10 +8,11 @@ from sendlimit.counting import ledger as ledger_module
 from sendlimit.counting.batch import Answer
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.waiter import Waiter, WaiterState
-from sendlimit.errors import NotHandedOver
+from sendlimit.errors import NotHandedOver, StoreStuck
 from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.limit import LATCH
+from sendlimit.store import LeaseRow
 from support.counting_samples import ALICE, NOON, UTC, file_rules, key_of, named, setting
 
 _DAY = "mailbox.messages_per_day"
@@ -74,15 +75,20 @@ def test_patience_is_shared() -> None:
 
 
 def test_a_hand_over_is_waited_for_once() -> None:
-    """While another daemon holds the lease mail waits; too long, and the outage says for whom."""
-    ledger = _ledger(timeout_s=3600)
-    ledger.up = True
-    assert ledger.is_waiting
-    ledger.working_since = time.monotonic() - 3600
+    """While another daemon holds the lease mail waits; too long, and the outage says for whom.
 
-    assert ledger.reserve(ALICE, NOON).decision is None
-    assert ledger.stuck
-    assert ledger.outage.error == NotHandedOver.__doc__
+    A holder whose own flush hangs until its lease has ended is away as well: it names no other.
+    """
+    for holder, error in (("other", NotHandedOver), ("", StoreStuck)):
+        ledger = _ledger(timeout_s=3600)
+        ledger.up = True
+        ledger.lease.watch(LeaseRow(holder, 1, 0), 0.0)
+        assert ledger.is_waiting
+        ledger.working_since = time.monotonic() - 3600
+
+        assert ledger.reserve(ALICE, NOON).decision is None
+        assert ledger.stuck
+        assert ledger.outage.error == error.__doc__
 
 
 def test_nothing_reserved_is_nothing_to_give_back() -> None:
