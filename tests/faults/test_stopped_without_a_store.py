@@ -68,6 +68,26 @@ def test_many_senders(folder: Path, small_packets: PrivateMariaDB, on_failure: s
     assert not daemon.lines("max_allowed_packet|larger than")
 
 
+def test_packets_too_small(folder: Path, small_packets: PrivateMariaDB) -> None:
+    """Where even a portion is too large for the server, log and `check` say so; a larger one ends it."""
+    store = in_mariadb(small_packets, small_packets.create_database("d", "d", "secret"))
+    small_packets.query("SET GLOBAL max_allowed_packet = 32768")
+    nowhere = "mariadb://d@127.0.0.1:1/d"
+    settings = {**store.settings, "url": nowhere, "decision_timeout_s": 1.0}
+    daemon = LoneDaemon(folder / "d", settings, {"mailbox": {"messages_per_day": 2}})
+    with running(daemon):
+        assert daemon.send_from(mailbox(number) for number in range(MAILS * 10)) == MAILS * 10
+    daemon.write_config(daemon.config_file.read_text().replace(nowhere, store.settings["url"]))
+    with running(daemon):
+        daemon.wait_for_lines("store-down .*more than its max_allowed_packet of 32768")
+        assert "max_allowed_packet of 32768" in " ".join(daemon.command("check").stdout.split())
+        assert daemon.passes(mailbox(0))
+        small_packets.query("SET GLOBAL max_allowed_packet = 1048576")
+        daemon.wait_for_lines("store-back")
+        wait_until_counted(store, "*", MAILS * 10 + 1, SETTLES_S)
+    assert not daemon.faults
+
+
 @pytest.mark.parametrize("number", [5, pytest.param(1, marks=pytest.mark.soak)])
 def test_silent_servers(
     folder: Path, mariadb: PrivateMariaDB, database: Database, number: int

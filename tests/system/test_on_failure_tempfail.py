@@ -7,6 +7,7 @@ import pytest
 from support.rig.configuration import configuration
 from support.rig.counters import in_sqlite
 from support.rig.daemon import Sendlimit
+from support.rig.lone_daemon import LoneDaemon
 from support.rig.mailboxes import FreshDomain
 from support.rig.postfix import PrivatePostfix
 from support.rig.process import running
@@ -44,3 +45,15 @@ def test_tempfail(folder: Path, postfix: PrivatePostfix, domain: FreshDomain) ->
     assert refused.text == "Sending limits can't be checked at the moment, please try again later"
     assert codes == [250, 250, 450]
     assert daemon.lines(f"refused-on-failure mailbox={domain.alice}")
+
+
+def test_observe(folder: Path) -> None:
+    """In observe mode nothing is refused, also not in an outage (R12)."""
+    store = in_sqlite(folder / "missing" / "sendlimit.db").settings
+    limits = {"mailbox": {"messages_per_day": 0}}
+    settings = {**store, "on_failure": "tempfail"}
+    daemon = LoneDaemon(folder / "d", settings, limits, mode="observe")
+    with running(daemon):
+        assert daemon.passes("alice@example.org")
+        assert daemon.lines("accepted-on-failure mailbox=alice@example.org")
+        assert not daemon.lines("refused-on-failure")

@@ -60,16 +60,17 @@ def store_connection(config: Config, path: Path) -> Callable[[], Connection]:
 
 
 def session_settings(config: Config) -> SessionSettings:
-    """Return the settings of the milter sessions."""
+    """Return the settings of the milter sessions; in observe mode nothing is refused (R12)."""
+    observe = config.mode == "observe"
     return SessionSettings(
         calendar=config.make_calendar(),
         wording=config.wording(),
         default_domain=config.identity.default_domain,
         exempt=config.identity.exempt_keys(),
         exempt_clients=config.identity.exempt_networks(),
-        observe=config.mode == "observe",
+        observe=observe,
         refuse_at_end=config.reply.at == "end-of-message",
-        tempfail=config.store.on_failure == "tempfail",
+        tempfail=config.store.on_failure == "tempfail" and not observe,
         data_callback=config.milter.path is None,
         local_transports=frozenset(config.counting.local_transports),
     )

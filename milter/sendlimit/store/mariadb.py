@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 EARLY_S = IDLE_TRANSACTION_S / 2
 """How long before packet 2 packet 1 may have been sent, for answers before the commit is done."""
+_OCTETS_A_SIGN = 4
+"""At most, in UTF-8."""
 _CHUNK = 500
 """Rows a statement, so that none is too large for the server's max_allowed_packet."""
 
@@ -62,6 +64,7 @@ class MariaDBStore:
         self._connection: PacketConnection | None = None
         self._where = str(location)
         self._is_node = True
+        self._packet_max = 0
 
     def connect(self) -> None:
         """Connect to the first host that answers with the right tables and takes writes."""
@@ -75,6 +78,7 @@ class MariaDBStore:
             self._run(sql.KEEP_LATCH)
             self._run(sql.MariaDB.KEEP_LEASE)
             self._is_node = any(row[1] == "ON" for row in self._rows(sql.MariaDB.IS_NODE))
+            self._packet_max = self._rows(sql.MariaDB.PACKET_MAX)[0][0]
 
     def close(self) -> None:
         """Drop the connection; what was not committed is gone."""
@@ -90,8 +94,22 @@ class MariaDBStore:
     def _run(self, statements: str, params: Iterable[object] = ()) -> list[Sequence[Row]]:
         """Send one packet; return the rows of each of its statements."""
         connection = self._opened()
-        connection.send(connection.fill(statements, params))
+        connection.send(self._fitting(connection.fill(statements, params)))
         return [result.rows for result in connection.receive()]
+
+    def _fitting(self, statements: str) -> str:
+        """Return the same.
+
+        Raises:
+            StoreError: the server would hang up without a word, each time.
+        """
+        most = self._packet_max
+        if most and len(statements) * _OCTETS_A_SIGN > most:
+            octets = len(statements.encode()) + 1
+            if octets > most:
+                problem = f"what is to be written has {octets} octets, more than its max_allowed_packet of {most}"
+                raise StoreError(f"{self._where}: {problem}: set that to 16M")
+        return statements
 
     def _rows(self, statement: str, params: Iterable[object] = ()) -> Sequence[Row]:
         """Run one statement; return its rows."""
@@ -178,7 +196,7 @@ class MariaDBStore:
         because this process may be stopped at any moment.
         """
         connection = self._opened()
-        connection.send(connection.fill(statement, params))
+        connection.send(self._fitting(connection.fill(statement, params)))
         if not self._is_node and self._clock() - self._begun_at < EARLY_S:
             on_sent()
         connection.receive()

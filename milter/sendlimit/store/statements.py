@@ -109,6 +109,7 @@ class MariaDB:
     _JOURNAL = f"GREATEST(LEAST(journal, {COUNT_MAX}), {{}})"
     AS_ONE = "BEGIN NOT ATOMIC {statements}; END"
     LATCH = LATCH + " FOR UPDATE"
+    PACKET_MAX = "SELECT @@max_allowed_packet"
     IS_NODE = "SHOW VARIABLES LIKE 'wsrep_on'"
     ADD = (
         _COUNTER_ROW

@@ -58,6 +58,13 @@ milter.socket = "inet:10040@127.0.0.1"
     assert (settings.refuse_at_end, settings.tempfail, settings.data_callback) == (True, True, True)
 
 
+def test_observe_mode_refuses_nothing() -> None:
+    """R12: in an outage neither, whatever is to be done with mail that can't be decided."""
+    settings = session_settings(config_of('mode = "observe"\nstore.on_failure = "tempfail"'))
+
+    assert (settings.observe, settings.tempfail) == (True, False)
+
+
 def test_defaults_of_sessions() -> None:
     """An empty file enforces, refuses at MAIL, accepts on failure and asks for no `data`."""
     settings = session_settings(config_of(""))
