@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from sendlimit.store.connection import SQLiteConnection
 from support.command_samples import ALICE, Commands, at, day
 
 
@@ -258,3 +259,26 @@ def test_until_a_date(commands: Commands) -> None:
         "limit", "set", ALICE, "mailbox.messages_per_day", "500", "--until", "2026-11-27"
     )
     assert lines[0].endswith("is 500 until 2026-11-27 00:00 CET")
+
+
+def test_unset_of_a_row_that_cannot_be_read(commands: Commands) -> None:
+    """`check` names the row, `limit unset` removes it; it is a boost, as it has an end of some kind."""
+    assert commands.tables
+    if isinstance(commands.tables, SQLiteConnection):
+        commands.tables.execute("DROP TRIGGER er_limit_new")
+    else:
+        commands.tables.execute("SET SESSION sql_mode = '', check_constraint_checks = 0")
+    commands.tables.execute(
+        "INSERT INTO er_limit (subject, scope, unit, `window`, max, valid_until)"
+        " VALUES (%s, 'mailbox', 'messages', 'day', 5, '0000-00-00 00:00:00')",
+        [ALICE],
+    )
+    commands("check", "--json")
+    assert [line["state"] for line in commands.printed_json() if line["layer"] == "rows"] == [
+        "warning"
+    ]
+
+    assert commands("limit", "unset", ALICE, "mailbox.messages_per_day") == 0
+    assert "a row that could not be read" in commands.stdout
+    assert commands.rows("er_limit") == 0
+    assert commands("limit", "unset", ALICE, "mailbox.messages_per_day") == 1

@@ -26,7 +26,13 @@ from sendlimit.rules.limit import LimitName, Scope, Setting
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.override import Override
 from sendlimit.rules.subject import Subject, check_scope
-from sendlimit.store.overrides import override_record, overrides, set_override, unset_override
+from sendlimit.store.overrides import (
+    has_rows,
+    override_record,
+    overrides,
+    set_override,
+    unset_override,
+)
 from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
@@ -150,11 +156,7 @@ def unset_limit(
         who = _stored_or_read(subject, invocation, connection)
         is_boost = {"boost": True, "lasting": False}.get(kind or "")
         if is_boost is None:
-            kinds = {
-                row.setting.valid_until is not None
-                for row in overrides(connection, [who.key])
-                if row.setting.name == name
-            }
+            kinds = has_rows(connection, who.key, name)
             if len(kinds) > 1:
                 raise SendlimitError(
                     f"{who.key} has a boost and a lasting override of {name}: say --boost or --lasting"
@@ -163,15 +165,18 @@ def unset_limit(
         made = unset_override(connection, who.key, name, invocation.author(), is_boost=is_boost)
         before = made.result
         invocation.wait_for_daemon(connection, made)
-    if before is None:
+    if before is None and not made.id:
         what = f"no {_kind(is_boost=is_boost)}" if kind else "neither a boost nor an override"
         raise SendlimitError(
             f"{_titled(who)} has {what} of {name} in the database; see 'sendlimit limit list'"
         )
     if as_json:
-        print_json({"now": None, "before": override_record(before)})
+        print_json({"now": None, "before": override_record(before) if before else None})
         return
     print_data(f"{_titled(who)}: {name}: the {_kind(is_boost=is_boost)} is removed")
+    if before is None:
+        print_data("before: a row that could not be read")
+        return
     print_data(f"before: {_described(before, invocation.calendar)}")
     if (undo := _set_again(who, before, invocation.now())) is not None:
         print_data(f"undo:   {undo}")

@@ -95,6 +95,8 @@ class Examination:
                 yield (version := tables.tables(self._location, schema_version(connection)))
                 if not version.findings:
                     yield tables.rights(self._location, missing_rights(connection))
+                    if (rows := tables.rows(unreadable_overrides(connection))).findings:
+                        yield rows
                     rules, never = self._rules(connection), self._never(connection)
                     unknown = self._unknown(connection)
         except SendlimitError as failure:

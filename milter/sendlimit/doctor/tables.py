@@ -113,7 +113,8 @@ def rows(unreadable: Sequence[UnreadableRow]) -> Check:
                 row.key,
                 str(row),
                 "the limit is not in force; all others are",
-                "remove it with 'sendlimit limit unset', set it again with 'sendlimit limit set'",
+                "remove it with 'sendlimit limit unset' (by SQL where there is no such limit), set it"
+                " again with 'sendlimit limit set'",
             )
             for row in unreadable
         ),

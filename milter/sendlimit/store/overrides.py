@@ -232,6 +232,15 @@ def unset_override(
     return _first(change_overrides(connection, [OverrideChange(subject, name, is_boost)], author))
 
 
+def has_rows(connection: Connection, subject: str, name: LimitName) -> set[bool]:
+    """Return which kinds of row there are of a limit, also such as can't be read: True is a boost."""
+    return {
+        is_boost
+        for is_boost in (False, True)
+        if connection.execute(_ONE, _key(subject, name, is_boost=is_boost))
+    }
+
+
 def _first(made: Made[list[Override | None]]) -> Made[Override | None]:
     return Made(made.result[0], made.id, made.lease)
 
