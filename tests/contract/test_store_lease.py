@@ -8,7 +8,7 @@ import pytest
 from sendlimit.errors import LeaseLost
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import LATCH, CounterKey
-from sendlimit.store import Change, Flush, Flushed, LeaseRow, Store, Writing
+from sendlimit.store import ChangeRow, Flush, Flushed, LeaseRow, Store, Writing
 from sendlimit.store.connection import Connection
 from support.counting_samples import ALICE, ALICES_DAY, BOB, DAILY, NOON, key_of, named
 from support.real_stores import add, insert_counter, used
@@ -152,9 +152,9 @@ def test_changes_by_people(store: Store, held: Flush, tables: Connection) -> Non
     first = _change(tables, ALICE.mailbox)
     second = _change(tables, "*")
     flushed = store.flush(held)
-    assert flushed.changes == [Change(first, ALICE.mailbox), Change(second, "*")]
+    assert flushed.changes == [ChangeRow(first, ALICE.mailbox), ChangeRow(second, "*")]
     assert store.flush(replace(held, batch=3, beat=2, seen_change=first)).changes == [
-        Change(second, "*")
+        ChangeRow(second, "*")
     ]
 
 

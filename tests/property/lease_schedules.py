@@ -12,7 +12,7 @@ from unittest import mock
 from sendlimit.counting.lease import Claim, Lease, LeaseState, claim_of
 from sendlimit.errors import LeaseLost, StoreUnavailable
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import STILL_S, Change, LeaseRow, Writing, changes, mariadb
+from sendlimit.store import STILL_S, ChangeRow, LeaseRow, Writing, changes, mariadb
 from sendlimit.store.drivers import IDLE_TRANSACTION_S
 from support.counting_samples import (
     ALICE,
@@ -94,23 +94,23 @@ def dead_holder_comes_back(folder: Path) -> None:
 
 
 def old_dump_is_restored(folder: Path) -> None:
-    """Change ids begin again below what the holder has seen: a command is not taken for applied."""
+    """ChangeRow ids begin again below what the holder has seen: a command is not taken for applied."""
     tables = Tables()
     daemon = _alone(folder, "one", tables)
     dump = copied(tables)
-    tables.changes += [Change(number, BOB.mailbox) for number in range(1, 8)]
+    tables.changes += [ChangeRow(number, BOB.mailbox) for number in range(1, 8)]
     for _ in range(3):
         daemon.step()
     assert tables.lease.seen_change == 7
     daemon.refreshes = False  # what is seen once a second comes later than the command's return
     vars(tables).update(vars(copied(dump)))
-    tables.changes.append(Change(4, ALICE.mailbox))
+    tables.changes.append(ChangeRow(4, ALICE.mailbox))
     tables.limits = [setting(ALICE.mailbox, DAILY, 0)]
-    watch = changes.HolderWatch(4, changes.Lease(*tables.lease), daemon.uptime)
+    watch = changes.HolderWatch(4, tables.lease, daemon.uptime)
     verdict = None
     while verdict is None:
         daemon.step()
-        verdict = watch.verdict(changes.Lease(*tables.lease), daemon.uptime)
+        verdict = watch.verdict(tables.lease, daemon.uptime)
 
     assert verdict == ""
     assert not _is_granted(daemon), "the command has returned"

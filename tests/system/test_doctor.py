@@ -52,7 +52,7 @@ def test_attached_and_limited(server: MailServer, domain: FreshDomain) -> None:
     assert [server.mail(port, domain.alice) for port in _BOTH_PORTS] == [450, 450]
     assert [server.mail(port, domain.bob) for port in _BOTH_PORTS] == [250, 250]
     server.store.wait_until_used("*", _LIMIT + 2)
-    report = server.sendlimit.command("doctor", "--canary", *server.places)
+    report = server.sendlimit.command("doctor", "--canary", *server.postfix_options)
     assert report.exit_code == 0, report.stdout
     states = {line.split()[0] for line in report.stdout.splitlines()}
     assert (states, report.stderr) == ({"ok"}, "")

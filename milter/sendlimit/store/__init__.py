@@ -100,7 +100,7 @@ class Writing:
     gone: Sequence[str] = ()
 
 
-class Change(NamedTuple):
+class ChangeRow(NamedTuple):
     """A row of er_change: a change by people that the holder has to follow.
 
     Attributes:
@@ -164,7 +164,7 @@ class Flushed(NamedTuple):
 
     usage: Mapping[CounterKey, int]
     settings: Sequence[Setting]
-    changes: Sequence[Change]
+    changes: Sequence[ChangeRow]
     beats: Mapping[str, int]
 
 

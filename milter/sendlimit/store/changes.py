@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from sendlimit.errors import StoreError
-from sendlimit.store import STILL_S
+from sendlimit.store import STILL_S, LeaseRow
 from sendlimit.store.sqltime import to_sql
 from sendlimit.store.statements import LAST_CHANGE, LEASE
 from sendlimit.store.transaction import atomically
@@ -86,20 +86,6 @@ class RecordedChange(NamedTuple):
     change: Change
 
 
-class Lease(NamedTuple):
-    """The row of er_lease.
-
-    Attributes:
-        holder: the daemon that decides from memory; "": none.
-        beat: moved by each of its flushes.
-        seen: the last id of er_change that it has applied.
-    """
-
-    holder: str
-    beat: int
-    seen: int
-
-
 @dataclass(frozen=True, slots=True)
 class Made(Generic[T]):
     """A change that is committed.
@@ -112,7 +98,7 @@ class Made(Generic[T]):
 
     result: T
     id: int
-    lease: Lease
+    lease: LeaseRow
 
 
 def make_change(
@@ -137,7 +123,7 @@ def make_change(
         result, changes = work()
         lease = read_lease(connection)
         # Not by AUTO_INCREMENT, which a row of the greatest id would end for all others.
-        last = max(int(connection.execute(LAST_CHANGE)[0][0]), lease.seen) if changes else 0
+        last = max(int(connection.execute(LAST_CHANGE)[0][0]), lease.seen_change) if changes else 0
         for start in range(0, len(changes), _CHUNK):
             rows = [
                 (last + number, *_params(author, change))
@@ -152,11 +138,11 @@ def make_change(
     return atomically(connection, transaction)
 
 
-def read_lease(connection: Connection) -> Lease:
+def read_lease(connection: Connection) -> LeaseRow:
     """Return the row of er_lease; without one there is no holder."""
     for holder, beat, seen in connection.execute(LEASE):
-        return Lease(as_text(holder), as_count(beat), as_count(seen))
-    return Lease("", 0, 0)
+        return LeaseRow(as_text(holder), as_count(beat), as_count(seen))
+    return LeaseRow("", 0, 0)
 
 
 class HolderWatch:
@@ -170,21 +156,25 @@ class HolderWatch:
     """
 
     def __init__(
-        self, change: int, lease: Lease, now: float, patience_s: float = PATIENCE_S
+        self, change: int, lease: LeaseRow, now: float, patience_s: float = PATIENCE_S
     ) -> None:
         self._change = change
         self._lease = lease
         self._since = self._begun = now
         self._patience_s = patience_s
 
-    def verdict(self, lease: Lease, now: float) -> str | None:
+    def verdict(self, lease: LeaseRow, now: float) -> str | None:
         """Return what a reading of the row means.
 
         Returns:
             "": it has, or it decides from memory no longer. None: look again. Else why it has
             not, as the end of a sentence.
         """
-        if lease.seen >= self._change or lease.holder != self._lease.holder or not lease.holder:
+        if (
+            lease.seen_change >= self._change
+            or lease.holder != self._lease.holder
+            or not lease.holder
+        ):
             return ""
         if lease.beat != self._lease.beat:
             self._lease, self._since = lease, now

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import Change, Flush, Flushed, rows
+from sendlimit.store import ChangeRow, Flush, Flushed, rows
 from sendlimit.store import statements as sql
 from sendlimit.store.sqltime import to_sql
 from sendlimit.store.unreadable import ignored
@@ -123,6 +123,6 @@ class FlushPacket:
         return Flushed(
             usage,
             rows.settings(settings, report),
-            [Change(*row) for row in changes],
+            [ChangeRow(*row) for row in changes],
             {row[0]: row[1] for row in beats},
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.errors import DatabaseInUse, LeaseLost, StoreConflict, StoreError, StoreUnavailable
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import Census, Change, Fenced, Flush, Flushed, Loaded, Writing, rows
+from sendlimit.store import Census, ChangeRow, Fenced, Flush, Flushed, Loaded, Writing, rows
 from sendlimit.store import statements as sql
 from sendlimit.store.connection import SQLiteConnection
 from sendlimit.store.migrations import upgrade
@@ -218,7 +218,7 @@ class SQLiteStore:
             | self.usage([key for key in read if key != LATCH])
             | self._steps(connection, flush.steps),
             rows.settings(settings, self._report),
-            [Change(*row) for row in connection.execute(sql.CHANGES, (flush.seen_change,))],
+            [ChangeRow(*row) for row in connection.execute(sql.CHANGES, (flush.seen_change,))],
             self._beats(connection),
         )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.counting_settings import Publication
     from sendlimit.rules.episode import Episode
     from sendlimit.rules.limit import CounterKey, LimitName, Setting
-    from sendlimit.store import Change, Flush, Writing
+    from sendlimit.store import ChangeRow, Flush, Writing
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Tables:
     fences: dict[str, int] = field(default_factory=dict)
     lease: LeaseRow = field(default_factory=lambda: LeaseRow("", 0, 0))
     daemons: dict[str, int] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ChangeRow] = field(default_factory=list)
     episodes: dict[CounterKey, Episode] = field(default_factory=dict)
     published: Publication | None = None
     clamped: dict[CounterKey, int] = field(default_factory=dict)

@@ -47,7 +47,7 @@ class MailServer:
     password_file: Path
 
     @property
-    def places(self) -> list[str]:
+    def postfix_options(self) -> list[str]:
         """Options that say which Postfix and which ISPConfig are meant."""
         return [
             f"--config-directory={self.postfix.config_directory}",
@@ -61,7 +61,7 @@ class MailServer:
 
     def postfix_command(self, word: str) -> CommandResult:
         """Attach or detach."""
-        done = self.sendlimit.command("postfix", word, "--yes", *self.places)
+        done = self.sendlimit.command("postfix", word, "--yes", *self.postfix_options)
         assert done.exit_code == 0, done.stderr
         return done
 
@@ -72,7 +72,14 @@ class MailServer:
         """
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            code = run(["doctor", "--json", f"--config={self.sendlimit.config_file}", *self.places])
+            code = run(
+                [
+                    "doctor",
+                    "--json",
+                    f"--config={self.sendlimit.config_file}",
+                    *self.postfix_options,
+                ]
+            )
         records = json.loads(printed.getvalue())
         assert code == any(record["state"] == "error" for record in records)
         return {record["code"]: record for record in records if record["state"] != "ok"}

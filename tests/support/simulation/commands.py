@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sendlimit.store import Change
-from sendlimit.store.changes import HolderWatch, Lease
+from sendlimit.store import ChangeRow, LeaseRow
+from sendlimit.store.changes import HolderWatch
 from support.counting_samples import setting
 from support.simulation.actor import Actor
 from support.simulation.process import SENDERS, Machine
@@ -48,13 +48,13 @@ class Commands:
         number: list[int] = []
         order: list[int] = []
 
-        def change(tables: Tables) -> Lease:
+        def change(tables: Tables) -> LeaseRow:
             properties.orders[name] += 1
             order.append(properties.orders[name])
             number.append(
                 len(tables.changes) + 1 if not tables.changes else tables.changes[-1].id + 1
             )
-            tables.changes.append(Change(number[0], mailbox))
+            tables.changes.append(ChangeRow(number[0], mailbox))
             if limit is None:
                 properties.resets[name] += 1
                 for key in [k for k in tables.counters if k.subject == mailbox]:
@@ -64,7 +64,7 @@ class Commands:
                 tables.limits = [row for row in tables.limits if row.subject != mailbox]
                 tables.limits.append(setting(mailbox, str(world.limited), limit))
                 properties.largest_limit[name] = max(properties.largest_limit[name], limit)
-            return Lease(*tables.lease)
+            return tables.lease
 
         made = self._ask(connection, change, latch=True)
         if made is None:
@@ -73,7 +73,7 @@ class Commands:
         verdict: str | None = None
         while made.holder and verdict is None:
             self._sleep(0.05)
-            lease = self._ask(connection, lambda tables: Lease(*tables.lease), latch=False)
+            lease = self._ask(connection, lambda tables: tables.lease, latch=False)
             if lease is None:
                 return
             verdict = watch.verdict(lease, world.now)
@@ -83,12 +83,12 @@ class Commands:
             properties.in_force[name] = world.now, order[0]
 
     def _ask(
-        self, connection: Connection, work: Callable[[Tables], Lease], *, latch: bool
-    ) -> Lease | None:
+        self, connection: Connection, work: Callable[[Tables], LeaseRow], *, latch: bool
+    ) -> LeaseRow | None:
         connection.inbox.append(Packet(work, latch=latch, goes_on=False, commits=latch))
         self._world.running.wait(lambda: bool(connection.answers) or not connection.server_open)
         answer = connection.answers.pop(0) if connection.answers else None
-        return answer if isinstance(answer, Lease) else None
+        return answer if isinstance(answer, LeaseRow) else None
 
     def _sleep(self, seconds: float) -> None:
         until = self._world.now + seconds

@@ -14,7 +14,7 @@ from sendlimit.counting.waiter import Waiter, WaiterState
 from sendlimit.errors import StoreUnavailable
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import COMMITTERS_KEPT_S, STILL_S, Change, LeaseRow
+from sendlimit.store import COMMITTERS_KEPT_S, STILL_S, ChangeRow, LeaseRow
 from support.counting_samples import ALICE, ALICES_DAY, LIMIT_OF_3, NOON
 from support.doubles.daemon import SteppedDaemon
 from support.doubles.store import Tables
@@ -143,7 +143,7 @@ def test_a_newcomer_in_the_last_moment_is_seen(tmp_path: Path) -> None:
 
 def test_changes_of_before_the_lease_are_known(tmp_path: Path) -> None:
     """A command that comes before it sees no holder; its row of er_change is not waited for."""
-    tables = Tables(changes=[Change(7, "*")])
+    tables = Tables(changes=[ChangeRow(7, "*")])
     _daemon(tmp_path, tables).start()
 
     assert tables.lease.seen_change == 7

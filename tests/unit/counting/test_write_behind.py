@@ -13,7 +13,7 @@ from sendlimit.counting.write_behind import FLUSH_S
 from sendlimit.errors import StoreConflict, StoreUnavailable
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import Change, LeaseRow
+from sendlimit.store import ChangeRow, LeaseRow
 from support.counting_samples import ALICE, ALICES_DAY, ALICES_MAIL, BOB, DAILY, LIMIT_OF_3, setting
 from support.doubles.daemon import SteppedDaemon
 
@@ -134,7 +134,7 @@ def test_a_change_is_applied_then_reported(daemon: SteppedDaemon) -> None:
     daemon.refreshes = False
     daemon.send(ALICE)
     daemon.tables.limits = [setting(ALICE.mailbox, DAILY, 1)]
-    daemon.tables.changes.append(Change(4, ALICE.mailbox))
+    daemon.tables.changes.append(ChangeRow(4, ALICE.mailbox))
     daemon.step()
     assert daemon.tables.lease.seen_change == 0
     assert not daemon.send(ALICE)
@@ -148,7 +148,7 @@ def test_a_reset_is_followed(daemon: SteppedDaemon) -> None:
         daemon.send(ALICE)
     daemon.step()
     daemon.tables.counters[ALICES_DAY] = 0
-    daemon.tables.changes.append(Change(1, ALICE.mailbox))
+    daemon.tables.changes.append(ChangeRow(1, ALICE.mailbox))
     daemon.step()
     daemon.store.verbs.clear()
 
@@ -160,7 +160,7 @@ def test_a_change_that_could_not_be_read_is_applied_before_the_next_flush(
     daemon: SteppedDaemon,
 ) -> None:
     """The connection was lost in between."""
-    daemon.tables.changes.append(Change(4, ALICE.mailbox))
+    daemon.tables.changes.append(ChangeRow(4, ALICE.mailbox))
     daemon.tables.limits = [setting(ALICE.mailbox, DAILY, 0)]
     daemon.store.fail("limits", StoreUnavailable())
     daemon.refreshes = False

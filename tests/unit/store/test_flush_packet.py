@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from sendlimit.rules.limit import LATCH
-from sendlimit.store import Change, Flush
+from sendlimit.store import ChangeRow, Flush
 from sendlimit.store.flush_packet import FlushPacket, add_statement
 from support.counting_samples import ALICE, ALICES_DAY, BOB, DAILY, key_of
 
@@ -36,7 +36,12 @@ def test_the_latch_and_the_lease_come_first() -> None:
 def test_results_are_read_in_the_order_of_what_was_asked() -> None:
     """Additions, read counters, limits, changes, beats; what was not asked for has no result."""
     last: list[list[Row]] = [[(4, "*")], [("me", 2)]]
-    assert FlushPacket(Flush("me", 1, 0, 0, 1)).read(last) == ({}, [], [Change(4, "*")], {"me": 2})
+    assert FlushPacket(Flush("me", 1, 0, 0, 1)).read(last) == (
+        {},
+        [],
+        [ChangeRow(4, "*")],
+        {"me": 2},
+    )
     full = Flush(
         "me", 1, 0, 0, 1, additions={ALICES_DAY: 1}, read=[_BOBS_DAY], subjects=[ALICE.mailbox]
     )
