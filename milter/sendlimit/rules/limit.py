@@ -81,6 +81,11 @@ class CounterKey(NamedTuple):
     window: Window
     period_start: int
 
+    @property
+    def name(self) -> LimitName:
+        """The limit that it counts for."""
+        return LimitName(self.scope, self.unit, self.window)
+
 
 class PartOf(NamedTuple):
     """The wider limit that a share is part of (R16)."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _WIDTH, _HEIGHT = 720, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 22, 14, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 48, 20, 24
 _PLOT_WIDTH = _WIDTH - _LEFT - _RIGHT
 _PLOT_HEIGHT = _HEIGHT - _TOP - _BOTTOM
 _GAP = 0.22
@@ -21,6 +21,8 @@ _GAP = 0.22
 _LABELS_MAX = 9
 _FAR_ABOVE = 15
 """A limit that is so many times the highest bar would make all bars lines."""
+_SIGN_WIDTH = 7
+"""Of a letter of the limit, about."""
 _STEPS = (1, 2, 5)
 _SUFFIXES = ((10**15, "P"), (10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
@@ -75,7 +77,10 @@ def bar_chart(bars: Sequence[Bar], limit: int | None, words: ChartWords) -> Mark
     if limit is not None:
         y = scale(limit) if is_inside else _TOP - 6.0
         text = words.limit if is_inside else words.above
-        parts.append(_limit_line(y, text, is_inside=is_inside))
+        covered = [bar.value > limit for bar in bars]
+        width = -(-len(text) * _SIGN_WIDTH * len(bars) // _PLOT_WIDTH)
+        is_left = any(covered[-width:]) and not any(covered[:width])
+        parts.append(_limit_line(y, text, is_inside=is_inside, is_left=is_left))
     parts.append(Markup("</svg>"))
     return Markup("").join(parts)
 
@@ -85,9 +90,13 @@ def _scale(top: int) -> Callable[[int], float]:
 
 
 def _grid(y: float, text: str) -> Markup:
-    return Markup(
-        '<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="axis" x="{}" y="{}" text-anchor="end">{}</text>'
-    ).format(_LEFT, _WIDTH - _RIGHT, y, y, _LEFT - 6, y + 4, text)
+    """Draw a line with its value at both ends: on a phone one sees one of them."""
+    line = Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
+        _LEFT, _WIDTH - _RIGHT, y, y
+    )
+    value = Markup('<text class="axis" x="{}" y="{}" text-anchor="{}">{}</text>')
+    left = value.format(_LEFT - 6, y + 4, "end", text)
+    return line + left + value.format(_WIDTH - _RIGHT + 6, y + 4, "start", text)
 
 
 def _bars(bars: Sequence[Bar], limit: int | None, scale: Callable[[int], float]) -> list[Markup]:
@@ -125,13 +134,13 @@ def _bars(bars: Sequence[Bar], limit: int | None, scale: Callable[[int], float])
     return parts
 
 
-def _limit_line(y: float, text: str, *, is_inside: bool) -> Markup:
+def _limit_line(y: float, text: str, *, is_inside: bool, is_left: bool) -> Markup:
+    """Draw the line; its words stand above it at the end that has no higher bars, if one has none."""
+    x, anchor = (_LEFT, "start") if is_left else (_WIDTH - _RIGHT, "end")
     dash = "" if is_inside else " above"
     return Markup(
-        '<line class="limit{}" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="limit-text" x="{}" y="{}" text-anchor="end">{}</text>'
-    ).format(
-        dash, _LEFT, _WIDTH - _RIGHT, y, y, _WIDTH - _RIGHT, y - 4 if y > _TOP else y + 12, text
-    )
+        '<line class="limit{}" x1="{}" x2="{}" y1="{}" y2="{}"/><text class="limit-text" x="{}" y="{}" text-anchor="{}">{}</text>'
+    ).format(dash, _LEFT, _WIDTH - _RIGHT, y, y, x, y - 4, anchor, text)
 
 
 def meter(used: int, limit: int | None) -> Markup:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sendlimit.store.changes import RecordedChange
     from sendlimit.web.pages.words import Words
 
+_MOMENTS = frozenset({"learned_from"})
 _NOT_SHOWN = frozenset({"subject", "set_by", "set_at", "period_start"})
 
 
@@ -152,7 +153,6 @@ def override_row(words: Words, row: Override, now: int) -> OverrideRow:
 
 def episode_row(words: Words, episode: Episode, now: int) -> EpisodeRow:
     """Return the row of an episode."""
-    name = LimitName(episode.key.scope, episode.key.unit, episode.key.window)
     if episode.attempts == 1:
         times = words("table.once")
     else:
@@ -164,7 +164,7 @@ def episode_row(words: Words, episode: Episode, now: int) -> EpisodeRow:
     return EpisodeRow(
         words.time(episode.last_at, now),
         "" if episode.key.scope is Scope.GLOBAL else episode.key.subject,
-        words.full_limit_name(name),
+        words.full_limit_name(episode.key.name),
         words.number(episode.limit),
         times,
         episode.last_mailbox,
@@ -213,6 +213,11 @@ def _field(words: Words, key: str, value: object) -> Iterator[str]:
         yield words("table.learned", day=_day_words(words, value))
     elif key == "reason":
         yield f"{words('table.reason')}: {value}"
+    elif key in _MOMENTS:
+        yield words(f"changed.{key}", value=_until_words(words, value))
+    elif words.has(f"changed.{key}"):
+        shown = words.number(value) if _is_whole(value) else value
+        yield words(f"changed.{key}", value=shown)
     elif key == "max" and (value is None or _is_whole(value)):
         yield words.limit_value(value)
     else:

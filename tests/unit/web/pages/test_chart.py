@@ -1,5 +1,6 @@
 """Charts: numbers in, SVG out."""
 
+from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -46,6 +47,20 @@ def test_over_the_limit() -> None:
     text = bar_chart([Bar(5, "", ""), Bar(4, "", "")], 5, ChartWords(""))
     assert text.count("bar over") == 1
     assert "bar over" not in bar_chart([Bar(0, "", "")], 0, ChartWords(""))
+
+
+@pytest.mark.parametrize(
+    ("values", "anchor"),
+    [((100, 1, 1), "end"), ((1, 1, 100), "start"), ((100, 1, 100), "end"), ((50, 50, 50), "end")],
+)
+def test_the_limit_hides_no_bar(values: Sequence[int], anchor: str) -> None:
+    """The words of the limit stand above its line, at the end whose bars are not higher."""
+    bars = [Bar(value, "", "") for value in values]
+    picture = _parsed(bar_chart(bars, 50, ChartWords("", "limit 50")))
+    (line,) = (each for each in picture.iter(f"{_SVG}line") if each.get("class") == "limit")
+    (words,) = (each for each in picture.iter(f"{_SVG}text") if each.get("class") == "limit-text")
+    assert words.get("text-anchor") == anchor
+    assert float(words.get("y", "")) < float(line.get("y1", ""))
 
 
 @pytest.mark.parametrize(

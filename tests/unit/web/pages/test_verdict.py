@@ -38,7 +38,7 @@ def test_verdict_refused(tables: Connection) -> None:
     """Which limit is used up, and when it starts again."""
     level, text = _verdict(tables, _context(), 100)
     assert level == "bad"
-    assert "Messages a day of the mailbox is used up" in text
+    assert "the limit “Messages a day of the mailbox” is used up" in text
     assert "23 Nov 2026, 00:00, in 12 h 0 min" in text
 
 
@@ -47,7 +47,7 @@ def test_verdict_of_a_limit_of_0(tables: Connection) -> None:
     nothing = _context(limits={"mailbox": {"messages_per_day": 0}})
     assert _verdict(tables, nothing, 1) == (
         "bad",
-        "Nothing may be sent: Messages a day of the mailbox is 0.",
+        "Nothing may be sent: the limit “Messages a day of the mailbox” is 0.",
     )
 
 
