@@ -1,4 +1,4 @@
-"""Measure everything in one run: `script/bench [--quick]`."""
+"""Measure everything in one run: `script/bench [--web] [--quick]`."""
 
 import argparse
 import contextlib
@@ -19,6 +19,7 @@ from bench import (
     peers,
     sessions,
     web,
+    web_report,
 )
 from bench.plan import QUICK, WHOLE, Plan
 from bench.report import render, table
@@ -113,7 +114,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument(
         "--web",
         action="store_true",
-        help="only the pages and the API, into build/benchmarks-web.md",
+        help="only the pages and the API, into build/benchmarks-web.md; with --quick fewer mailboxes",
     )
     return parser.parse_args()
 
@@ -124,14 +125,14 @@ def main() -> None:
     # Turned into an exception, so that every server is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if words.web:
-        _report_web()
+        _report_web(quick=words.quick)
     else:
         _report(quick=words.quick)
 
 
-def _report_web() -> None:
+def _report_web(*, quick: bool) -> None:
     """Measure the pages and the API, print and write the report."""
-    text = web.render(web.measure(), table)
+    text = web_report.render(web.measure(web.QUICK if quick else web.WHOLE), table)
     _WEB_REPORT.parent.mkdir(exist_ok=True)
     _WEB_REPORT.write_text(text)
     print(text)
