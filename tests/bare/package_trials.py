@@ -9,6 +9,7 @@ from bare.machine import Machine
 from bare.packages import build
 from bare.report import Report, TrialFailedError
 from bare.server import Server
+from bare.web_sockets import SETTINGS, try_sockets
 
 NEXT = "99.0.0"
 """The version of the packages to which an upgrade is tried."""
@@ -30,7 +31,7 @@ _IN_NEXT = "# A line that the next version has.\n"
 # An admin who is asked decides so; here no one can be asked.
 _KEEP = "printf '%s\\n' 'Dpkg::Options:: \"--force-confold\";' >/etc/apt/apt.conf.d/99keep"
 _WEB = f"""\
-printf '%s\\n' '[web]' 'listen = "127.0.0.1:9141"' >>{_CONFIG}
+printf '%s\\n' '[web]' 'listen = "127.0.0.1:9141"' '{SETTINGS}' >>{_CONFIG}
 systemctl restart sendlimit-web
 """
 _LOGIN_PAGE = """\
@@ -125,6 +126,7 @@ class PackagedServer(Server):
         if with_web:
             self._in_packages(self._install.commands("Debian package: install")[2] + _WEB)
             self._run(_LOGIN_PAGE)
+            try_sockets(self._machine, report)
             later = later.replace("sendlimit_", "sendlimit*_")
         settings = self._run(_SETTINGS)
         if "root:sendlimit 640\nroot:sendlimit 750\n" not in settings:
