@@ -184,7 +184,7 @@ def test_odd_refusal(tables: Tables, values: str) -> None:
     tables.write(_REFUSAL + f"('mailbox', '{BOB.mailbox}', 'messages', 'day', {good})")
 
     assert [each.key.subject for each in episodes_since(tables.connection, 0)] == [BOB.mailbox]
-    assert last_episodes(tables.connection, [(named(_DAY), ALICE.mailbox)]) == {}
+    assert last_episodes(tables.connection, [(Scope.MAILBOX, ALICE.mailbox)]) == {}
 
 
 ODD_MOMENTS = ["'soon'", "'2036-11-27T18:00'", "''", "17", "x'00ff'", "'0000-00-00 00:00:00'"]

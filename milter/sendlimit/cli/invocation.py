@@ -105,10 +105,6 @@ class Invocation:
         if said is not None:
             print_note(said)
 
-    def rules(self, connection: Connection) -> Rules:
-        """Return the settings of file and database that are in force now."""
-        return self.context.rules(connection, self.now())
-
     def rules_without_boosts(self, lasting: Mapping[tuple[str, LimitName], Override]) -> Rules:
         """Return the settings of the file and these overrides."""
         return Rules(self.file_settings).with_rows(row.setting for row in lasting.values())

@@ -12,7 +12,7 @@ from sendlimit.cli.options import as_json, value_of
 from sendlimit.cli.printing import local_time, print_data, print_json, print_note, print_table
 from sendlimit.reports.records import episode_record
 from sendlimit.reports.timestamps import lookback_start
-from sendlimit.rules.limit import EVERYONE, LimitName, Scope
+from sendlimit.rules.limit import EVERYONE, Scope
 from sendlimit.rules.subject import mailbox_subject
 from sendlimit.store.episodes import episodes_since
 
@@ -97,7 +97,7 @@ def _print(episodes: list[Episode], calendar: Calendar) -> None:
 
 
 def _limit_lines(episode: Episode) -> list[str]:
-    name = LimitName(episode.key.scope, episode.key.unit, episode.key.window)
+    name = episode.key.name
     own = episode.key.subject in {EVERYONE, episode.last_mailbox}
     return [str(name), f"limit {episode.limit}", *([] if own else [f"of {episode.key.subject}"])]
 

@@ -20,7 +20,7 @@ from sendlimit.doctor.nagios import plugin_result, unknown
 from sendlimit.doctor.status import SERVER_A_DAY, read_status
 from sendlimit.errors import ConfigError
 from sendlimit.reports.records import episode_record
-from sendlimit.rules.limit import EVERYONE, LimitName
+from sendlimit.rules.limit import EVERYONE
 from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _last(episode: Episode | None, calendar: Calendar) -> str:
     if episode is None:
         return "nothing on record"
     key = episode.key
-    name = LimitName(key.scope, key.unit, key.window)
+    name = key.name
     whose = "" if key.subject in {EVERYONE, episode.last_mailbox} else f" of {key.subject}"
     return f"{local_time(calendar, episode.last_at)} {episode.last_mailbox}: {name} {episode.limit}{whose}"
 

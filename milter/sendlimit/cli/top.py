@@ -47,6 +47,7 @@ def top(  # noqa: PLR0913 - one parameter an option
     name = LimitName(Scope(scope), Unit(unit), Window(window))
     with invocation.database() as connection:
         report = top_report(invocation.context, connection, name, at, count)
+        counted = counted_names(invocation.context.names_in_force(connection, at))
     if as_json:
         print_json(report.record())
         return
@@ -64,7 +65,7 @@ def top(  # noqa: PLR0913 - one parameter an option
                 for row in report.subjects
             ),
         )
-    if name not in counted_names(report.rules.names()):
+    if name not in counted:
         print_note(f"{name} is not counted: no limit on it is in force for anybody")
     else:
         print_note(since if report.subjects else f"nothing is counted yet: {since}")

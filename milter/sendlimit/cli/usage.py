@@ -11,11 +11,10 @@ from sendlimit.cli.invocation import Invocation, pass_invocation
 from sendlimit.cli.options import as_json, yes_option
 from sendlimit.cli.printing import local_time, print_json, print_note, print_table
 from sendlimit.reports.records import taken_record
-from sendlimit.rules.limit import LimitName
 from sendlimit.store import usage as counting
 
 if TYPE_CHECKING:
-    from sendlimit.rules.limit import CounterKey
+    from sendlimit.rules.limit import CounterKey, LimitName
     from sendlimit.rules.window import Calendar
 
 
@@ -75,7 +74,7 @@ def _sums(used: dict[CounterKey, int], calendar: Calendar) -> dict[LimitName, tu
     sums: dict[LimitName, tuple[int, int, int]] = {}
     for key in sorted(used):
         period = calendar.period(key.window, key.period_start)
-        name = LimitName(key.scope, key.unit, key.window)
+        name = key.name
         amount, start, _ = sums.get(name, (0, period.start, 0))
         sums[name] = (amount + used[key], start, period.end)
     return sums

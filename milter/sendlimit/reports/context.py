@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from sendlimit.rules.limit import Scope, Settings
 from sendlimit.rules.mailbox import domain_key
 from sendlimit.rules.subject import domain_subject, is_exempt, mailbox_subject, read_subject
-from sendlimit.store.overrides import rules_in_force
+from sendlimit.store.overrides import names_in_force, rules_in_force
 from sendlimit.store.usage import scopes_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sendlimit.config import Config
+    from sendlimit.rules.limit import LimitName
     from sendlimit.rules.login_map import LoginMap
     from sendlimit.rules.precedence import Rules
     from sendlimit.rules.subject import Subject
@@ -58,9 +61,13 @@ class ReportContext:
         """Whether nothing is refused: mode = "observe"."""
         return self.config.mode == "observe"
 
-    def rules(self, connection: Connection, at: int) -> Rules:
-        """Return the settings of file and database that are in force at the moment."""
-        return rules_in_force(connection, self.file_settings, at)
+    def rules(self, connection: Connection, at: int, subjects: Collection[str]) -> Rules:
+        """Return the settings of the file, and those of the database for these subjects, in force at the moment."""
+        return rules_in_force(connection, self.file_settings, at, subjects)
+
+    def names_in_force(self, connection: Connection, at: int) -> frozenset[LimitName]:
+        """Return the names that file or database limit for any subject at the moment."""
+        return names_in_force(connection, self.file_settings, at)
 
     def subject(self, text: str, connection: Connection) -> Subject:
         """Return whom a SUBJECT means; another spelling of a login is its mailbox.

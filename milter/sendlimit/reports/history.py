@@ -90,7 +90,7 @@ def history_report(
     for start, count in found:
         own = start if start in used else calendar.period(span.window, start).start
         used[own] = used.get(own, 0) + count
-    limit = context.rules(connection, at).limit(name, subject.sender)
+    limit = context.rules(connection, at, subject.levels).limit(name, subject.sender)
     return HistoryReport(
         subject.key,
         name,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sendlimit.rules.limit import LimitName
 from sendlimit.store.overrides import override_record
 from sendlimit.store.sqltime import to_iso
 
@@ -266,7 +265,7 @@ def episode_record(episode: Episode) -> dict[str, object]:
     """Return a row of er_refusal."""
     key = episode.key
     return {
-        "limit": str(LimitName(key.scope, key.unit, key.window)),
+        "limit": str(key.name),
         "subject": key.subject,
         "max": episode.limit,
         "period_start": to_iso(key.period_start),
@@ -292,7 +291,7 @@ def taken_record(key: CounterKey, amount: int, calendar: Calendar) -> dict[str, 
     """Return what a reset has taken from a counter of a period that runs at the moment."""
     return {
         "subject": key.subject,
-        "limit": str(LimitName(key.scope, key.unit, key.window)),
+        "limit": str(key.name),
         "taken": amount,
         "period_start": to_iso(key.period_start),
         "period_end": to_iso(calendar.period(key.window, key.period_start).end),

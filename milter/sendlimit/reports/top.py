@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.limit import counted_sender
+from sendlimit.rules.limit import counted_sender, levels
 from sendlimit.rules.rolling import step_starts
 from sendlimit.rules.window import ROLLING_WINDOWS, Period
 from sendlimit.store.sqltime import to_iso
@@ -13,7 +13,6 @@ from sendlimit.store.usage import top
 if TYPE_CHECKING:
     from sendlimit.reports.context import ReportContext
     from sendlimit.rules.limit import LimitName
-    from sendlimit.rules.precedence import Rules
     from sendlimit.store.connection import Connection
 
 
@@ -37,13 +36,11 @@ class TopReport(NamedTuple):
         name: what was counted.
         period: the running one, or the steps that count of a rolling window.
         subjects: the highest first.
-        rules: in force at the moment.
     """
 
     name: LimitName
     period: Period
     subjects: list[TopSubject]
-    rules: Rules
 
     def record(self) -> dict[str, object]:
         """Return what `top --json` prints."""
@@ -60,11 +57,16 @@ def top_report(
 ) -> TopReport:
     """Return the mailboxes or domains that have used most of a limit's unit in its window."""
     period = context.calendar.period(name.window, at)
-    rules = context.rules(connection, at)
+    most = [
+        (counted_sender(name.scope, subject), subject, used)
+        for subject, used in top(connection, name, period.start, count)
+    ]
+    named = {level for sender, _, _ in most for level in levels(name.scope, sender)}
+    rules = context.rules(connection, at, sorted(named))
     rows = []
-    for subject, used in top(connection, name, period.start, count):
-        limit = rules.limit(name, counted_sender(name.scope, subject))
+    for sender, subject, used in most:
+        limit = rules.limit(name, sender)
         rows.append(TopSubject(subject, used, limit.max if limit else None))
     if name.window in ROLLING_WINDOWS:
         period = Period(step_starts(name.window, period.start)[0], period.end)
-    return TopReport(name, period, rows, rules)
+    return TopReport(name, period, rows)

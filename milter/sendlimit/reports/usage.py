@@ -11,8 +11,7 @@ from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import KNOWN_NAMES, Scope, counted_names
 from sendlimit.rules.window import Window
 from sendlimit.store.episodes import last_episodes
-from sendlimit.store.learned import learned_overrides
-from sendlimit.store.overrides import override_record, overrides
+from sendlimit.store.overrides import override_record, rows_of
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import known_subjects, usage
 
@@ -78,7 +77,7 @@ def usage_report(
 ) -> UsageReport:
     """Return the limits of a subject with everything that bears on them."""
     keys = counters(subject.scope, subject.sender, context.calendar, at)
-    rows = _rows(connection, subject.levels)
+    rows = rows_of(connection, subject.levels)
     found = usage(connection, [key for key in keys.values() if key.window is not Window.MESSAGE])
     explanation = explain(
         subject.scope,
@@ -86,7 +85,7 @@ def usage_report(
         file=context.file_settings,
         overrides=rows,
         usage=found,
-        episodes=last_episodes(connection, ((name, key.subject) for name, key in keys.items())),
+        episodes=last_episodes(connection, {(key.scope, key.subject) for key in keys.values()}),
         calendar=context.calendar,
         at=at,
     )
@@ -102,7 +101,7 @@ def usage_reports(
     What is asked of the database does not grow with the number of limits, and hardly with the
     number of subjects.
     """
-    in_force = context.rules(connection, at).names()
+    in_force = context.names_in_force(connection, at)
     counted = set(counted_names(in_force))
     names = [name for name in KNOWN_NAMES if name in counted or name in in_force]
     keys = {
@@ -115,7 +114,7 @@ def usage_reports(
     }
     found = usage(connection, sorted(keys))
     levels = {level for subject in subjects for level in subject.levels}
-    rows = _rows(connection, sorted(levels))
+    rows = rows_of(connection, sorted(levels))
     known = _known(context, connection, subjects, rows, found)
     by_subject: dict[str, list[Override]] = defaultdict(list)
     for row in rows:
@@ -135,11 +134,6 @@ def usage_reports(
         )
         reports.append(_report(context, subject, explanation, at, is_known=subject.key in known))
     return reports
-
-
-def _rows(connection: Connection, subjects: Sequence[str]) -> list[Override]:
-    """Return all rows of er_limit of these subjects, those that were learned too."""
-    return [*overrides(connection, subjects), *learned_overrides(connection, subjects)]
 
 
 def _report(

@@ -179,6 +179,8 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
     rows = {(row.setting.subject, row.setting.name, _origin(row.setting)): row for row in overrides}
     rules = Rules(file).with_rows(holding((row.setting for row in rows.values()), at))
 
+    in_windows = {key[:4] for key in usage if key.window in ROLLING_WINDOWS}
+
     def source(name: LimitName) -> tuple[LimitSource | None, Setting | None]:
         won = rules.in_force(name, sender)
         if won is None:
@@ -194,7 +196,7 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
         for name, key in counters(scope, sender, calendar, at, names).items():
             where, setting = source(name)
             rolling = name.window in ROLLING_WINDOWS
-            steps = counts(key, usage) if rolling else ()
+            steps = counts(key, usage) if key[:4] in in_windows else ()
             used = total(steps) if rolling else usage.get(key, 0)
             episode = episodes.get(name)
             if setting is None and not used and episode is None and name not in MESSAGES_PER_DAY:
@@ -216,9 +218,9 @@ def explain(  # noqa: PLR0913 - the facts, each by its own name
 
     def defaults() -> Iterator[LimitStatus]:
         below = _NARROWEST_FIRST[: _NARROWEST_FIRST.index(scope)]
-        for name in KNOWN_NAMES:
+        for name in filter(lambda name: name.scope in below, KNOWN_NAMES):
             where, setting = source(name)
-            if name.scope in below and setting is not None and where is not None:
+            if setting is not None and where is not None:
                 period = calendar.period(name.window, at)
                 yield LimitStatus(name, setting.subject, setting.max, where, None, period)
 

@@ -24,11 +24,16 @@ _CHUNK = 200
 _COLUMNS = """
 SELECT scope, subject, unit, `window`, period_start, `limit`, first_at, last_at, attempts,
        last_client_addr, last_sender, last_mailbox FROM er_refusal"""
-_LAST = (
-    _COLUMNS
-    + """
- WHERE scope = %s AND subject = %s AND unit = %s AND `window` = %s ORDER BY period_start DESC LIMIT 1"""
-)
+# The inner part is along the primary key, and all columns of it are named so that MariaDB reads one
+# row of each limit: a subject may have an episode in each minute.
+_LAST_OF_EACH = """
+SELECT scope, subject, unit, `window`, period_start, `limit`, first_at, last_at, attempts,
+       last_client_addr, last_sender, last_mailbox
+  FROM er_refusal
+  JOIN (SELECT scope, subject, unit, `window`, MAX(period_start) AS period_start
+          FROM er_refusal WHERE scope = %s AND subject = %s
+         GROUP BY scope, subject, unit, `window`) last_of_each
+ USING (scope, subject, unit, `window`, period_start)"""
 _SINCE = _COLUMNS + " WHERE last_at >= %s ORDER BY last_at DESC, first_at DESC"
 _SINCE_OF = (
     _COLUMNS
@@ -38,20 +43,20 @@ _SINCE_OF = (
 )
 _ORDER = " ORDER BY last_at DESC, first_at DESC, scope, subject, unit, `window`, period_start"
 _PAGE = _COLUMNS + " WHERE last_at >= %s AND last_at <= %s" + _ORDER + " LIMIT %s OFFSET %s"
+_PAGE_BY = (
+    _COLUMNS
+    + " WHERE last_at >= %s AND last_at <= %s AND scope = %s AND subject = %s"
+    + _ORDER
+    + " LIMIT %s OFFSET %s"
+)
 _PAGE_OF = (
     _COLUMNS
     + """
- WHERE last_at >= %s AND last_at <= %s AND (subject = %s OR last_mailbox = %s)"""
+ WHERE last_at >= %s AND last_at <= %s AND ((scope = 'mailbox' AND subject = %s) OR last_mailbox = %s)"""
     + _ORDER
     + " LIMIT %s OFFSET %s"
 )
 _LATEST = _COLUMNS + " ORDER BY last_at DESC, first_at DESC LIMIT 50"
-_PAGE_OWN = (
-    _COLUMNS
-    + " WHERE last_at >= %s AND last_at <= %s AND scope = 'mailbox' AND subject = %s"
-    + _ORDER
-    + " LIMIT %s OFFSET %s"
-)
 _OLD = _COLUMNS + " WHERE last_at < %s ORDER BY last_at LIMIT %s"
 _REMOVE = """
 DELETE FROM er_refusal
@@ -113,15 +118,30 @@ class EpisodePage(NamedTuple):
     size: int
 
 
-def episodes_page(
-    connection: Connection, page: EpisodePage, subject: str | None = None
+def episodes_page(connection: Connection, page: EpisodePage) -> list[Episode]:
+    """Return some of all episodes."""
+    return _page(connection, _PAGE, page)
+
+
+def own_episodes(
+    connection: Connection, page: EpisodePage, scope: Scope, subject: str
 ) -> list[Episode]:
-    """Return some episodes; with a subject those of its limits or with it refused last."""
+    """Return some episodes of a subject's own limits."""
+    return _page(connection, _PAGE_BY, page, str(scope), subject)
+
+
+def episodes_of(
+    connection: Connection, page: EpisodePage, scope: Scope, subject: str
+) -> list[Episode]:
+    """Return some episodes of a subject's own limits; of a mailbox also of wider ones that refused it last."""
+    if scope is Scope.MAILBOX:
+        return _page(connection, _PAGE_OF, page, subject, subject)
+    return own_episodes(connection, page, scope, subject)
+
+
+def _page(connection: Connection, statement: str, page: EpisodePage, *whose: str) -> list[Episode]:
     span = (to_sql(page.since), to_sql(page.until))
-    if subject is None:
-        rows = connection.execute(_PAGE, (*span, page.size, page.skip))
-    else:
-        rows = connection.execute(_PAGE_OF, (*span, subject, subject, page.size, page.skip))
+    rows = connection.execute(statement, (*span, *whose, page.size, page.skip))
     return readable("er_refusal", rows, _episode)
 
 
@@ -130,23 +150,19 @@ def latest_episode(connection: Connection) -> Episode | None:
     return next(iter(readable("er_refusal", connection.execute(_LATEST), _episode)), None)
 
 
-def own_episodes(connection: Connection, page: EpisodePage, mailbox: str) -> list[Episode]:
-    """Return some episodes of a mailbox's own limits."""
-    span = (to_sql(page.since), to_sql(page.until))
-    rows = connection.execute(_PAGE_OWN, (*span, mailbox, page.size, page.skip))
-    return readable("er_refusal", rows, _episode)
-
-
 def last_episodes(
-    connection: Connection, counters: Iterable[tuple[LimitName, str]]
+    connection: Connection, subjects: Iterable[tuple[Scope, str]]
 ) -> dict[LimitName, Episode]:
-    """Return the last episode of each (limit, subject) that has one."""
-    found = {}
-    for name, subject in counters:
-        params = (str(name.scope), subject, str(name.unit), str(name.window))
-        for episode in readable("er_refusal", connection.execute(_LAST, params), _episode):
-            found[name] = episode
-    return found
+    """Return the last episode of each limit that has one.
+
+    Args:
+        connection: to the tables.
+        subjects: whose limits, at most one of each scope.
+    """
+    asked = [*subjects]
+    statement = " UNION ALL ".join([_LAST_OF_EACH] * len(asked))
+    rows = connection.execute(statement, [str(word) for each in asked for word in each])
+    return {episode.key.name: episode for episode in readable("er_refusal", rows, _episode)}
 
 
 def count_episodes(connection: Connection, scope: Scope, subject: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import CounterKey, LimitName, Scope, Unit
 from sendlimit.rules.rolling import step_starts
@@ -10,7 +10,7 @@ from sendlimit.rules.window import COUNTED_WINDOWS, DAY_S, ROLLING_WINDOWS, Wind
 from sendlimit.store import COMMITTERS_KEPT_S
 from sendlimit.store.changes import Change, make_change
 from sendlimit.store.connection import SQLiteConnection
-from sendlimit.store.rows import key_params, placeholders, steps_params, steps_query
+from sendlimit.store.rows import key_params, placeholders
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.statements import USAGE
 from sendlimit.store.transaction import execute_when_free
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _CHUNK = 200
 """Rows a statement and a transaction: short enough not to hold up the daemon."""
 
+_KEYS_READ = 1_000
+"""Counters that are asked for in one statement."""
+
+_OF_UNITS = "(unit IN ({units}) AND `window` = %s AND period_start BETWEEN %s AND %s)"
 _ONE_COUNTER = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
 _OF_PERIOD = """
   FROM er_counter WHERE scope = %s AND unit = %s AND `window` = %s AND period_start = %s"""
@@ -98,17 +102,44 @@ def usage(connection: Connection, keys: Sequence[CounterKey]) -> dict[CounterKey
         keys: the counters; for that of a running step those of its whole window (R19).
     """
     found: dict[CounterKey, int] = {}
-    rolling = [key for key in keys if key.window in ROLLING_WINDOWS]
-    for chunk in _chunks([key for key in keys if key.window not in ROLLING_WINDOWS]):
-        rows = connection.execute(USAGE.format(keys=_any_of(chunk)), _params(chunk))
-        found |= _amounts(rows)
-    for chunk in _chunks(rolling):
-        found |= _amounts(connection.execute(steps_query(chunk), steps_params(chunk)))
+    for start in range(0, len(keys), _KEYS_READ):
+        condition, params = _condition(keys[start : start + _KEYS_READ])
+        rows = connection.execute(USAGE.format(keys=condition), params)
+        found |= readable("er_counter", rows, lambda row: (_key(row), max(0, whole(row[5]))))
     return found
 
 
-def _amounts(rows: Iterable[Row]) -> dict[CounterKey, int]:
-    return dict(readable("er_counter", rows, lambda row: (_key(row), max(0, whole(row[5])))))
+def _condition(keys: Iterable[CounterKey]) -> tuple[str, list[str]]:
+    """Return what finds counters, and its parameters; what is asked of many subjects stands there once."""
+    units: dict[tuple[Scope, str], dict[_Span, set[Unit]]] = {}
+    for key in keys:
+        units.setdefault((key.scope, key.subject), {}).setdefault(_span(key), set()).add(key.unit)
+    alike: dict[tuple[Scope, tuple[tuple[_Span, tuple[Unit, ...]], ...]], list[str]] = {}
+    for (scope, subject), spans in units.items():
+        asked = tuple((span, tuple(sorted(spans[span]))) for span in sorted(spans))
+        alike.setdefault((scope, asked), []).append(subject)
+    parts, params = [], []
+    for (scope, asked), subjects in alike.items():
+        periods = " OR ".join([_OF_UNITS.format(units=placeholders(of)) for _, of in asked])
+        parts.append(f"(scope = %s AND subject IN ({placeholders(subjects)}) AND ({periods}))")
+        params += [str(scope), *subjects]
+        params += [str(value) for span, of in asked for value in (*of, *span)]
+    return " OR ".join(parts), params
+
+
+class _Span(NamedTuple):
+    """Counters of a window: of one period, or of all steps that count now."""
+
+    window: Window
+    first: str
+    last: str
+
+
+def _span(key: CounterKey) -> _Span:
+    starts: Sequence[int] = [key.period_start]
+    if key.window in ROLLING_WINDOWS:
+        starts = step_starts(key.window, key.period_start)
+    return _Span(key.window, to_sql(starts[0]), to_sql(starts[-1]))
 
 
 def running_keys(scope: Scope, subject: str, calendar: Calendar, at: int) -> list[CounterKey]:
@@ -148,7 +179,7 @@ def reset(
 
 def counter_record(key: CounterKey, used: int) -> dict[str, object]:
     """Return a counter as er_change has it."""
-    name = LimitName(key.scope, key.unit, key.window)
+    name = key.name
     return {"limit": str(name), "period_start": to_iso(key.period_start), "used": used}
 
 

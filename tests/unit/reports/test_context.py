@@ -49,7 +49,7 @@ def test_exempt(context: ReportContext, tables: Connection, name: str, *, exempt
 
 def test_rules(context: ReportContext, tables: Connection) -> None:
     """The limits of the file hold where the database has none."""
-    assert context.rules(tables, NOON).names() == {named("mailbox.messages_per_day")}
+    assert context.names_in_force(tables, NOON) == {named("mailbox.messages_per_day")}
     assert not context.observes
 
 

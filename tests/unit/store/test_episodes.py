@@ -5,7 +5,15 @@ import pytest
 from sendlimit.rules.episode import Episode
 from sendlimit.rules.limit import MESSAGES_PER_DAY, Scope
 from sendlimit.store.connection import Connection
-from sendlimit.store.episodes import episodes_since, last_episodes, remove_old
+from sendlimit.store.episodes import (
+    EpisodePage,
+    episodes_of,
+    episodes_page,
+    episodes_since,
+    last_episodes,
+    own_episodes,
+    remove_old,
+)
 from support.command_samples import ALICE, NOW, day, episode
 from support.real_stores import insert_episode
 
@@ -38,13 +46,32 @@ def test_episodes_of_a_mailbox(tables: Connection) -> None:
     assert episodes_since(tables, 0, ALICE) == [own, of_the_server]
 
 
+def test_episodes_of_a_subject(tables: Connection) -> None:
+    """A wider limit's episode is a mailbox's while it was refused last; a domain and the server have their own."""
+    own = episode(day(ALICE), last_at=NOW - 10)
+    of_domain = episode(day("example.org", Scope.DOMAIN), last_at=NOW - 20, mailbox=ALICE)
+    of_server = episode(day("*", Scope.GLOBAL), last_at=NOW - 30, mailbox=BOB)
+    # A login that is written as the domain is.
+    same_name = episode(day("example.org"), last_at=NOW - 40, mailbox="example.org")
+    _keep(tables, own, of_domain, of_server, same_name)
+    page = EpisodePage(0, NOW, 0, 10)
+
+    assert episodes_page(tables, page) == [own, of_domain, of_server, same_name]
+    assert episodes_of(tables, page, Scope.MAILBOX, ALICE) == [own, of_domain]
+    assert episodes_of(tables, page, Scope.MAILBOX, BOB) == [of_server]
+    assert episodes_of(tables, page, Scope.DOMAIN, "example.org") == [of_domain]
+    assert episodes_of(tables, page, Scope.GLOBAL, "*") == [of_server]
+    assert own_episodes(tables, page, Scope.MAILBOX, BOB) == []
+
+
 def test_last_episode_of_a_counter(tables: Connection) -> None:
     """Of several periods the last one's episode is returned; a limit without one is left out."""
     today = episode(day(ALICE))
     _keep(tables, episode(day(ALICE, moment=NOW - _DAY_S), last_at=NOW - _DAY_S), today)
-    of_server, _, of_mailbox = MESSAGES_PER_DAY
+    of_mailbox = MESSAGES_PER_DAY[2]
+    asked = [(Scope.GLOBAL, "*"), (Scope.MAILBOX, ALICE)]
 
-    assert last_episodes(tables, [(of_server, "*"), (of_mailbox, ALICE)]) == {of_mailbox: today}
+    assert last_episodes(tables, asked) == {of_mailbox: today}
 
 
 @pytest.mark.parametrize("number", [0, 1, 450])

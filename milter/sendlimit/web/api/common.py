@@ -66,14 +66,20 @@ class Service:
         return int(self.clock())
 
 
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
+# FastAPI calls a dependency that is no coroutine in another thread.
+async def _service(request: Request) -> Service:
+    return service_of(request)
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
+
+
+def service_of(request: Request) -> Service:
+    """Return what the routes of an application work with."""
+    service: Service = request.app.state.service
+    return service
 
 
 ServiceOf = Annotated[Service, Depends(_service)]
@@ -92,7 +98,7 @@ class ReaderRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            caller = await _service(request).gate.caller(request)
+            caller = await service_of(request).gate.caller(request)
             if caller.role not in self.roles:
                 raise WebError("forbidden", f"the role {caller.role} may not do this")
             request.state.caller = caller

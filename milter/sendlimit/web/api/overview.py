@@ -14,7 +14,7 @@ from sendlimit.rules.limit import LimitName, Scope, Unit
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.rules.window import Window
 from sendlimit.store.changes import changes_page
-from sendlimit.store.episodes import EpisodePage, episodes_page
+from sendlimit.store.episodes import EpisodePage, episodes_of, episodes_page
 from sendlimit.store.findings import read_findings
 from sendlimit.store.sqltime import to_iso
 from sendlimit.web.api.answers import ChangesOut, OverviewOut, RefusalsOut, TopOut
@@ -112,9 +112,11 @@ async def refusals(
     cursor, until = until_of(before)
 
     def work(connection: Connection) -> list[Episode]:
-        key = None if subject is None else subject_in(service, connection, subject).key
         page = EpisodePage(start, until, cursor.skip or 0, limit + 1)
-        return episodes_page(connection, page, key)
+        if subject is None:
+            return episodes_page(connection, page)
+        who = subject_in(service, connection, subject)
+        return episodes_of(connection, page, who.scope, who.key)
 
     found = await service.database.run(work)
     shown, following = paged(found, limit, cursor, lambda episode: iso(episode.last_at))

@@ -13,7 +13,7 @@ from sendlimit.rules.limit import LimitName, Scope, Unit
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.rules.window import Window
 from sendlimit.store.changes import changes_page
-from sendlimit.store.episodes import EpisodePage, episodes_page
+from sendlimit.store.episodes import EpisodePage, episodes_of, episodes_page
 from sendlimit.store.findings import read_findings
 from sendlimit.store.override_pages import (
     OverridePage,
@@ -169,9 +169,11 @@ async def refusals(request: Request, service: Service, visitor: Visitor) -> Resp
     cursor, until = until_of(before)
 
     def work(connection: Connection) -> list[Episode]:
-        key = subject_in(service, connection, subject).key if subject else None
         wanted = EpisodePage(start, until, cursor.skip or 0, PAGE_ROWS + 1)
-        return episodes_page(connection, wanted, key)
+        if not subject:
+            return episodes_page(connection, wanted)
+        who = subject_in(service, connection, subject)
+        return episodes_of(connection, wanted, who.scope, who.key)
 
     found = await service.database.run(work)
     shown, following = paged(found, PAGE_ROWS, cursor, lambda episode: iso(episode.last_at))

@@ -46,7 +46,7 @@ async def show(request: Request, service: Service, visitor: Visitor) -> Response
             "history": history_chart(words, history, words("owner.history")),
             "refusals": [
                 episode_row(words, episode, at)
-                for episode in own_episodes(connection, wanted, who.key)
+                for episode in own_episodes(connection, wanted, who.scope, who.key)
             ],
         }
 

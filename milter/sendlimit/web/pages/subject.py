@@ -14,7 +14,7 @@ from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import SUSPENSION, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store.changes import Author, changes_page
-from sendlimit.store.episodes import EpisodePage, episodes_page
+from sendlimit.store.episodes import EpisodePage, episodes_of, episodes_page
 from sendlimit.store.overrides import OverrideChange, overrides
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import reset, running_keys
@@ -144,8 +144,11 @@ def _values(
     span = HistorySpan(Unit.MESSAGES, Window.DAY, _DAYS)
     history = history_report(context, connection, who, span, at)
     rows = [row for row in overrides(connection, [who.key]) if row.setting.name != SUSPENSION]
-    key = None if who.scope is Scope.GLOBAL else who.key
-    episodes = episodes_page(connection, EpisodePage(at - _SECONDS, at + 86400, 0, _LATEST), key)
+    wanted = EpisodePage(at - _SECONDS, at + 86400, 0, _LATEST)
+    if who.scope is Scope.GLOBAL:
+        episodes = episodes_page(connection, wanted)
+    else:
+        episodes = episodes_of(connection, wanted, who.scope, who.key)
     changes = changes_page(connection, 0, who.key, 2**62, _LATEST)
     return {
         "subject_key": who.key,
