@@ -17,7 +17,9 @@ from sendlimit.store import web_access
 from sendlimit.store.sqltime import to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sendlimit.store.connection import Connection
 
 _NAME = re.compile(r"[^\s\x00-\x1f\x7f]{1,64}")
 _PARTS = ("fastapi", "uvicorn", "jinja2", "argon2")
@@ -113,19 +115,8 @@ def list_tokens(invocation: Invocation, *, as_json: bool) -> None:
     """
     with invocation.database() as connection:
         found = web_access.tokens(connection)
-    if as_json:
-        print_json(
-            [
-                {"name": each.name, "role": each.role, "added_at": to_iso(added_at)}
-                for each, added_at in found
-            ]
-        )
-        return
-    _print(
-        invocation,
-        ("NAME", "ROLE", "|ADDED"),
-        (((each.name, each.role), added_at) for each, added_at in found),
-    )
+    rows = [(each._asdict(), added_at) for each, added_at in found]
+    _print(invocation, rows, ("added_at", "|ADDED"), as_json=as_json)
 
 
 @token.command("revoke")
@@ -136,9 +127,7 @@ def revoke_token(invocation: Invocation, name: str) -> None:
 
     Example: sendlimit web token revoke panel
     """
-    with invocation.database() as connection:
-        if not web_access.remove_token(connection, name):
-            raise SendlimitError(f"there is no token {name}; see 'sendlimit web token list'")
+    _remove(invocation, "token", name, web_access.remove_token)
     print_note(f"the token {name} is revoked")
 
 
@@ -187,10 +176,8 @@ def list_users(invocation: Invocation, *, as_json: bool) -> None:
     """
     with invocation.database() as connection:
         found = web_access.users(connection)
-    if as_json:
-        print_json([{"name": name, "set_at": to_iso(set_at)} for name, set_at in found])
-        return
-    _print(invocation, ("NAME", "|PASSWORD SET"), (((name,), set_at) for name, set_at in found))
+    rows = [({"name": name}, set_at) for name, set_at in found]
+    _print(invocation, rows, ("set_at", "|PASSWORD SET"), as_json=as_json)
 
 
 @user.command("remove")
@@ -201,21 +188,49 @@ def remove_user(invocation: Invocation, name: str) -> None:
 
     Example: sendlimit web user remove carol
     """
-    with invocation.database() as connection:
-        if not web_access.remove_user(connection, name):
-            raise SendlimitError(f"there is no user {name}; see 'sendlimit web user list'")
+    _remove(invocation, "user", name, web_access.remove_user)
     print_note(f"{name} may not log in any more")
+
+
+def _remove(
+    invocation: Invocation, what: str, name: str, remove: Callable[[Connection, str], bool]
+) -> None:
+    """Remove a user or token.
+
+    Raises:
+        SendlimitError: there is none of the name.
+    """
+    with invocation.database() as connection:
+        if not remove(connection, name):
+            raise SendlimitError(f"there is no {what} {name}; see 'sendlimit web {what} list'")
 
 
 def _print(
     invocation: Invocation,
-    headings: tuple[str, ...],
-    rows: Iterable[tuple[tuple[str, ...], int | None]],
+    rows: Sequence[tuple[Mapping[str, str], int | None]],
+    moment: tuple[str, str],
+    *,
+    as_json: bool,
 ) -> None:
-    """Print a table whose last column is a moment; one that can't be read is "?"."""
-    calendar = invocation.calendar
-    found = [(*cells, "?" if at is None else local_time(calendar, at)) for cells, at in rows]
-    if found:
-        print_table(headings, found)
+    """List users or tokens.
+
+    Args:
+        invocation: of the command.
+        rows: what each has by its JSON keys, and a moment, None if it can't be read.
+        moment: its JSON key, and its heading.
+        as_json: not as a table.
+    """
+    key, heading = moment
+    if as_json:
+        print_json([{**columns, key: to_iso(at)} for columns, at in rows])
+    elif rows:
+        calendar = invocation.calendar
+        print_table(
+            (*(name.upper() for name in rows[0][0]), heading),
+            [
+                (*columns.values(), "?" if at is None else local_time(calendar, at))
+                for columns, at in rows
+            ],
+        )
     else:
         print_note("there is none")
