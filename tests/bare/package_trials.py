@@ -126,7 +126,7 @@ class PackagedServer(Server):
         if with_web:
             self._in_packages(self._install.commands("Debian package: install")[2] + _WEB)
             self._run(_LOGIN_PAGE)
-            try_sockets(self._machine, report)
+            try_sockets(self.machine, report)
             later = later.replace("sendlimit_", "sendlimit*_")
         settings = self._run(_SETTINGS)
         if "root:sendlimit 640\nroot:sendlimit 750\n" not in settings:

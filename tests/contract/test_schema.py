@@ -7,14 +7,17 @@ import pytest
 
 from sendlimit.errors import StoreError
 from sendlimit.rules.learning import Learned
+from sendlimit.rules.limit import Scope
+from sendlimit.rules.window import Window
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.changes import Author
 from sendlimit.store.connection import Connection, SQLiteConnection, open_connection
+from sendlimit.store.episodes import LAST_STARTS, last_episodes
 from sendlimit.store.learned import replace_learned
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
 from sendlimit.store.sqltime import from_sql, to_sql
-from sendlimit.store.usage import BUSIEST, TOP, top
+from sendlimit.store.usage import BUSIEST, TOP, WINDOWS, top, windows_counted
 from support.counting_samples import key_of, named
 from support.real_stores import TABLES, insert_counter, insert_limit, new_store, open_tables
 from support.rig.mariadb import Database
@@ -211,6 +214,31 @@ def test_top_reads_the_index_alone(tables: Connection) -> None:
         plan = str(tables.execute(f"EXPLAIN {BUSIEST}", params))
         assert "by_period" in plan
         assert "Using index" in plan
+
+
+@pytest.mark.mariadb
+def test_one_row_of_each_is_read(database: Database) -> None:
+    """What a subject was refused by, and which windows were counted, is found without reading all rows."""
+    tables = open_tables(database.url_with_password)
+    tables.execute(
+        """
+INSERT INTO er_refusal (scope, subject, unit, `window`, period_start, `limit`, first_at, last_at, attempts)
+SELECT 'mailbox', 'a@x.org', 'messages', 'minute', '2026-01-01' + INTERVAL seq MINUTE, 1, NOW(), NOW(), 1
+  FROM seq_1_to_3000"""
+    )
+    tables.execute(
+        """
+INSERT INTO er_counter (scope, subject, unit, `window`, period_start, used)
+SELECT 'mailbox', 'a@x.org', 'messages', 'minute', '2026-01-01' + INTERVAL seq MINUTE, 1
+  FROM seq_1_to_3000"""
+    )
+    tables.execute("ANALYZE TABLE er_refusal, er_counter")
+    for statement, params in ((LAST_STARTS, ("mailbox", "a@x.org")), (WINDOWS, ())):
+        assert "Using index for group-by" in str(tables.execute(f"EXPLAIN {statement}", params))
+    assert windows_counted(tables) == {Window.MINUTE, Window.EVER}
+    (found,) = last_episodes(tables, [(Scope.MAILBOX, "a@x.org")]).values()
+    assert to_sql(found.key.period_start) == "2026-01-03 02:00:00"
+    tables.close()
 
 
 @pytest.mark.mariadb

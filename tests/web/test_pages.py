@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -14,6 +15,8 @@ _EVIL = "<script>document.title='evil'</script>@example.org"
 _SENDER = '"><img src=x onerror="document.title=\'evil\'">@example.net'
 _PAGES = (
     "/",
+    f"/subject/{quote(_EVIL, safe='')}",
+    f"/refusals?subject={quote(_EVIL, safe='')}",
     "/subject/alice@example.org",
     "/subject/example.org",
     "/subject/global",
@@ -224,6 +227,41 @@ def test_thousands(admin: Chromium, pages: Web, pages_store: Counters) -> None:
         assert admin.driver.find_elements(By.CSS_SELECTOR, "a[rel=next]") == []
     finally:
         pages_store.query("DELETE FROM er_limit WHERE subject LIKE '%%@many.example'")
+
+
+def test_thousands_of_names(admin: Chromium, pages: Web, pages_store: Counters) -> None:
+    """Of thousands of mailboxes that begin alike 50 are listed, and that there are more is said."""
+    key = "scope, subject, unit, `window`, period_start, used"
+    names = [f"y{number:04}@many.example" for number in range(3000)]
+    values = ", ".join(["('mailbox', %s, 'messages', 'day', '2026-01-01 00:00:00', 1)"] * 3000)
+    pages_store.query(f"INSERT INTO er_counter ({key}) VALUES {values}", *names)  # noqa: S608 - constants
+    try:
+        admin.driver.get(f"{pages.url}/find?name=y")
+        assert len(admin.driver.find_elements(By.CSS_SELECTOR, ".names li")) == 50
+        assert "There are more" in admin.text(".hint")
+        admin.driver.get(f"{pages.url}/find?name=y299")
+        assert len(admin.driver.find_elements(By.CSS_SELECTOR, ".names li")) == 10
+        assert not admin.has(".hint")
+    finally:
+        pages_store.query("DELETE FROM er_counter WHERE subject LIKE '%%@many.example'")
+
+
+def test_the_highest_limit(admin: Chromium, pages: Web) -> None:
+    """A limit of 10^15 is set and shown; one more is refused in words, and what was typed stays."""
+    admin.driver.get(f"{pages.url}/subject/m3@example.org")
+    admin.type("max", str(10**15))
+    admin.submit("button.main")
+    assert "The limit is set" in admin.text(".notice.ok")
+    assert "1,000,000,000,000,000" in admin.text("table")
+    assert "limit 1,000,000,000,000,000, far above" in admin.driver.page_source
+    assert not admin.is_wider_than_the_window()
+    admin.type("max", str(10**15 + 1))
+    admin.submit("button.main")
+    assert "from 0 to 10^15" in admin.text(".notice.bad")
+    value = admin.driver.find_element(By.ID, "max").get_attribute("value")
+    assert value == str(10**15 + 1)
+    found = pages.ask("GET", "/v1/limits?subject=m3@example.org", over=pages.admin_socket).json
+    assert [row["max"] for row in found["limits"]] == [10**15]
 
 
 def test_database_away(admin: Chromium, pages: Web, pages_store: Counters) -> None:

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 from sendlimit.reports.records import episode_record
 from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import KNOWN_NAMES, Scope, counted_names
-from sendlimit.rules.window import Window
+from sendlimit.rules.window import COUNTED_WINDOWS
 from sendlimit.store.episodes import last_episodes
 from sendlimit.store.overrides import override_record, rows_of
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import known_subjects, usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from sendlimit.reports.context import ReportContext
     from sendlimit.rules.limit import CounterKey
     from sendlimit.rules.override import Override
     from sendlimit.rules.subject import Subject
+    from sendlimit.rules.window import Window
     from sendlimit.store.connection import Connection
 
 
@@ -73,12 +74,24 @@ class UsageReport:
 
 
 def usage_report(
-    context: ReportContext, connection: Connection, subject: Subject, at: int
+    context: ReportContext,
+    connection: Connection,
+    subject: Subject,
+    at: int,
+    windows: Container[Window] = COUNTED_WINDOWS,
 ) -> UsageReport:
-    """Return the limits of a subject with everything that bears on them."""
+    """Return the limits of a subject with everything that bears on them.
+
+    Args:
+        context: the configuration.
+        connection: to the tables.
+        subject: whose limits.
+        at: now, seconds since 1970.
+        windows: of which there are counters at all.
+    """
     keys = counters(subject.scope, subject.sender, context.calendar, at)
     rows = rows_of(connection, subject.levels)
-    found = usage(connection, [key for key in keys.values() if key.window is not Window.MESSAGE])
+    found = usage(connection, [key for key in keys.values() if key.window in windows])
     explanation = explain(
         subject.scope,
         subject.sender,

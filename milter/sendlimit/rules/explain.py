@@ -141,10 +141,11 @@ def counters(
         at: now, seconds since 1970.
         names: those that are asked for, in the order of KNOWN_NAMES.
     """
+    starts = {
+        window: calendar.period(window, at).start for window in {name.window for name in names}
+    }
     return {
-        name: CounterKey(
-            name.scope, subject, name.unit, name.window, calendar.period(name.window, at).start
-        )
+        name: CounterKey(name.scope, subject, name.unit, name.window, starts[name.window])
         for own in _scopes_above(scope)
         for name in names
         if name.scope is own and (subject := subject_of(own, sender)) is not None

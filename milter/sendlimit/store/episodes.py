@@ -24,16 +24,12 @@ _CHUNK = 200
 _COLUMNS = """
 SELECT scope, subject, unit, `window`, period_start, `limit`, first_at, last_at, attempts,
        last_client_addr, last_sender, last_mailbox FROM er_refusal"""
-# The inner part is along the primary key, and all columns of it are named so that MariaDB reads one
-# row of each limit: a subject may have an episode in each minute.
-_LAST_OF_EACH = """
-SELECT scope, subject, unit, `window`, period_start, `limit`, first_at, last_at, attempts,
-       last_client_addr, last_sender, last_mailbox
-  FROM er_refusal
-  JOIN (SELECT scope, subject, unit, `window`, MAX(period_start) AS period_start
-          FROM er_refusal WHERE scope = %s AND subject = %s
-         GROUP BY scope, subject, unit, `window`) last_of_each
- USING (scope, subject, unit, `window`, period_start)"""
+# All columns of the key are named, so that MariaDB reads one row of each limit: a subject may have
+# an episode in each minute.
+LAST_STARTS = """
+SELECT scope, subject, unit, `window`, MAX(period_start) FROM er_refusal
+ WHERE scope = %s AND subject = %s GROUP BY scope, subject, unit, `window`"""
+_ONE = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
 _SINCE = _COLUMNS + " WHERE last_at >= %s ORDER BY last_at DESC, first_at DESC"
 _SINCE_OF = (
     _COLUMNS
@@ -160,8 +156,16 @@ def last_episodes(
         subjects: whose limits, at most one of each scope.
     """
     asked = [*subjects]
-    statement = " UNION ALL ".join([_LAST_OF_EACH] * len(asked))
-    rows = connection.execute(statement, [str(word) for each in asked for word in each])
+    starts = connection.execute(
+        " UNION ALL ".join([LAST_STARTS] * len(asked)),
+        [str(word) for each in asked for word in each],
+    )
+    if not starts:
+        return {}
+    rows = connection.execute(
+        f"{_COLUMNS} WHERE {' OR '.join([_ONE] * len(starts))}",
+        [value for key in starts for value in key],
+    )
     return {episode.key.name: episode for episode in readable("er_refusal", rows, _episode)}
 
 

@@ -60,6 +60,7 @@ SELECT subject, {_SUM} FROM er_counter
  GROUP BY subject"""  # noqa: S608 - constants
 _TOP_OF_STEPS = _OF_STEPS + f" ORDER BY {_SUM} DESC, subject LIMIT %s"
 _STEPS_AT_LEAST = _OF_STEPS + f" HAVING {_SUM} >= %s"
+WINDOWS = "SELECT DISTINCT `window` FROM er_counter"
 _SCOPES = (
     "SELECT DISTINCT scope FROM er_counter WHERE subject = %s AND scope IN ('domain', 'mailbox')"
 )
@@ -215,6 +216,17 @@ def _steps(name: LimitName, running: int) -> tuple[str, ...]:
     starts = step_starts(name.window, running)
     words = (str(name.scope), str(name.unit), str(name.window))
     return (*words, to_sql(starts[0]), to_sql(starts[-1]))
+
+
+def windows_counted(connection: Connection) -> frozenset[Window]:
+    """Return the windows of which anything was counted, maybe more.
+
+    MariaDB looks at one row of each in the index by_period; SQLite would read all of it.
+    """
+    if isinstance(connection, SQLiteConnection):
+        return frozenset(COUNTED_WINDOWS)
+    rows = connection.execute(WINDOWS)
+    return frozenset(readable("er_counter", rows, lambda row: Window(row[0])))
 
 
 def scopes_of(connection: Connection, subject: str) -> set[Scope]:

@@ -32,6 +32,8 @@ T = TypeVar("T")
 ANSWER_S = 0.9
 """Within a second a request has an answer, be it 503."""
 CONNECTIONS = 4
+_FRESH_S = 1.0
+"""For so long after its use a connection is taken to be open."""
 _WAITING_MAX = 64
 """Requests that may wait for a connection; the next ones are refused."""
 
@@ -108,15 +110,16 @@ class Database:
     def _connection(self) -> Connection:
         """Return the thread's connection if it still answers, else a new one."""
         connection: Connection | None = getattr(self._local, "connection", None)
-        if connection is not None:
+        if connection is not None and time.monotonic() > self._local.used_s + _FRESH_S:
             try:
                 connection.execute("SELECT 1")
             except StoreError:
                 self._drop()
-            else:
-                return connection
-        connection = self._open()
-        self._local.connection = connection
+                connection = None
+        if connection is None:
+            connection = self._open()
+            self._local.connection = connection
+        self._local.used_s = time.monotonic()
         return connection
 
     def _open(self) -> Connection:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.routing import APIRoute
 
+from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import parse_limit_name
 from sendlimit.store.changes import LOOK_S, Author, HolderWatch, read_lease
 from sendlimit.web.access import ADMIN, READ, Caller, Gate
@@ -17,6 +18,7 @@ from sendlimit.web.api.answers import ErrorOut
 from sendlimit.web.database import Database, remaining_s
 from sendlimit.web.errors import WebError, invalid
 from sendlimit.web.paths import register_segment
+from sendlimit.web.windows import CountedWindows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from fastapi import Response
 
     from sendlimit.reports.context import ReportContext
+    from sendlimit.reports.usage import UsageReport
     from sendlimit.rules.limit import LimitName
     from sendlimit.rules.subject import Subject
     from sendlimit.store.changes import Made
@@ -49,12 +52,14 @@ class Service:
         database: runs jobs.
         gate: lets callers in.
         clock: says what time it is, seconds since 1970.
+        windows: which ones have counters.
     """
 
     live: LiveContext
     database: Database
     gate: Gate
     clock: Callable[[], float] = time.time
+    windows: CountedWindows = field(default_factory=CountedWindows)
 
     @property
     def context(self) -> ReportContext:
@@ -64,6 +69,11 @@ class Service:
     def now(self) -> int:
         """Return the moment, whole seconds since 1970."""
         return int(self.clock())
+
+    def usage_report(self, connection: Connection, subject: Subject, at: int) -> UsageReport:
+        """Return the limits of a subject with everything that bears on them."""
+        windows = self.windows.get(connection)
+        return usage_report(self.context, connection, subject, at, windows)
 
 
 # FastAPI calls a dependency that is no coroutine in another thread.

@@ -9,7 +9,6 @@ from fastapi import Query
 from sendlimit.reports.records import change_record, episode_record
 from sendlimit.reports.timestamps import lookback_start
 from sendlimit.reports.top import top_report
-from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import LimitName, Scope, Unit
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.rules.window import Window
@@ -70,7 +69,7 @@ async def overview(
         return {
             "mode": context.config.mode,
             "timezone": timezone(service),
-            "global": usage_out(service, usage_report(context, connection, SERVER_SUBJECT, at)),
+            "global": usage_out(service, service.usage_report(connection, SERVER_SUBJECT, at)),
             "top": top_report(context, connection, name, at, top).record(),
             "refusals": [episode_record(episode) for episode in episodes],
             "findings": [

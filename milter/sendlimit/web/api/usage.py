@@ -8,7 +8,7 @@ from fastapi import Query
 
 from sendlimit import __version__
 from sendlimit.reports.history import DAYS_MAX, HistorySpan, history_report
-from sendlimit.reports.usage import UsageReport, usage_report, usage_reports
+from sendlimit.reports.usage import UsageReport, usage_reports
 from sendlimit.rules.limit import LIMIT_NAMES, LimitName, Unit
 from sendlimit.rules.window import ROLLING_WINDOWS, Window
 from sendlimit.web.api.answers import (
@@ -79,7 +79,7 @@ async def usage(service: ServiceOf, subject: str) -> UsageOut:
 
     def work(connection: Connection) -> UsageReport:
         who = subject_in(service, connection, subject)
-        return usage_report(service.context, connection, who, service.now())
+        return service.usage_report(connection, who, service.now())
 
     return usage_out(service, await service.database.run(work))
 

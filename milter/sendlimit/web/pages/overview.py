@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sendlimit.reports.hours import hour_totals
 from sendlimit.reports.timestamps import lookback_start
 from sendlimit.reports.top import top_report
-from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import LimitName, Scope, Unit
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.rules.window import Window
@@ -82,7 +81,7 @@ async def overview(request: Request, service: Service, visitor: Visitor) -> Resp
 
 def _overview(service: Service, connection: Connection, words: Words, at: int) -> dict[str, Any]:
     context = service.context
-    report = usage_report(context, connection, SERVER_SUBJECT, at)
+    report = service.usage_report(connection, SERVER_SUBJECT, at)
     hours = hour_totals(context.calendar, connection, at)
     day = context.calendar.period(Window.DAY, at)
     daily = next(each for each in report.explanation.statuses if each.name == _DAILY)
@@ -228,7 +227,7 @@ async def find(request: Request, service: Service, visitor: Visitor) -> Response
         names = [
             name
             for scope in (Scope.MAILBOX, Scope.DOMAIN)
-            for name in subjects_beginning(connection, scope, text, _NAMES)
+            for name in subjects_beginning(connection, scope, text, _NAMES + 1)
         ]
         return ("@" in text.strip("@") or "." in text or text in names), names
 
@@ -239,4 +238,12 @@ async def find(request: Request, service: Service, visitor: Visitor) -> Response
         return go_to(f"/subject/{segment(text if text in names else names[0])}")
     if is_whole and not names:
         return go_to(f"/subject/{segment(text)}")
-    return page(request, service, "find.html", visitor, text=text, names=names)
+    return page(
+        request,
+        service,
+        "find.html",
+        visitor,
+        text=text,
+        names=names[:_NAMES],
+        has_more=len(names) > _NAMES,
+    )

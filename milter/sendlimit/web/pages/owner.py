@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sendlimit.reports.history import HistorySpan, history_report
-from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import SUSPENSION, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store.episodes import EpisodePage, own_episodes
@@ -36,7 +35,7 @@ async def show(request: Request, service: Service, visitor: Visitor) -> Response
     def work(connection: Connection) -> dict[str, Any]:
         context = service.context
         who = context.mailbox(visitor.name)
-        report = usage_report(context, connection, who, at)
+        report = service.usage_report(connection, who, at)
         span = HistorySpan(Unit.MESSAGES, Window.DAY, _DAYS)
         history = history_report(context, connection, who, span, at)
         wanted = EpisodePage(at - _DAYS * 86400, at + 86400, 0, _LATEST)

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from sendlimit.config.limits import MAX_LIMIT
 from sendlimit.reports.history import HistorySpan, history_report
 from sendlimit.reports.timestamps import timestamp
-from sendlimit.reports.usage import usage_report
 from sendlimit.rules.limit import SUSPENSION, Scope, Unit
 from sendlimit.rules.window import Window
 from sendlimit.store.changes import Author, changes_page
@@ -140,7 +139,7 @@ def _values(
     service: Service, connection: Connection, words: Words, who: Subject, at: int
 ) -> dict[str, Any]:
     context = service.context
-    report = usage_report(context, connection, who, at)
+    report = service.usage_report(connection, who, at)
     span = HistorySpan(Unit.MESSAGES, Window.DAY, _DAYS)
     history = history_report(context, connection, who, span, at)
     rows = [row for row in overrides(connection, [who.key]) if row.setting.name != SUSPENSION]

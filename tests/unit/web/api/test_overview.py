@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from sendlimit.rules.limit import Scope
 from sendlimit.store.changes import Author, Change, make_change
 from sendlimit.store.connection import Connection
 from sendlimit.store.findings import KeptFinding, keep_findings
@@ -60,7 +61,7 @@ def test_refusals_in_pages(ask: WebClient, tables: Connection) -> None:
 def test_refusals_of_one(ask: WebClient, tables: Connection) -> None:
     """Those by its own limits, and those where it was refused last; before a moment."""
     insert_episode(tables, episode(_TODAY, last_at=NOON - 60))
-    domain = _TODAY._replace(subject="example.org")
+    domain = _TODAY._replace(scope=Scope.DOMAIN, subject="example.org")
     insert_episode(tables, episode(domain, last_at=NOON - 120, mailbox=BOB.mailbox))
 
     def subjects(query: str) -> list[str]:
