@@ -24,6 +24,7 @@ from support.rig.web import PASSWORD, Web
 
 CONNECTIONS = 50
 REQUESTS_PER_S = 50
+_ASKERS = 8
 SECONDS = 4
 _OK, _LATE = 200, 503
 _LATE_MAX = 100
@@ -180,43 +181,48 @@ def _logged_in(web: Web) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _asking(client: _Client, mailboxes: int, answered: list[float]) -> Iterator[None]:
+def _asking(connect: Callable[[], _Client], size: Size, answered: list[float]) -> Iterator[None]:
     """Ask for the usage of one mailbox after the other, REQUESTS_PER_S, beside what is measured.
+
+    Several ask in turn, as panels do: one whose answer takes long does not keep the others.
 
     Raises:
         ConnectionError: an answer was wrong, or none came in time.
     """
     is_over = threading.Event()
     wrong: list[Exception] = []
+    begun = time.monotonic()
 
-    def ask() -> None:
-        begun = time.monotonic()
-        number = 0
+    def ask(first: int) -> None:
+        client = connect()
+        number = first
         while not is_over.wait(max(0.0, begun + number / REQUESTS_PER_S - time.monotonic())):
-            number += 1
-            mailbox = number * 997 % mailboxes
+            number += _ASKERS
+            mailbox = number * 997 % size.mailboxes
             name = f"mbox{mailbox:06}@dom{mailbox % _DOMAINS:03}.test"
             answered.append(client.ask(f"/v1/usage/{name}"))
 
-    def noting() -> None:
+    def noting(first: int) -> None:
         try:
-            ask()
+            ask(first)
         except (OSError, http.client.HTTPException) as error:
             wrong.append(error)
 
-    thread = threading.Thread(target=noting)
-    thread.start()
+    threads = [threading.Thread(target=noting, args=[first]) for first in range(_ASKERS)]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         is_over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
     if wrong:
         raise ConnectionError(f"beside the load: {wrong[0]}") from wrong[0]
 
 
 def _beside(
-    contender: Contender, client: _Client, size: Size
+    contender: Contender, connect: Callable[[], _Client], size: Size
 ) -> tuple[list[Sample], list[Sample], float]:
     """Measure the daemon without and with requests in turn; return also how many were answered a second."""
     alone: list[Sample] = []
@@ -232,7 +238,7 @@ def _beside(
     for round_ in range(size.rounds):
         alone.append(sample(round_ + 1))
         begun = time.monotonic()
-        with _asking(client, size.mailboxes, answered):
+        with _asking(connect, size, answered):
             beside.append(sample(round_ + 1))
         asked_s += time.monotonic() - begun
         progress(f"rate alone {rate(alone[-1]):.0f}/s, beside the API {rate(beside[-1]):.0f}/s")
@@ -275,10 +281,13 @@ def measure(size: Size) -> WebResults:
         stack.enter_context(in_order(web))
         os.setpriority(os.PRIO_PROCESS, web.process.pid, _unit_nice())
         browser = _Client(web.port, _logged_in(web))
-        program = _Client(web.port, {"Authorization": f"Bearer {secret}"})
+
+        def program() -> _Client:
+            return _Client(web.port, {"Authorization": f"Bearer {secret}"})
+
         pids = (web.process.pid, server.process.pid)
         pages = _all(browser, _PAGES, pids, size)
-        calls = _all(program, _CALLS, pids, size)
+        calls = _all(program(), _CALLS, pids, size)
         resident_bytes = footprint(web.process.pid).resident_bytes
         contender.run(seconds=1, connections=CONNECTIONS, mailboxes=size.mailboxes)
         settle(contender)
