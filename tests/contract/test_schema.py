@@ -12,7 +12,7 @@ from sendlimit.rules.window import Window
 from sendlimit.store import SCHEMA_VERSION
 from sendlimit.store.changes import Author
 from sendlimit.store.connection import Connection, SQLiteConnection, open_connection
-from sendlimit.store.episodes import LAST_STARTS, last_episodes
+from sendlimit.store.episodes import LAST_STARTS, PAGE, PAGE_OF, last_episodes
 from sendlimit.store.learned import replace_learned
 from sendlimit.store.location import MariaDBLocation, SQLiteLocation
 from sendlimit.store.migrations import migrations
@@ -236,6 +236,13 @@ SELECT 'mailbox', 'a@x.org', 'messages', 'minute', '2026-01-01' + INTERVAL seq M
     for statement, params in ((LAST_STARTS, ("mailbox", "a@x.org")), (WINDOWS, ())):
         assert "Using index for group-by" in str(tables.execute(f"EXPLAIN {statement}", params))
     assert windows_counted(tables) == {Window.MINUTE, Window.EVER}
+    span = ("2025-01-01", "2099-01-01")
+    for statement, whose, read in ((PAGE, (), "by_time"), (PAGE_OF, ("b@x.org",) * 2, "PRIMARY")):
+        ((*_, key, _, _, rows, how),) = tables.execute(
+            f"EXPLAIN {statement}", (*span, *whose, 20, 0)
+        )
+        assert (key, "filesort" in how) == (read, bool(whose)), statement
+        assert not whose or int(rows) < 10
     (found,) = last_episodes(tables, [(Scope.MAILBOX, "a@x.org")]).values()
     assert to_sql(found.key.period_start) == "2026-01-03 02:00:00"
     tables.close()

@@ -34,25 +34,29 @@ _SINCE = _COLUMNS + " WHERE last_at >= %s ORDER BY last_at DESC, first_at DESC"
 _SINCE_OF = (
     _COLUMNS
     + """
- WHERE last_at >= %s AND ((scope = 'mailbox' AND subject = %s) OR last_mailbox = %s)
+ WHERE last_at >= %s AND ((scope = 'mailbox' AND subject = %s)
+   OR (scope IN ('domain', 'global') AND last_mailbox = %s))
  ORDER BY last_at DESC, first_at DESC"""
 )
-_ORDER = " ORDER BY last_at DESC, first_at DESC, scope, subject, unit, `window`, period_start"
-_PAGE = _COLUMNS + " WHERE last_at >= %s AND last_at <= %s" + _ORDER + " LIMIT %s OFFSET %s"
+# The index by_time has the columns of the key behind it: in this order a page is read from its end.
+_ORDER = """
+ ORDER BY last_at DESC, scope DESC, subject DESC, unit DESC, `window` DESC, period_start DESC"""
+PAGE = _COLUMNS + " WHERE last_at >= %s AND last_at <= %s" + _ORDER + " LIMIT %s OFFSET %s"
 _PAGE_BY = (
     _COLUMNS
     + " WHERE last_at >= %s AND last_at <= %s AND scope = %s AND subject = %s"
     + _ORDER
     + " LIMIT %s OFFSET %s"
 )
-_PAGE_OF = (
+PAGE_OF = (
     _COLUMNS
     + """
- WHERE last_at >= %s AND last_at <= %s AND ((scope = 'mailbox' AND subject = %s) OR last_mailbox = %s)"""
+ WHERE last_at >= %s AND last_at <= %s AND ((scope = 'mailbox' AND subject = %s)
+   OR (scope IN ('domain', 'global') AND last_mailbox = %s))"""
     + _ORDER
     + " LIMIT %s OFFSET %s"
 )
-_LATEST = _COLUMNS + " ORDER BY last_at DESC, first_at DESC LIMIT 50"
+_LATEST = _COLUMNS + _ORDER + " LIMIT 50"
 _OLD = _COLUMNS + " WHERE last_at < %s ORDER BY last_at LIMIT %s"
 _REMOVE = """
 DELETE FROM er_refusal
@@ -116,7 +120,7 @@ class EpisodePage(NamedTuple):
 
 def episodes_page(connection: Connection, page: EpisodePage) -> list[Episode]:
     """Return some of all episodes."""
-    return _page(connection, _PAGE, page)
+    return _page(connection, PAGE, page)
 
 
 def own_episodes(
@@ -131,7 +135,7 @@ def episodes_of(
 ) -> list[Episode]:
     """Return some episodes of a subject's own limits; of a mailbox also of wider ones that refused it last."""
     if scope is Scope.MAILBOX:
-        return _page(connection, _PAGE_OF, page, subject, subject)
+        return _page(connection, PAGE_OF, page, subject, subject)
     return own_episodes(connection, page, scope, subject)
 
 
