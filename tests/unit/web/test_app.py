@@ -73,7 +73,7 @@ def test_no_cors(ask: WebClient) -> None:
 
 def test_a_fault(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault is an error in its form, without a trace."""
-    monkeypatch.setattr("sendlimit.web.api.usage.usage_report", None)
+    monkeypatch.setattr("sendlimit.web.api.common.usage_report", None)
     answer = WebClient(make_app(service))("GET", "/v1/usage/a@x.org")
     assert (answer.status, answer.code) == (500, "internal")
     assert b"Trace" not in answer.body

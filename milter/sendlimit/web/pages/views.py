@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from sendlimit.store.changes import RecordedChange
     from sendlimit.web.pages.words import Words
 
-_MOMENTS = frozenset({"learned_from"})
 _NOT_SHOWN = frozenset({"subject", "set_by", "set_at", "period_start"})
 
 
@@ -213,8 +212,6 @@ def _field(words: Words, key: str, value: object) -> Iterator[str]:
         yield words("table.learned", day=_day_words(words, value))
     elif key == "reason":
         yield f"{words('table.reason')}: {value}"
-    elif key in _MOMENTS:
-        yield words(f"changed.{key}", value=_until_words(words, value))
     elif words.has(f"changed.{key}"):
         shown = words.number(value) if _is_whole(value) else value
         yield words(f"changed.{key}", value=shown)

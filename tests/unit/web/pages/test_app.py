@@ -53,7 +53,7 @@ def test_store_away_at_the_log_in(browser: Browser, tmp_path: Path) -> None:
 
 def test_a_fault(admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault is a page without a trace."""
-    monkeypatch.setattr("sendlimit.web.pages.overview.usage_report", None)
+    monkeypatch.setattr("sendlimit.web.pages.overview.top_report", None)
     assert admin.get("/").status == 500
     assert "sendlimit has a fault" in admin.text
     assert "Trace" not in admin.text

@@ -110,9 +110,6 @@ def test_change() -> None:
     moved = Change("rename", "new@x.org", None, {"renamed_from": "old@x.org", "counters": 1500})
     renamed = change_row(_WORDS, RecordedChange(3, NOON, "root", "api", moved), NOON)
     assert renamed.after == ["was old@x.org", "1,500 counters"]
-    learned = Change("learn", "a@x.org", None, {"learned_from": "2026-11-22T00:00:00+00:00"})
-    row = change_row(_WORDS, RecordedChange(4, NOON, "", "daemon", learned), NOON)
-    assert row.after == ["learned from 22 Nov 2026, 00:00"]
 
 
 def test_choices() -> None:
