@@ -32,7 +32,6 @@ from sendlimit.counting.journal_segment import (
     check_word,
     file_name,
     packed_head,
-    packed_keys,
     padded,
 )
 from sendlimit.errors import JournalError
@@ -236,7 +235,7 @@ class Journal:
         self._use = object()  # what was defined before is not defined in this use
 
     def _define(self, keys: RecordKeys) -> None:
-        text = packed_keys(keys.keys)
+        text = keys.packed()
         offset = self._offset
         begin = offset + 16
         self._map[begin : begin + len(text)] = text

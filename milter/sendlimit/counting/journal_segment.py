@@ -19,13 +19,16 @@ import json
 import re
 import struct
 import zlib
+from json.encoder import encode_basestring as _encode_text
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from sendlimit.rules.limit import LimitName
 
 MAGIC = b"SLJOURNL"
 FORMAT = 1
@@ -132,6 +135,18 @@ def read_head(content: bytes) -> Head | None:
 def packed_keys(keys: tuple[CounterKey, ...]) -> bytes:
     """Write the counters of a definition; any text may be in a subject."""
     return _encode(keys).encode("utf-8", "surrogatepass")
+
+
+def packed_name(name: LimitName, start: int) -> tuple[str, str]:
+    """Return what stands before and after the subject of a counter in a definition."""
+    scope, unit, window = name
+    return f'["{scope}",', f',"{unit}","{window}",{start}]'
+
+
+def packed_subjects(counters: Iterable[tuple[tuple[str, str], str]]) -> bytes:
+    """Write the counters of a definition, each as its packed name and its subject."""
+    written = [f"{before}{_encode_text(subject)}{after}" for (before, after), subject in counters]
+    return f"[{','.join(written)}]".encode("utf-8", "surrogatepass")
 
 
 def padded(size: int) -> int:

@@ -151,13 +151,13 @@ class Memory:
 
     def release(self, reservation: Reservation, at: int) -> None:
         """Give a reservation back to the periods that it was taken from (R8)."""
-        plan = reservation.plan
-        if plan is None:
+        plan, keys = reservation.plan, reservation.keys
+        if plan is None or keys is None:
             self.add(reverse(reservation.charges), at)
-        elif plan.generation == self._counters.generation:
-            self._charge(plan.messages, plan.message_keys, -1, at)
+        elif plan.generation == self._counters.generation and plan.message_keys is keys:
+            self._charge(plan.messages, keys, -1, at)
         else:
-            self._add(plan.message_keys, -1, at)
+            self._add(keys, -1, at)
 
     def book(self, request: Request) -> None:
         """Count a mail that was accepted undecided: its message, or with recipients > 0 those."""
@@ -223,10 +223,10 @@ class Memory:
     # counting
 
     def _look_at_steps(self) -> None:
-        """Have plans made anew where a step has more than they know (R19)."""
+        """Have plans look again at the steps where one has more than they know (R19)."""
         if self._counters.steps_raised:
             self._counters.steps_raised = False
-            self.plans.forget()
+            self.plans.end_steps()
 
     def _decide(self, plan: SenderPlan, request: Request) -> Decision:
         return decide_by(plan.plan, request, self.plans.facts(plan, request.at))
@@ -256,7 +256,7 @@ class Memory:
                 touched.append(counter)
             counter.pending += amount
         if amount > 0 and self.plans.rolls and at < self.plans.run_since:
-            self.plans.forget()
+            self.plans.end_steps()
         if len(touched) >= CLOSE_AT:
             self._stretches.close(self._journal.number)
 

@@ -17,7 +17,6 @@ from sendlimit.rules.limit import (
     LATCH,
     RECIPIENTS_PER_MESSAGE,
     SUSPENSION,
-    CounterKey,
     LimitName,
     Scope,
     Unit,
@@ -28,7 +27,7 @@ from sendlimit.rules.plan import make_plan
 from sendlimit.rules.window import ROLLING_WINDOWS, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sendlimit.counting.counter import Counter, Group
     from sendlimit.counting.counters import Counters
@@ -55,6 +54,21 @@ class _Counted(NamedTuple):
     everyone: Limit | None
 
 
+class _Bindings:
+    """Names that are counted.
+
+    Attributes:
+        own: those of a mailbox.
+        shared: the others.
+        of_domains: the counters of the others, by domain.
+    """
+
+    def __init__(self, counted: Sequence[_Counted]) -> None:
+        self.own = [one for one in counted if one.name.scope is Scope.MAILBOX]
+        self.shared = [one for one in counted if one.name.scope is not Scope.MAILBOX]
+        self.of_domains: dict[str | None, Bound] = {}
+
+
 class PlanMaker:
     """Makes the plans of one set of rules in the periods of one moment.
 
@@ -67,6 +81,8 @@ class PlanMaker:
 
     Attributes:
         since, until: the moments that its plans hold for.
+        periods: the running ones, without the steps of rolling windows.
+        rolls: whether a rolling window is counted (R19).
         generation: of the counters.
         latch: the counter of all mail.
         granted: the decision about a mail without anything to tell.
@@ -86,6 +102,7 @@ class PlanMaker:
         periods = [day, *(calendar.period(name.window, at) for name in plans.names)]
         self.since = max(period.start for period in periods)
         self.until = min(until, *[period.end for period in periods])
+        self.rolls = plans.rolls
         self.generation = counters.generation
         self.latch = counters.get(LATCH)
         self.is_late = False
@@ -98,9 +115,10 @@ class PlanMaker:
             if name.scope is Scope.MAILBOX
         }
         counted = [self._counted(*pair) for pair in zip(plans.names, periods[1:], strict=True)]
-        self._own = [one for one in counted if one.name.scope is Scope.MAILBOX]
-        self._shared = [one for one in counted if one.name.scope is not Scope.MAILBOX]
-        self._of_domains: dict[str | None, Bound] = {}
+        lasting = [one for one in counted if one.others is None]
+        self.periods = (day, *[one.period for one in lasting])
+        self._lasting = _Bindings(lasting)
+        self._steps = _Bindings([one for one in counted if one.others is not None])
         self._exceptions = self._subjects(plans)
         self._learned = rules.learned.by_subject
         units = {name.unit for name in plans.names}
@@ -119,10 +137,18 @@ class PlanMaker:
 
     def make(self, sender: Sender) -> SenderPlan:
         """Return a sender's plan."""
-        shared = self._of_domains.get(sender.domain)
+        shared, own = self._bound(sender, self._lasting)
+        return SenderPlan(sender, self, shared.joined(own))
+
+    def steps(self, sender: Sender) -> tuple[Bound, Bound]:
+        """Return a sender's counters of rolling windows: those of domain and server, its own."""
+        return self._bound(sender, self._steps)
+
+    def _bound(self, sender: Sender, bindings: _Bindings) -> tuple[Bound, Bound]:
+        shared = bindings.of_domains.get(sender.domain)
         if shared is None:
-            shared = self._of_domains[sender.domain] = self._bind(sender, self._shared)
-        return SenderPlan(sender, self, shared.joined(self._bind(sender, self._own)))
+            shared = bindings.of_domains[sender.domain] = self._bind(sender, bindings.shared)
+        return shared, self._bind(sender, bindings.own)
 
     def plan_of(self, sender: Sender) -> Plan:
         """Return what the rules look at when they decide."""
@@ -130,23 +156,21 @@ class PlanMaker:
         return make_plan(sender, self.since, plans.rules, plans.names, plans.calendar)
 
     def _bind(self, sender: Sender, counted: Iterable[_Counted]) -> Bound:
-        messages: list[tuple[Counter, CounterKey]] = []
-        at_end: list[tuple[Counter, CounterKey]] = []
+        messages: list[Counter] = []
+        at_end: list[Counter] = []
         checked: list[tuple[Counter, int]] = []
         limited: list[Counter] = []
         rolling: list[StepWindow] = []
         ends: list[EndLimit] = []
         is_like_everyone = not (self._learned or self._is_exception(sender))
         for name, period, group, others, everyone in counted:
-            scope, unit, window = name
-            is_own = scope is Scope.MAILBOX
-            subject = sender.mailbox if is_own else subject_of(scope, sender)
+            is_own = name.scope is Scope.MAILBOX
+            subject = sender.mailbox if is_own else subject_of(name.scope, sender)
             if subject is None:
                 continue
-            counter = self._counters.of(group, subject)
-            pair = counter, CounterKey(scope, subject, unit, window, period.start)
-            is_of_messages = unit is Unit.MESSAGES
-            (messages if is_of_messages else at_end).append(pair)
+            counter = group.counters.get(subject) or self._counters.of(group, subject)
+            is_of_messages = name.unit is Unit.MESSAGES
+            (messages if is_of_messages else at_end).append(counter)
             limit = everyone if is_own and is_like_everyone else self.limit(name, sender)
             if limit is None:
                 continue
@@ -157,14 +181,12 @@ class PlanMaker:
             elif is_of_messages:
                 checked.append((counter, look_from))
             else:
-                ends.append(EndLimit(limit, *pair, period, look_from))
+                ends.append(EndLimit(limit, counter, counter.key, period, look_from))
         return Bound(
-            tuple([counter for counter, _ in messages]),
-            tuple([counter for counter, _ in at_end]),
+            tuple(messages),
+            tuple(at_end),
             tuple(checked),
             tuple(limited),
-            tuple([key for _, key in messages]),
-            tuple([key for _, key in at_end]),
             tuple(rolling),
             tuple(ends),
         )

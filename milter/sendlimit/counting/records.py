@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from sendlimit.counting.journal_segment import packed_keys, packed_subjects
+from sendlimit.rules.limit import Charge
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from sendlimit.counting.counter import Counter
     from sendlimit.rules.limit import CounterKey
 
 
@@ -15,16 +19,37 @@ class RecordKeys:
 
     The journal writes them once a segment and notes here where. Used under the journal's mutex.
 
-    Attributes:
+    Args:
         keys: the counters, at most one of each limit's name and the latch.
+        counters: the same where they are in memory, instead: their keys are seldom asked for.
     """
 
-    __slots__ = ("keys", "position", "use")
+    __slots__ = ("_counters", "_keys", "position", "use")
 
-    def __init__(self, keys: tuple[CounterKey, ...]) -> None:
-        self.keys = keys
+    def __init__(
+        self, keys: tuple[CounterKey, ...] = (), counters: tuple[Counter, ...] = ()
+    ) -> None:
+        self._keys = keys
+        self._counters = counters
         self.use: object = None
         self.position = 0
+
+    @property
+    def keys(self) -> tuple[CounterKey, ...]:
+        """The counters."""
+        return self._keys or tuple([counter.key for counter in self._counters])
+
+    def packed(self) -> bytes:
+        """Return them as the journal has them."""
+        if self._keys:
+            return packed_keys(self._keys)
+        return packed_subjects(
+            [(counter.group.packed, counter.subject) for counter in self._counters]
+        )
+
+    def charges(self, amount: int) -> tuple[Charge, ...]:
+        """Return this amount for each."""
+        return tuple([Charge(key, amount) for key in self.keys])
 
 
 class Records(Protocol):

@@ -9,7 +9,6 @@ from sendlimit.counting.records import RecordKeys
 from sendlimit.rules.decision import Decision, LimitUsage
 from sendlimit.rules.limit import (
     EXTERNAL,
-    LATCH,
     RECIPIENTS_PER_MESSAGE,
     SUSPENSION,
     Charge,
@@ -36,16 +35,17 @@ RETIRED = -1
 class Reservation:
     """A mail that was let through at MAIL: what is given back when the mail ends in any other way than being sent.
 
-    Never changed: mails that were charged by the same plan share one.
+    Never changed: mails that were charged by the same plan in the same steps share one.
 
     Attributes:
         sender: whose mail.
         at: the moment of MAIL, or the first that the plan holds for; a booking goes to this period.
         decision: None when nothing could be decided in time.
         plan: what it was charged by in memory; None: by a batch, or not at all.
+        keys: the counters that it was charged to by the plan, which may have gone on since.
     """
 
-    __slots__ = ("_charges", "at", "decision", "plan", "sender")
+    __slots__ = ("_charges", "at", "decision", "keys", "plan", "sender")
 
     def __init__(
         self,
@@ -59,26 +59,28 @@ class Reservation:
         self.at = at
         self.decision = decision
         self.plan = plan
+        self.keys = None if plan is None else plan.message_keys
         self._charges = charges
 
     @property
     def charges(self) -> tuple[Charge, ...]:
         """What is reserved."""
-        return self._charges if self.plan is None else self.plan.charges
+        return self._charges if self.keys is None else self.keys.charges(1)
 
 
 class SenderPlan:
-    """One sender's plan; the same for every mail of a period.
+    """One sender's plan; the same for every mail of a period, and going on from step to step (R19).
 
     Used under the ledger's mutex, until plans or counters are forgotten.
 
     Args:
         sender: whose mail.
         maker: made it.
-        bound: the counters.
+        bound: the counters, without those of rolling windows.
 
     Attributes:
-        since, until: the moments that it holds for, since <= at < until.
+        since, until: the moments that it holds for, since <= at < until. It is ended early by until = 0.
+        periods: the running ones of its counters, without the steps of rolling windows.
         generation: of the counters.
         messages: what a mail is charged to at MAIL, with the latch.
         at_end: what its recipients, and external mail, are charged to at the end.
@@ -92,7 +94,7 @@ class SenderPlan:
     """
 
     __slots__ = (
-        "_checked",
+        "_bound",
         "_ends_are_known",
         "_granted",
         "_maker",
@@ -107,6 +109,7 @@ class SenderPlan:
         "limited",
         "message_keys",
         "messages",
+        "periods",
         "quick",
         "reservation",
         "rolling",
@@ -115,38 +118,46 @@ class SenderPlan:
     )
 
     def __init__(self, sender: Sender, maker: PlanMaker, bound: Bound) -> None:
-        self.since = maker.since
-        self.until = maker.until
-        self.generation = maker.generation
-        self.messages = (*bound.messages, maker.latch)
-        self.at_end = _by_unit(bound) if bound.at_end else ()
-        self.checked = self._checked = bound.checked
-        self.limited = bound.limited
-        self.rolling = bound.rolling
-        self.message_keys = RecordKeys((*bound.message_keys, LATCH))
+        self.periods = maker.periods
         self.ends = bound.ends
-        self.knows = self.quick = False
-        self._ends_are_known = all(window.look_from is not None for window in bound.rolling)
+        self._bound = bound
+        self._ends_are_known = True
+        self._sender = sender
         self._maker = maker
         self._plan: Plan | None = None
-        self._sender = sender
         granted = maker.granted
         per_message = maker.limit(RECIPIENTS_PER_MESSAGE, sender)
         if per_message is not None and self.plan.per_message is not None:
             granted = replace(granted, recipient_usage=(self.plan.per_message,))
         self._granted = granted
-        self._may_be_quick = (
-            self._ends_are_known
-            and (per_message is None or per_message.max > 0)
-            and maker.limit(SUSPENSION, sender) is None
-            and not (self.rolling and maker.is_late)
-        )
-        self.reservation = Reservation(sender, maker.since, granted, plan=self)
+        self._may_be_quick = (per_message is None or per_message.max > 0) and maker.limit(
+            SUSPENSION, sender
+        ) is None
+        self.go_on(maker)
+
+    def go_on(self, maker: PlanMaker) -> None:
+        """Count in the steps that the maker knows of; the other counters stay."""
+        bound = self._bound
+        if maker.rolls:
+            bound = bound.joined(*maker.steps(self._sender))
+        self.since = maker.since
+        self.until = maker.until
+        self.generation = maker.generation
+        self.messages = (*bound.messages, maker.latch)
+        self.at_end = _by_unit(bound) if bound.at_end else ()
+        self.checked = bound.checked
+        self.limited = bound.limited
+        self.rolling = bound.rolling
+        self.message_keys = RecordKeys(counters=self.messages)
+        self.knows = self.quick = False
+        self._maker = maker
+        self._plan = None
+        self.reservation = Reservation(self._sender, maker.since, self._granted, plan=self)
 
     @property
     def charges(self) -> tuple[Charge, ...]:
         """What a mail is charged at MAIL."""
-        return tuple([Charge(key, 1) for key in self.message_keys.keys])
+        return self.message_keys.charges(1)
 
     @property
     def plan(self) -> Plan:
@@ -165,11 +176,17 @@ class SenderPlan:
 
     def is_known(self) -> bool:
         """Say whether all that a decision depends on is in memory; notes it, and whether it may be quick."""
-        if not all(counter.known for counter in self.limited):
-            return False
+        for counter in self.limited:
+            if not counter.known:
+                return False
         if self.rolling and not self._knows_steps():
             return False
-        self.knows, self.quick = True, self._may_be_quick
+        self.knows = True
+        self.quick = (
+            self._may_be_quick
+            and self._ends_are_known
+            and not (self.rolling and self._maker.is_late)
+        )
         return True
 
     def reserved(self, at: int) -> Reservation | None:
@@ -202,14 +219,18 @@ class SenderPlan:
 
     def _knows_steps(self) -> bool:
         """Say whether all steps of rolling windows are known; notes what they leave of the limits."""
-        checked = []
+        checked = [*self._bound.checked]
+        ends_are_known = True
         for window in self.rolling:
             used = window.used_before()
             if used is None:
                 return False
-            if window.look_from is not None:
+            if window.look_from is None:
+                ends_are_known = False
+            else:
                 checked.append((window.counter, window.look_from - used))
-        self.checked = (*self._checked, *checked)
+        self.checked = tuple(checked)
+        self._ends_are_known = ends_are_known
         return True
 
     def usage(self) -> dict[CounterKey, int]:
@@ -253,33 +274,29 @@ class Bound(NamedTuple):
     at_end: tuple[Counter, ...] = ()
     checked: tuple[tuple[Counter, int], ...] = ()
     limited: tuple[Counter, ...] = ()
-    message_keys: tuple[CounterKey, ...] = ()
-    keys_at_end: tuple[CounterKey, ...] = ()
     rolling: tuple[StepWindow, ...] = ()
     ends: tuple[EndLimit, ...] = ()
 
-    def joined(self, other: Bound) -> Bound:
-        """Return both."""
-        return Bound(
-            self.messages + other.messages,
-            self.at_end + other.at_end,
-            self.checked + other.checked,
-            self.limited + other.limited,
-            self.message_keys + other.message_keys,
-            self.keys_at_end + other.keys_at_end,
-            self.rolling + other.rolling,
-            self.ends + other.ends,
-        )
+    def joined(self, *others: Bound) -> Bound:
+        """Return all of them."""
+        messages, at_end, checked, limited, rolling, ends = self
+        for other in others:
+            messages += other.messages
+            at_end += other.at_end
+            checked += other.checked
+            limited += other.limited
+            rolling += other.rolling
+            ends += other.ends
+        return Bound(messages, at_end, checked, limited, rolling, ends)
 
 
 def _by_unit(bound: Bound) -> tuple[ChargedAtEnd, ...]:
-    units = dict.fromkeys(key.unit for key in bound.keys_at_end)
-    pairs = [*zip(bound.at_end, bound.keys_at_end, strict=True)]
+    by_unit: dict[Unit, list[Counter]] = {}
+    for counter in bound.at_end:
+        by_unit.setdefault(counter.group.name.unit, []).append(counter)
     return tuple(
-        ChargedAtEnd(
-            unit,
-            tuple(counter for counter, key in pairs if key.unit is unit),
-            RecordKeys(tuple(key for _, key in pairs if key.unit is unit)),
-        )
-        for unit in units
+        [
+            ChargedAtEnd(unit, (charged := tuple(counters)), RecordKeys(counters=charged))
+            for unit, counters in by_unit.items()
+        ]
     )

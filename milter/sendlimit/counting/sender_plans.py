@@ -15,6 +15,7 @@ from sendlimit.counting.counters import CLOCK_ALLOWANCE_S
 from sendlimit.counting.plan_maker import PlanMaker
 from sendlimit.rules.limit import counted_names, holding
 from sendlimit.rules.plan import Plans
+from sendlimit.rules.window import ROLLING_WINDOWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.limit import LimitName, Setting
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.policy import Facts
+    from sendlimit.rules.window import Period
 
 PLANS_MAX = 20_000
 """Plans that are kept at once; a plan is some 1 KB."""
@@ -58,6 +60,7 @@ class SenderPlans:
         self._maker: PlanMaker | None = None
         self._also: frozenset[LimitName] = frozenset()
         self._run_until = 0
+        self._lasting: list[Period] = []
         self.adopt(settings)
 
     # what is in force
@@ -96,9 +99,7 @@ class SenderPlans:
         return plan
 
     def make(self, sender: Sender, at: int) -> SenderPlan:
-        """Make the plan of a sender who has none for this moment."""
-        if len(self.by_sender) >= PLANS_MAX:
-            self._retire_some()
+        """Make the plan of a sender who has none for this moment, or let it go on (R19)."""
         self._make_space(at)
         plans = self._plans_at(at)
         maker = self._maker
@@ -107,6 +108,12 @@ class SenderPlans:
                 plans, at, self._plans_until, self._counters, self._settings.warn_at_percent
             )
             maker.is_late = at < self.run_since
+        plan = self.by_sender.get(sender)
+        if plan is not None and maker.rolls and plan.periods == maker.periods:
+            plan.go_on(maker)
+            return plan
+        if len(self.by_sender) >= PLANS_MAX:
+            self._retire_some()
         plan = self.by_sender[sender] = maker.make(sender)
         return plan
 
@@ -118,6 +125,12 @@ class SenderPlans:
         """Let each plan be bound anew."""
         self.by_sender.clear()
         self._maker = None
+
+    def end_steps(self) -> None:
+        """Let each plan look again at the steps of rolling windows; without any they stay."""
+        self._maker = None
+        for plan in self.by_sender.values():
+            plan.until = 0
 
     def forget_periods(self) -> None:
         """Forget the plans and which periods are running: the counters are forgotten."""
@@ -160,9 +173,14 @@ class SenderPlans:
         self._run_until = min(period.end for period in running.values())
         self._counters.run(running, self._journal.number)
         self._maker = None
+        lasting = [period for name, period in running.items() if name.window not in ROLLING_WINDOWS]
         if self.rolls:
             # A mail that comes late may not be granted by a plan that knows of no later step.
-            self.forget()
+            if lasting == self._lasting:
+                self.end_steps()
+            else:
+                self.forget()
+        self._lasting = lasting
 
     def _make_space(self, at: int) -> None:
         if self._counters.crowded:
