@@ -160,7 +160,6 @@ def _forget_quietly(stack: ExitStack) -> None:
 
     def tidy(self: Counters, _at: int, last: int) -> None:
         self._stretches.close(last)
-        self.generation += 1
         for group in self._groups.values():
             group.counters.clear()
             group.idle.clear()

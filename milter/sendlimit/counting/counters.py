@@ -44,13 +44,11 @@ class Counters:
 
     Attributes:
         limit: how many are kept at most.
-        generation: changes when counters are not the objects any more that plans refer to.
         steps_raised: set where a step of a rolling window may have more than plans know; the
             caller clears it and forgets the plans.
     """
 
     def __init__(self, stretches: Stretches, limit: int = COUNTERS_MAX) -> None:
-        self.generation = 0
         self.steps_raised = False
         self._stretches = stretches
         self.limit = limit
@@ -81,7 +79,6 @@ class Counters:
             last: number of the journal's last record.
         """
         self._stretches.close(last)
-        self.generation += 1
         self._lease += 1
         self._since = _NEVER
         self._tidy_at = OBJECTS_MAX
@@ -113,7 +110,6 @@ class Counters:
                 continue
             if before and before[0].is_step:
                 self._rest_all(before[0])
-                self.generation += 1
             self._running[name] = self._begin(name, period.start, before)
         for name in self._running.keys() - running.keys():
             del self._running[name]
@@ -277,7 +273,6 @@ class Counters:
                     group.given_up = True
             return
         self._stretches.close(last)
-        self.generation += 1
         left = TIDIED_AT_ONCE
         for group in self._groups.values():
             left -= self._rest_all(group, left)

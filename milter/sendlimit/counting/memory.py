@@ -147,17 +147,14 @@ class Memory:
             self._charge_end(plan, request)
             return Reservation(sender, at, decision)
         self._charge(plan.messages, plan.message_keys, 1, at)
-        return Reservation(sender, at, decision, plan.charges, plan)
+        return Reservation(sender, at, decision, keys=plan.message_keys)
 
     def release(self, reservation: Reservation, at: int) -> None:
         """Give a reservation back to the periods that it was taken from (R8)."""
-        plan, keys = reservation.plan, reservation.keys
-        if plan is None or keys is None:
+        if reservation.keys is None:
             self.add(reverse(reservation.charges), at)
-        elif plan.generation == self._counters.generation and plan.message_keys is keys:
-            self._charge(plan.messages, keys, -1, at)
         else:
-            self._add(keys, -1, at)
+            self._add(reservation.keys, -1, at)
 
     def book(self, request: Request) -> None:
         """Count a mail that was accepted undecided: its message, or with recipients > 0 those."""
@@ -237,7 +234,7 @@ class Memory:
             return None
         self._charge(plan.messages, plan.message_keys, 1, at)
         self.granted += 1
-        return Reservation(sender, at, decision, plan.charges, plan)
+        return Reservation(sender, at, decision, keys=plan.message_keys)
 
     def _charge_end(self, plan: SenderPlan, request: Request) -> None:
         """Charge the recipients of a mail, and external mail; one record a unit."""

@@ -83,7 +83,6 @@ class PlanMaker:
         since, until: the moments that its plans hold for.
         periods: the running ones, without the steps of rolling windows.
         rolls: whether a rolling window is counted (R19).
-        generation: of the counters.
         latch: the counter of all mail.
         granted: the decision about a mail without anything to tell.
         is_late: a step of a rolling window that began later is counted in already (R19).
@@ -103,7 +102,6 @@ class PlanMaker:
         self.since = max(period.start for period in periods)
         self.until = min(until, *[period.end for period in periods])
         self.rolls = plans.rolls
-        self.generation = counters.generation
         self.latch = counters.get(LATCH)
         self.is_late = False
         self._plans = plans

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from sendlimit.rules.plan import Plan
     from sendlimit.rules.window import Period
 
-RETIRED = -1
-"""The generation of a plan that is not kept any more."""
-
 
 class Reservation:
     """A mail that was let through at MAIL: what is given back when the mail ends in any other way than being sent.
@@ -41,11 +38,10 @@ class Reservation:
         sender: whose mail.
         at: the moment of MAIL, or the first that the plan holds for; a booking goes to this period.
         decision: None when nothing could be decided in time.
-        plan: what it was charged by in memory; None: by a batch, or not at all.
-        keys: the counters that it was charged to by the plan, which may have gone on since.
+        keys: what it was charged to from memory; None: by a batch, or not at all.
     """
 
-    __slots__ = ("_charges", "at", "decision", "keys", "plan", "sender")
+    __slots__ = ("_charges", "at", "decision", "keys", "sender")
 
     def __init__(
         self,
@@ -53,13 +49,12 @@ class Reservation:
         at: int,
         decision: Decision | None,
         charges: tuple[Charge, ...] = (),
-        plan: SenderPlan | None = None,
+        keys: RecordKeys | None = None,
     ) -> None:
         self.sender = sender
         self.at = at
         self.decision = decision
-        self.plan = plan
-        self.keys = None if plan is None else plan.message_keys
+        self.keys = keys
         self._charges = charges
 
     @property
@@ -81,7 +76,6 @@ class SenderPlan:
     Attributes:
         since, until: the moments that it holds for, since <= at < until. It is ended early by until = 0.
         periods: the running ones of its counters, without the steps of rolling windows.
-        generation: of the counters.
         messages: what a mail is charged to at MAIL, with the latch.
         at_end: what its recipients, and external mail, are charged to at the end.
         checked: of messages, those with a limit, and from how much used on each needs a closer look.
@@ -104,7 +98,6 @@ class SenderPlan:
         "at_end",
         "checked",
         "ends",
-        "generation",
         "knows",
         "limited",
         "message_keys",
@@ -142,7 +135,6 @@ class SenderPlan:
             bound = bound.joined(*maker.steps(self._sender))
         self.since = maker.since
         self.until = maker.until
-        self.generation = maker.generation
         self.messages = (*bound.messages, maker.latch)
         self.at_end = _by_unit(bound) if bound.at_end else ()
         self.checked = bound.checked
@@ -152,7 +144,9 @@ class SenderPlan:
         self.knows = self.quick = False
         self._maker = maker
         self._plan = None
-        self.reservation = Reservation(self._sender, maker.since, self._granted, plan=self)
+        self.reservation = Reservation(
+            self._sender, maker.since, self._granted, keys=self.message_keys
+        )
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -167,8 +161,7 @@ class SenderPlan:
         return self._plan
 
     def retire(self, counters: Counters) -> None:
-        """Let go of the counters that no other sender has; what is reserved is given back by key."""
-        self.generation = RETIRED
+        """Let go of the counters that no other sender has."""
         for group in (self.messages, *(charged.counters for charged in self.at_end)):
             for counter in group:
                 if counter.group.name.scope is Scope.MAILBOX:
@@ -206,7 +199,7 @@ class SenderPlan:
             counts_recipients=granted.counts_recipients,
             counts_external=granted.counts_external,
         )
-        return Reservation(self._sender, at, decision, plan=self)
+        return Reservation(self._sender, at, decision, keys=self.message_keys)
 
     def ends_quickly(self, request: Request) -> bool:
         """Say whether the end of a mail passes no limit, and none is to be told of."""

@@ -192,7 +192,7 @@ class World:
             if decision.refused:
                 continue
             properties.granted[key] += 1
-            if reservation.plan is not None:
+            if reservation.keys is not None:
                 properties.check_memory(process, key)
             properties.check_limit(process, key)
             properties.check_command(process, key, began)
