@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _REALM = "\\"
-_KNOWN_MAX = 10_000
+_KNOWN_MAX = 20_000
 """Logins whose mailbox is kept at hand."""
 _STEPS_MAX = 20
 """Spellings that lead from one to the next."""

@@ -6,7 +6,7 @@ A daemon keeps in memory what its sessions saw. Time comes in as an argument, in
 from __future__ import annotations
 
 import functools
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -106,13 +106,13 @@ class _Activity:
     """What one login did lately.
 
     Attributes:
-        refusals: their moments, the oldest first.
+        refusals: their moments, the oldest first; made with the first, as most logins have none.
         clients: the last moment of each network, and the address it had.
         last: the client that was noted last and its network, if it passed.
         quiet_until: no further suspension is made before.
     """
 
-    refusals: deque[int] = field(default_factory=deque)
+    refusals: deque[int] | None = None
     clients: dict[str, tuple[int, str]] = field(default_factory=dict)
     last: tuple[str, str] | None = None
     quiet_until: int = 0
@@ -127,7 +127,7 @@ class Suspicion:
 
     def __init__(self, rule: SuspendRule) -> None:
         self.rule = rule
-        self._activities: dict[str, _Activity] = {}
+        self._activities: OrderedDict[str, _Activity] = OrderedDict()
 
     def refused(self, sender: Sender, client: str, at: int) -> Suspension | None:
         """Take a refusal by a limit of the mailbox; return the suspension that it makes."""
@@ -137,6 +137,8 @@ class Suspicion:
         activity = self._activity(sender)
         self._note_client(activity, client, at)
         refusals = activity.refusals
+        if refusals is None:
+            refusals = activity.refusals = deque()
         refusals.append(at)
         while refusals[0] <= at - self.rule.within_s:
             refusals.popleft()
@@ -168,10 +170,13 @@ class Suspicion:
         return len(self._activities)
 
     def _activity(self, sender: Sender) -> _Activity:
-        activity = self._activities.pop(sender.mailbox, None) or _Activity()
-        self._activities[sender.mailbox] = activity  # the last one seen
+        activity = self._activities.get(sender.mailbox)
+        if activity is not None:
+            self._activities.move_to_end(sender.mailbox)
+            return activity
+        activity = self._activities[sender.mailbox] = _Activity()
         if len(self._activities) > MAILBOXES_MAX:
-            del self._activities[next(iter(self._activities))]
+            self._activities.popitem(last=False)
         return activity
 
     def _note_client(self, activity: _Activity, client: str, at: int) -> None:
@@ -192,7 +197,7 @@ class Suspicion:
         """Make a suspension, unless one was made that still lasts; begin to count anew."""
         rule = self.rule
         clients = [address for _, address in reversed(activity.clients.values())]
-        activity.refusals.clear()
+        activity.refusals = None
         activity.clients.clear()
         if at < activity.quiet_until:
             return None
