@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.counting.journal_segment import packed_name
 from sendlimit.rules.limit import CounterKey
 from sendlimit.rules.window import ROLLING_WINDOWS
 
@@ -50,7 +49,6 @@ class Group:
         idle: used, by subject, of those that are known and no objects: a third of the space.
         counters: the others, by subject.
         is_step: of a rolling window.
-        packed: what the crash journal writes of each counter, besides its subject.
     """
 
     __slots__ = (
@@ -60,7 +58,6 @@ class Group:
         "idle",
         "is_step",
         "name",
-        "packed",
         "read_up_to",
         "start",
     )
@@ -74,7 +71,6 @@ class Group:
         self.idle: dict[str, int] = {}
         self.counters: dict[str, Counter] = {}
         self.is_step = name.window in ROLLING_WINDOWS
-        self.packed = packed_name(name, start)
 
     def key(self, subject: str) -> CounterKey:
         """Return the key of a subject's row."""

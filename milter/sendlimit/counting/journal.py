@@ -235,6 +235,8 @@ class Journal:
         self._use = object()  # what was defined before is not defined in this use
 
     def _define(self, keys: RecordKeys) -> None:
+        if keys.shape is not None and keys.shape.use is not self._use:
+            self._define(keys.shape)
         text = keys.packed()
         offset = self._offset
         begin = offset + 16

@@ -7,6 +7,11 @@ A segment is one file:
     definition   16 bytes: DEFINITION, CRC 32 of the text, bytes of the text, check;
                  then the counters as JSON in UTF-8, filled up to a multiple of 16 bytes
 
+The JSON is a list of counters, each as [scope, subject, unit, window, start of the period]; or,
+as most mailboxes have the same ones besides their subjects, [position, mailbox, domain]: the
+counters of the shape that is defined at this position. A shape is a list of counters with 0 in
+the place of the mailbox, and 1 in that of its domain. Format 1 had no shapes.
+
 All numbers are little-endian. A record adds its amount to each counter of its definition, which
 stands before it in the same segment. Records are numbered by position from the head's first
 number on; definitions have no number. The check word is the last that is written, and no two
@@ -20,7 +25,7 @@ import re
 import struct
 import zlib
 from json.encoder import encode_basestring as _encode_text
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sendlimit.rules.limit import CounterKey, Scope, Unit
 from sendlimit.rules.window import Window
@@ -28,10 +33,9 @@ from sendlimit.rules.window import Window
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sendlimit.rules.limit import LimitName
-
 MAGIC = b"SLJOURNL"
-FORMAT = 1
+FORMAT = 2
+_READ = (1, FORMAT)
 HEAD_BYTES = 256
 RECORD = struct.Struct("<iIII")
 DEFINITION = -(1 << 31)
@@ -39,6 +43,7 @@ DEFINITION = -(1 << 31)
 DEFINITION_MAX = 64 * 1024
 """More than any 54 counters can need, of which 18 are the server's: subjects have 255 characters."""
 
+_PLACES = {Scope.MAILBOX: 0, Scope.DOMAIN: 1}
 _START = struct.Struct("<8sH6x")
 _HEAD = struct.Struct("<8sH6xQ64s64s40s")
 _CRC = struct.Struct("<I")
@@ -120,7 +125,7 @@ def read_head(content: bytes) -> Head | None:
     if len(content) < HEAD_BYTES or content[: len(MAGIC)] != MAGIC:
         raise ValueError("is not a journal of sendlimit")
     form = _START.unpack_from(content)[1]
-    if form != FORMAT:
+    if form not in _READ:
         raise ValueError(
             f"has format {form}, and this release of sendlimit reads {FORMAT}:"
             " start the release that wrote it once, or remove the file and lose its counts"
@@ -137,16 +142,17 @@ def packed_keys(keys: tuple[CounterKey, ...]) -> bytes:
     return _encode(keys).encode("utf-8", "surrogatepass")
 
 
-def packed_name(name: LimitName, start: int) -> tuple[str, str]:
-    """Return what stands before and after the subject of a counter in a definition."""
-    scope, unit, window = name
-    return f'["{scope}",', f',"{unit}","{window}",{start}]'
+def packed_shape(keys: Iterable[CounterKey]) -> bytes:
+    """Write a shape: the counters of any mailbox that has the same as these but for their subjects."""
+    return _encode(
+        [(key.scope, _PLACES.get(key.scope, key.subject), *key[2:]) for key in keys]
+    ).encode()
 
 
-def packed_subjects(counters: Iterable[tuple[tuple[str, str], str]]) -> bytes:
-    """Write the counters of a definition, each as its packed name and its subject."""
-    written = [f"{before}{_encode_text(subject)}{after}" for (before, after), subject in counters]
-    return f"[{','.join(written)}]".encode("utf-8", "surrogatepass")
+def packed_subjects(shape: int, mailbox: str, domain: str | None) -> bytes:
+    """Write the counters that a mailbox has by the shape at this position."""
+    text = f"[{shape},{_encode_text(mailbox)},{_encode_text(domain or '')}]"
+    return text.encode("utf-8", "surrogatepass")
 
 
 def padded(size: int) -> int:
@@ -162,6 +168,7 @@ def read_records(content: bytes, head: Head) -> Iterator[Record]:
     """
     check = check_word(head)
     defined: dict[int, tuple[CounterKey, ...]] = {}
+    shapes: dict[int, list[list[Any]]] = {}
     number = head.first
     offset = HEAD_BYTES
     while offset + RECORD.size <= len(content):
@@ -170,9 +177,14 @@ def read_records(content: bytes, head: Head) -> Iterator[Record]:
             return
         if amount == DEFINITION:
             text = content[offset + RECORD.size : offset + RECORD.size + third]
-            if zlib.crc32(text) != second or (keys := _read_keys(text)) is None:
+            if zlib.crc32(text) != second:
                 raise ValueError(f"is damaged at byte {offset}")
-            defined[offset] = keys
+            try:
+                found_keys = _read_definition(text, offset, shapes)
+            except (ValueError, TypeError, LookupError):
+                raise ValueError(f"is damaged at byte {offset}") from None
+            if found_keys is not None:
+                defined[offset] = found_keys
             offset += RECORD.size + padded(third)
             continue
         if second not in defined:
@@ -182,14 +194,31 @@ def read_records(content: bytes, head: Head) -> Iterator[Record]:
         offset += RECORD.size
 
 
-def _read_keys(text: bytes) -> tuple[CounterKey, ...] | None:
-    """Read the counters of a definition; None: it is none."""
-    try:
-        return tuple(
-            CounterKey(Scope(scope), str(subject), Unit(unit), Window(window), int(start))
-            for scope, subject, unit, window, start in json.loads(
-                text.decode("utf-8", "surrogatepass")
-            )
-        )
-    except (ValueError, TypeError):
+def _read_definition(
+    text: bytes, offset: int, shapes: dict[int, list[list[Any]]]
+) -> tuple[CounterKey, ...] | None:
+    """Read the counters of a definition; None: it is a shape, which is added to those known.
+
+    Raises:
+        ValueError, TypeError, LookupError: it is none.
+    """
+    found: list[Any] = json.loads(text.decode("utf-8", "surrogatepass"))
+    subjects: list[str] = []
+    if found and isinstance(found[0], int):
+        position, *subjects = found
+        found = shapes[position]
+    elif any(isinstance(subject, int) for _, subject, *_ in found):
+        shapes[offset] = found
         return None
+    return tuple(
+        [
+            CounterKey(
+                Scope(scope),
+                str(subjects[subject] if isinstance(subject, int) else subject),
+                Unit(unit),
+                Window(window),
+                int(start),
+            )
+            for scope, subject, unit, window, start in found
+        ]
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from sendlimit.counting.records import SenderKeys, Shape
 from sendlimit.counting.sender_plan import Bound, EndLimit, SenderPlan
 from sendlimit.counting.step_window import OtherSteps, StepWindow
 from sendlimit.rules.decision import Decision
@@ -104,6 +105,7 @@ class PlanMaker:
         self.rolls = plans.rolls
         self.latch = counters.get(LATCH)
         self.is_late = False
+        self._shapes: dict[tuple[Group, ...], Shape] = {}
         self._plans = plans
         self._counters = counters
         self._warn_at_percent = warn_at_percent
@@ -188,6 +190,14 @@ class PlanMaker:
             tuple(rolling),
             tuple(ends),
         )
+
+    def keys(self, counters: tuple[Counter, ...], sender: Sender) -> SenderKeys:
+        """Return what the journal calls these counters of a sender."""
+        groups = tuple([counter.group for counter in counters])
+        shape = self._shapes.get(groups)
+        if shape is None:
+            shape = self._shapes[groups] = Shape(tuple([counter.key for counter in counters]))
+        return SenderKeys(counters, sender, shape)
 
     def limit(self, name: LimitName, sender: Sender) -> Limit | None:
         """Return the limit in force: for most senders that of everyone."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from sendlimit.counting.journal_segment import packed_keys, packed_subjects
+from sendlimit.counting.journal_segment import packed_keys, packed_shape, packed_subjects
 from sendlimit.rules.limit import Charge
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from sendlimit.counting.counter import Counter
     from sendlimit.rules.limit import CounterKey
+    from sendlimit.rules.mailbox import Sender
 
 
 class RecordKeys:
@@ -21,35 +22,68 @@ class RecordKeys:
 
     Args:
         keys: the counters, at most one of each limit's name and the latch.
-        counters: the same where they are in memory, instead: their keys are seldom asked for.
+
+    Attributes:
+        shape: what is written before, once a segment; None: nothing.
     """
 
-    __slots__ = ("_counters", "_keys", "position", "use")
+    __slots__ = ("_keys", "position", "shape", "use")
 
-    def __init__(
-        self, keys: tuple[CounterKey, ...] = (), counters: tuple[Counter, ...] = ()
-    ) -> None:
+    def __init__(self, keys: tuple[CounterKey, ...] = (), shape: Shape | None = None) -> None:
         self._keys = keys
-        self._counters = counters
+        self.shape = shape
         self.use: object = None
         self.position = 0
 
     @property
     def keys(self) -> tuple[CounterKey, ...]:
         """The counters."""
-        return self._keys or tuple([counter.key for counter in self._counters])
+        return self._keys
 
     def packed(self) -> bytes:
         """Return them as the journal has them."""
-        if self._keys:
-            return packed_keys(self._keys)
-        return packed_subjects(
-            [(counter.group.packed, counter.subject) for counter in self._counters]
-        )
+        return packed_keys(self._keys)
 
     def charges(self, amount: int) -> tuple[Charge, ...]:
         """Return this amount for each."""
         return tuple([Charge(key, amount) for key in self.keys])
+
+
+class Shape(RecordKeys):
+    """The counters of one mailbox, of which others have the same but for their subjects."""
+
+    __slots__ = ()
+
+    def packed(self) -> bytes:
+        """Return the shape as the journal has it."""
+        return packed_shape(self._keys)
+
+
+class SenderKeys(RecordKeys):
+    """Counters of one sender in memory; their keys are seldom asked for.
+
+    Args:
+        counters: those of its mailbox, its domain and the server.
+        sender: whose.
+        shape: of these counters.
+    """
+
+    __slots__ = ("_counters", "_sender")
+
+    def __init__(self, counters: tuple[Counter, ...], sender: Sender, shape: Shape) -> None:
+        super().__init__(shape=shape)
+        self._counters = counters
+        self._sender = sender
+
+    @property
+    def keys(self) -> tuple[CounterKey, ...]:
+        """The counters."""
+        return tuple([counter.key for counter in self._counters])
+
+    def packed(self) -> bytes:
+        """Return them as the journal has them, behind their shape."""
+        position = 0 if self.shape is None else self.shape.position
+        return packed_subjects(position, *self._sender)
 
 
 class Records(Protocol):

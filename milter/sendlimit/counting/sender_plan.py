@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.counting.records import RecordKeys
 from sendlimit.rules.decision import Decision, LimitUsage
 from sendlimit.rules.limit import (
     EXTERNAL,
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from sendlimit.counting.counter import Counter
     from sendlimit.counting.counters import Counters
     from sendlimit.counting.plan_maker import PlanMaker
+    from sendlimit.counting.records import RecordKeys
     from sendlimit.counting.step_window import StepWindow
     from sendlimit.rules.decision import Request
     from sendlimit.rules.limit import Limit
@@ -136,11 +136,11 @@ class SenderPlan:
         self.since = maker.since
         self.until = maker.until
         self.messages = (*bound.messages, maker.latch)
-        self.at_end = _by_unit(bound) if bound.at_end else ()
+        self.at_end = _by_unit(bound, self._sender, maker) if bound.at_end else ()
         self.checked = bound.checked
         self.limited = bound.limited
         self.rolling = bound.rolling
-        self.message_keys = RecordKeys(counters=self.messages)
+        self.message_keys = maker.keys(self.messages, self._sender)
         self.knows = self.quick = False
         self._maker = maker
         self._plan = None
@@ -283,13 +283,13 @@ class Bound(NamedTuple):
         return Bound(messages, at_end, checked, limited, rolling, ends)
 
 
-def _by_unit(bound: Bound) -> tuple[ChargedAtEnd, ...]:
+def _by_unit(bound: Bound, sender: Sender, maker: PlanMaker) -> tuple[ChargedAtEnd, ...]:
     by_unit: dict[Unit, list[Counter]] = {}
     for counter in bound.at_end:
         by_unit.setdefault(counter.group.name.unit, []).append(counter)
     return tuple(
         [
-            ChargedAtEnd(unit, (charged := tuple(counters)), RecordKeys(counters=charged))
+            ChargedAtEnd(unit, (charged := tuple(counters)), maker.keys(charged, sender))
             for unit, counters in by_unit.items()
         ]
     )

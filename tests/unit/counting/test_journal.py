@@ -11,14 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sendlimit.counting.counter import Counter as InMemory
+from sendlimit.counting.counter import Group
 from sendlimit.counting.journal import SEGMENT_MIN, Journal, boot_id
 from sendlimit.counting.journal_segment import file_name
 from sendlimit.counting.left_journals import LeftJournal, left_journals
-from sendlimit.counting.records import RecordKeys
+from sendlimit.counting.records import RecordKeys, SenderKeys, Shape
 from sendlimit.errors import JournalError
 from sendlimit.rules.limit import LATCH, CounterKey, Scope, Unit
+from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.window import Window
-from support.counting_samples import ALICE, NOON, key_of
+from support.counting_samples import ALICE, NOON, key_of, named
 
 _TOKEN = "c0ffee"
 _ALICE = (LATCH, key_of("mailbox.messages_per_day", ALICE.mailbox))
@@ -100,6 +103,35 @@ def test_round_trip(
     numbers = [last for last, _ in stretches]
     assert numbers == sorted(set(numbers))
     assert all(booked < number <= journal.number for number in numbers)
+
+
+def test_senders_of_one_shape(tmp_path: Path) -> None:
+    """Each is charged to its own counters, in whichever segment; the shape is there once in each."""
+    day, domains = (
+        Group(named(f"{scope}.messages_per_day"), NOON) for scope in ("mailbox", "domain")
+    )
+    senders = [Sender(f"u{n}@d{n % 3}.org", f"d{n % 3}.org") for n in range(6000)]
+    shape = Shape((day.key(""), domains.key(""), LATCH))
+    journal = _journal(tmp_path)
+    expected: Counter[CounterKey] = Counter()
+    for sender in senders:
+        counters = (
+            InMemory(day, sender.mailbox, 0, known=True),
+            InMemory(domains, str(sender.domain), 0, known=True),
+        )
+        keys = SenderKeys(counters, sender, shape)
+        if not journal.room():
+            break
+        journal.add(keys, 2, NOON)
+        expected.update(dict.fromkeys((*keys.keys, LATCH), 2))
+    journal.close()
+
+    found: Counter[CounterKey] = Counter()
+    for _, additions in _left(tmp_path).stretches(0, 10_000):
+        found.update(additions)
+    assert found == expected
+    segments = [file.read_bytes() for file in tmp_path.iterdir()]
+    assert [content.count(shape.packed()) for content in segments] == [1] * len(segments)
 
 
 def test_head(tmp_path: Path) -> None:

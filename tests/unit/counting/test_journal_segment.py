@@ -16,12 +16,15 @@ from sendlimit.counting.journal_segment import (
     file_name,
     packed_head,
     packed_keys,
+    packed_shape,
+    packed_subjects,
     padded,
     read_head,
     read_records,
     token_of,
 )
-from sendlimit.rules.limit import LATCH, LIMIT_NAMES, CounterKey
+from sendlimit.rules.limit import LATCH, LIMIT_NAMES, CounterKey, Scope
+from support.counting_samples import ALICES_DAY as _ALICES
 
 _HEAD = Head(7, "c0ffee", "boot", "lease")
 _KEYS = st.builds(
@@ -37,7 +40,10 @@ def _segment(head: Head, *entries: bytes) -> bytes:
 
 
 def _definition(head: Head, keys: tuple[CounterKey, ...]) -> bytes:
-    text = packed_keys(keys)
+    return _entry(head, packed_keys(keys))
+
+
+def _entry(head: Head, text: bytes) -> bytes:
     entry = RECORD.pack(DEFINITION, zlib.crc32(text), len(text), check_word(head))
     return entry + text.ljust(padded(len(text)), b"\0")
 
@@ -51,6 +57,42 @@ def test_records_come_back(keys: list[CounterKey], amounts: list[int]) -> None:
     assert [record.amount for record in found] == amounts
     assert [record.number for record in found] == [*range(7, 7 + len(amounts))]
     assert all((record.keys, record.at) == ((*keys,), 99) for record in found)
+
+
+@given(st.lists(_KEYS, min_size=1, max_size=5), st.text(max_size=40), st.text(max_size=40))
+def test_a_shape_has_the_counters_of_each_mailbox(
+    keys: list[CounterKey], mailbox: str, domain: str
+) -> None:
+    """They come back with the subjects of the mailbox that names the shape; others stay as they are."""
+    subjects = {Scope.MAILBOX: mailbox, Scope.DOMAIN: domain}
+    expected = tuple([key._replace(subject=subjects.get(key.scope, key.subject)) for key in keys])
+    shape = _entry(_HEAD, packed_shape((*keys, _ALICES)))
+    named = _entry(_HEAD, packed_subjects(HEAD_BYTES, mailbox, domain))
+    record = RECORD.pack(3, HEAD_BYTES + len(shape), 99, check_word(_HEAD))
+    (found,) = read_records(_segment(_HEAD, shape, named, record), _HEAD)
+
+    assert found.keys == (*expected, _ALICES._replace(subject=mailbox))
+
+
+@pytest.mark.parametrize("text", [b"[256]", b'[512,"a","b"]', b"7", b'[["mailbox"]]'])
+def test_a_definition_that_is_none(text: bytes) -> None:
+    """A shape that is not there, or anything else: it is damaged, and its place is named."""
+    shape = _entry(_HEAD, packed_shape([_ALICES]))
+    records = read_records(_segment(_HEAD, shape, _entry(_HEAD, text)), _HEAD)
+    with pytest.raises(ValueError, match=f"is damaged at byte {HEAD_BYTES + len(shape)}"):
+        next(records)
+
+
+def test_a_journal_of_the_format_before() -> None:
+    """Format 1 had no shapes; what it has is read."""
+    head = bytearray(packed_head(_HEAD))
+    head[8] = 1
+    head[-4:] = struct.pack("<I", zlib.crc32(head[:-4]))
+    record = RECORD.pack(1, HEAD_BYTES, 99, check_word(_HEAD))
+    content = bytes(head) + _segment(_HEAD, _definition(_HEAD, (LATCH,)), record)[len(head) :]
+
+    assert read_head(content) == _HEAD
+    assert [found.keys for found in read_records(content, _HEAD)] == [(LATCH,)]
 
 
 def test_head_comes_back() -> None:
@@ -72,7 +114,7 @@ def test_head_of_another_format() -> None:
     """A journal of another release is named, so that it is not taken for one that was not begun."""
     other = bytearray(_segment(_HEAD))
     other[8] += 1
-    with pytest.raises(ValueError, match="has format 2, and this release of sendlimit reads 1"):
+    with pytest.raises(ValueError, match="has format 3, and this release of sendlimit reads 2"):
         read_head(bytes(other))
 
 
