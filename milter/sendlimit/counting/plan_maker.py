@@ -55,6 +55,9 @@ class _Counted(NamedTuple):
     everyone: Limit | None
 
 
+_NO_STEPS = (Bound(), Bound())
+
+
 class _Bindings:
     """Names that are counted.
 
@@ -142,7 +145,7 @@ class PlanMaker:
 
     def steps(self, sender: Sender) -> tuple[Bound, Bound]:
         """Return a sender's counters of rolling windows: those of domain and server, its own."""
-        return self._bound(sender, self._steps)
+        return self._bound(sender, self._steps) if self.rolls else _NO_STEPS
 
     def _bound(self, sender: Sender, bindings: _Bindings) -> tuple[Bound, Bound]:
         shared = bindings.of_domains.get(sender.domain)

@@ -71,7 +71,7 @@ class SenderKeys(RecordKeys):
     __slots__ = ("_counters", "_sender")
 
     def __init__(self, counters: tuple[Counter, ...], sender: Sender, shape: Shape) -> None:
-        super().__init__(shape=shape)
+        super().__init__((), shape)
         self._counters = counters
         self._sender = sender
 

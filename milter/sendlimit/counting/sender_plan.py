@@ -17,6 +17,8 @@ from sendlimit.rules.limit import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sendlimit.counting.counter import Counter
     from sendlimit.counting.counters import Counters
     from sendlimit.counting.plan_maker import PlanMaker
@@ -131,15 +133,15 @@ class SenderPlan:
     def go_on(self, maker: PlanMaker) -> None:
         """Count in the steps that the maker knows of; the other counters stay."""
         bound = self._bound
-        if maker.rolls:
-            bound = bound.joined(*maker.steps(self._sender))
+        shared, own = maker.steps(self._sender)
+        at_end = bound.at_end + shared.at_end + own.at_end
         self.since = maker.since
         self.until = maker.until
-        self.messages = (*bound.messages, maker.latch)
-        self.at_end = _by_unit(bound, self._sender, maker) if bound.at_end else ()
+        self.messages = (*bound.messages, *shared.messages, *own.messages, maker.latch)
+        self.at_end = _by_unit(at_end, self._sender, maker) if at_end else ()
         self.checked = bound.checked
-        self.limited = bound.limited
-        self.rolling = bound.rolling
+        self.limited = bound.limited + shared.limited + own.limited
+        self.rolling = shared.rolling + own.rolling
         self.message_keys = maker.keys(self.messages, self._sender)
         self.knows = self.quick = False
         self._maker = maker
@@ -270,22 +272,23 @@ class Bound(NamedTuple):
     rolling: tuple[StepWindow, ...] = ()
     ends: tuple[EndLimit, ...] = ()
 
-    def joined(self, *others: Bound) -> Bound:
-        """Return all of them."""
-        messages, at_end, checked, limited, rolling, ends = self
-        for other in others:
-            messages += other.messages
-            at_end += other.at_end
-            checked += other.checked
-            limited += other.limited
-            rolling += other.rolling
-            ends += other.ends
-        return Bound(messages, at_end, checked, limited, rolling, ends)
+    def joined(self, other: Bound) -> Bound:
+        """Return both."""
+        return Bound(
+            self.messages + other.messages,
+            self.at_end + other.at_end,
+            self.checked + other.checked,
+            self.limited + other.limited,
+            self.rolling + other.rolling,
+            self.ends + other.ends,
+        )
 
 
-def _by_unit(bound: Bound, sender: Sender, maker: PlanMaker) -> tuple[ChargedAtEnd, ...]:
+def _by_unit(
+    at_end: Iterable[Counter], sender: Sender, maker: PlanMaker
+) -> tuple[ChargedAtEnd, ...]:
     by_unit: dict[Unit, list[Counter]] = {}
-    for counter in bound.at_end:
+    for counter in at_end:
         by_unit.setdefault(counter.group.name.unit, []).append(counter)
     return tuple(
         [
