@@ -221,6 +221,7 @@ def _lease_not_read(stack: ExitStack) -> None:
     stack.enter_context(mock.patch.object(batch_writer, "claim_of", return_value=Claim.FREE))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("without", "schedule", "violated"),
     [

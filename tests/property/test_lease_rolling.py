@@ -35,6 +35,7 @@ def _short_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("chunk", range(8))
 def test_any_faults(chunk: int) -> None:
     """Pauses, cut networks, killed connections and processes, outages, dumps, commands."""
@@ -74,6 +75,7 @@ def _steps_taken_for_complete(stack: ExitStack) -> None:
     stack.enter_context(mock.patch.object(Counters, "_begin", begun))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("without", "daemons"),
     [(_only_the_running_step, 1), (_steps_not_loaded, 2), (_steps_taken_for_complete, 1)],

@@ -17,7 +17,18 @@ from sendlimit.rules.counting_settings import CountingSettings
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import Charge, CounterKey, Setting
 from sendlimit.rules.rolling import step_keys
-from support.counting_samples import ALICE, BOB, NOON, UTC, file_rules, key_of, setting
+from sendlimit.rules.window import Window
+from support.counting_samples import (
+    ALICE,
+    ALICES_DAY,
+    BOB,
+    DAILY,
+    NOON,
+    UTC,
+    file_rules,
+    key_of,
+    setting,
+)
 from support.doubles.records import ListedRecords
 
 if TYPE_CHECKING:
@@ -99,6 +110,54 @@ def test_a_new_step_needs_no_reading() -> None:
     assert sole.send(NOON + 61 * 60 - 1) is None
     assert sole.send(NOON + 61 * 60)
     assert sole.counters.next_chunk() is None
+
+
+def test_a_refusal_is_by_the_steps_of_its_moment() -> None:
+    """Also where the plan was refused by those of an hour ago, and has gone on since."""
+    sole = _Sole(_LIMIT_OF_3)
+    sole.load()
+    for hour in range(3):
+        at = NOON + hour * 3660
+        assert [sole.send(at) is not None for _ in range(4)] == [True, True, True, False]
+
+
+def _pending(sole: _Sole) -> Counter[CounterKey]:
+    sole.stretches.close(0)
+    sums: Counter[CounterKey] = Counter()
+    for stretch in sole.stretches.all(0):
+        sums.update(stretch.sums)
+    return sums
+
+
+def test_a_late_mail_of_yesterday() -> None:
+    """The next mail of its mailbox is counted today, in the new step and in the new day."""
+    sole = _Sole(_LIMIT_OF_3, setting("*", DAILY, 2))
+    sole.load()
+    midnight = UTC.period(Window.DAY, NOON).end
+    late = sole.send(midnight - 1)
+    assert late is not None
+    assert sole.memory.reserve(BOB, midnight, _VALID)
+    minutes = (midnight - NOON) // 60 - 1
+    sole.memory.follow({ALICES_DAY: 0} | dict.fromkeys(step_keys(_step(minutes)), 0))
+    assert sole.send(midnight - 1)
+    assert sole.send(midnight) is None, "all three are in the window"
+    sole.memory.release(late, late.at)
+    assert sole.send(midnight)
+    days = {key: used for key, used in _pending(sole).items() if key.window is Window.DAY}
+    assert days[ALICES_DAY] == days[ALICES_DAY._replace(period_start=midnight)] == 1
+
+
+def test_a_clock_that_was_put_forward_and_back() -> None:
+    """Today's counters were let go meanwhile: they have to be read before anything is granted."""
+    sole = _Sole(_LIMIT_OF_3, setting("*", DAILY, 3))
+    sole.load()
+    assert sole.send()
+    for at in (NOON + 86_400, NOON):
+        sole.memory.plans.look_at_clock(at)
+    assert sole.send() is None
+    sole.rows = {ALICES_DAY: 1}
+    sole.load()
+    assert [sole.send() is not None for _ in range(2)] == [True, False]
 
 
 def test_a_mail_is_given_back_to_its_step() -> None:
