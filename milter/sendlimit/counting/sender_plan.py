@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.decision import Decision, LimitUsage
+from sendlimit.rules.decision import LimitUsage, amount_at_end
 from sendlimit.rules.limit import (
     EXTERNAL,
     RECIPIENTS_PER_MESSAGE,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sendlimit.counting.plan_maker import PlanMaker
     from sendlimit.counting.records import RecordKeys
     from sendlimit.counting.step_window import StepWindow
-    from sendlimit.rules.decision import Request
+    from sendlimit.rules.decision import Decision, Request
     from sendlimit.rules.limit import Limit
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.plan import Plan
@@ -36,6 +36,11 @@ class Reservation:
 
     Never changed: mails that were charged by the same plan in the same steps share one.
 
+    Args:
+        charges: what a batch has reserved.
+        ends: limits that are looked at when the mail ends, with what was used of them; those that
+            are not in the decision.
+
     Attributes:
         sender: whose mail.
         at: the moment of MAIL, or the first that the plan holds for; a booking goes to this period.
@@ -43,21 +48,41 @@ class Reservation:
         keys: what it was charged to from memory; None: by a batch, or not at all.
     """
 
-    __slots__ = ("_charges", "at", "decision", "keys", "sender")
+    __slots__ = ("_charges", "_ends", "at", "decision", "keys", "sender")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two by name
         self,
         sender: Sender,
         at: int,
         decision: Decision | None,
         charges: tuple[Charge, ...] = (),
+        *,
         keys: RecordKeys | None = None,
+        ends: tuple[tuple[EndLimit, int], ...] = (),
     ) -> None:
         self.sender = sender
         self.at = at
         self.decision = decision
         self.keys = keys
         self._charges = charges
+        self._ends = ends
+
+    @property
+    def recipient_usage(self) -> tuple[LimitUsage, ...]:
+        """The limits that are looked at when the mail ends, and what was used of them at MAIL (R9)."""
+        if self.decision is None:
+            return ()
+        return (
+            *[LimitUsage(end.limit, end.key, used, end.period) for end, used in self._ends],
+            *self.decision.recipient_usage,
+        )
+
+    def has_room(self, recipients: int, external: int) -> bool:
+        """Say whether it is plain that so many recipients pass none of these limits."""
+        for end, used in self._ends:
+            if used + amount_at_end(end.limit.name.unit, recipients, external) > end.limit.max:
+                return False
+        return self.decision is None or not self.decision.recipient_usage
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -189,19 +214,15 @@ class SenderPlan:
 
         It tells what is used of the limits that are looked at when the mail ends (R9).
         """
-        usage = []
-        for limit, counter, key, period, _ in self.ends:
-            used = max(0, counter.used)
-            if used >= limit.max and limit.name.unit not in EXTERNAL:
+        ends = []
+        for end in self.ends:
+            used = max(0, end.counter.used)
+            if used >= end.limit.max and end.limit.name.unit not in EXTERNAL:
                 return None
-            usage.append(LimitUsage(limit, key, used, period))
-        granted = self._granted
-        decision = Decision(
-            recipient_usage=(*usage, *granted.recipient_usage),
-            counts_recipients=granted.counts_recipients,
-            counts_external=granted.counts_external,
+            ends.append((end, used))
+        return Reservation(
+            self._sender, at, self._granted, keys=self.message_keys, ends=tuple(ends)
         )
-        return Reservation(self._sender, at, decision, keys=self.message_keys)
 
     def ends_quickly(self, request: Request) -> bool:
         """Say whether the end of a mail passes no limit, and none is to be told of."""

@@ -151,8 +151,14 @@ class MailTransaction:
         server, external = self._server, self._external
         if self._counts_external and server.is_external(_text(macro, "{rcpt_mailer}")):
             external += 1
-        if self._rcpt_answered and self.state is RESERVED:
-            exceeded = recipient_beyond(self._recipient_usage(), self._recipients + 1, external)
+        reservation, recipients = self._reservation, self._recipients + 1
+        if (
+            self._rcpt_answered
+            and self.state is RESERVED
+            and reservation is not None
+            and not reservation.has_room(recipients, external)
+        ):
+            exceeded = recipient_beyond(reservation.recipient_usage, recipients, external)
             settings = server.settings
             if exceeded is not None:
                 reply = self._exceeded(exceeded, macro, refused=not settings.observe)
@@ -161,7 +167,7 @@ class MailTransaction:
                         return reply
                     self._hold(reply)
                     return None
-        self._recipients += 1
+        self._recipients = recipients
         self._external = external
         return None
 
@@ -250,13 +256,6 @@ class MailTransaction:
             self._step(REFUSED)
             server.ledger.release(reservation)
         return reply
-
-    def _recipient_usage(self) -> tuple[LimitUsage, ...]:
-        """Return the limits on recipients, and what was used of them at MAIL."""
-        reservation = self._reservation
-        if reservation is None or reservation.decision is None:
-            return ()
-        return reservation.decision.recipient_usage
 
     def _decided(self, decision: Decision, seconds: float, macro: MacroLookup) -> Reply | None:
         """Report a decision that took so long. Return the reply that refuses the mail."""

@@ -24,7 +24,7 @@ def test_the_decision_at_mail_says_what_is_left() -> None:
     reservation = sole.memory.reserve(ALICE, NOON, VALID)
     assert reservation is not None
     assert reservation.decision is not None
-    usage = [(item.used, item.limit.max) for item in reservation.decision.recipient_usage]
+    usage = [(item.used, item.limit.max) for item in reservation.recipient_usage]
     assert usage == [(2, 5), (0, 3)]
     assert reservation.decision.counts_recipients
 
@@ -36,7 +36,7 @@ def test_only_per_message() -> None:
     assert first is second
     assert first is not None
     assert first.decision is not None
-    assert [item.limit.max for item in first.decision.recipient_usage] == [3]
+    assert [item.limit.max for item in first.recipient_usage] == [3]
     assert not first.decision.counts_recipients
 
 

@@ -13,7 +13,7 @@ from sendlimit.counting.stretches import Stretches
 from sendlimit.rules.decision import Request
 from sendlimit.rules.limit import LATCH, Setting, Unit, counted_names
 from sendlimit.rules.plan import Plans
-from sendlimit.rules.policy import Facts, decide_by
+from sendlimit.rules.policy import Facts, decide_by, recipient_beyond
 from support.counting_samples import (
     ALICE,
     ALICES_DAY,
@@ -139,7 +139,13 @@ def test_a_quick_decision_is_that_of_the_rules(
     assert (reserved is None) == (full.exceeded is not None)
     if reserved is not None and reserved.decision is not None:
         assert reserved.charges == plan.charges
-        assert reserved.decision == replace(full, charges=())
+        assert reserved.recipient_usage == full.recipient_usage
+        assert reserved.decision == replace(
+            full, charges=(), recipient_usage=full.recipient_usage[-1:]
+        )
+        asked = min(external, recipients)
+        beyond = recipient_beyond(full.recipient_usage, recipients, asked)
+        assert beyond is None or not reserved.has_room(recipients, asked)
     end_of_mail = Request(ALICE, NOON, recipients, (), min(external, recipients))
     full = decide_by(plan.plan, end_of_mail, facts)
     assert plan.ends_quickly(end_of_mail) == (full.exceeded is None and not full.usage_changes)
