@@ -17,6 +17,7 @@ _GIVEN = (Path("/dev"), Path("/proc"))
 _REASONS = {errno.EINVAL: "Is not a regular file"}
 
 
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 MOST_OCTETS = 64 << 20
 """Of a file that people write: 1,000,000 logins have some 50 MB."""
 
@@ -27,11 +28,25 @@ def read_octets(path: Path, most: int = MOST_OCTETS) -> bytes:
     Raises:
         OSError: it can't be read, is a folder, a pipe or a device, or has more than `most` octets.
     """
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return read_opened(os.open(path, _READ), path, most)
+
+
+def read_opened(number: int, path: Path, most: int = MOST_OCTETS) -> bytes:
+    """Return what is in a file that is open, and close it.
+
+    Args:
+        number: descriptor; opened with O_NONBLOCK, or the opening may have waited.
+        path: for errors.
+        most: octets.
+
+    Raises:
+        OSError: as read_octets().
+    """
     try:
-        code = _fault(path, os.fstat(number), most)
-        if code is not None:
-            raise _refused(code, path)
+        status = os.fstat(number)
+        _refuse_other_kinds(status, path)
+        if status.st_size > most:
+            raise _refused(errno.EFBIG, path)
         os.set_blocking(number, True)
         with os.fdopen(number, "rb", closefd=False) as file:
             content = file.read(most + 1)
@@ -42,14 +57,34 @@ def read_octets(path: Path, most: int = MOST_OCTETS) -> bytes:
     return content
 
 
-def _fault(path: Path, status: os.stat_result, most: int) -> int | None:
-    """Return the number of the system's error that an opened file is to be refused with."""
-    mode = status.st_mode
-    if stat.S_ISREG(mode):
-        return errno.EFBIG if status.st_size > most else None
-    if stat.S_ISFIFO(mode) and any(path.is_relative_to(folder) for folder in _GIVEN):
-        return None
-    return errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+def read_end(path: Path, most: int) -> bytes:
+    """Return the last octets of a file.
+
+    Raises:
+        OSError: it can't be read, or is a folder, a pipe or a device.
+    """
+    number = os.open(path, _READ)
+    try:
+        size = os.fstat(number).st_size
+        _refuse_other_kinds(os.fstat(number), path)
+        os.lseek(number, max(0, size - most), os.SEEK_SET)
+        with os.fdopen(number, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(number)
+
+
+def _refuse_other_kinds(status: os.stat_result, path: Path) -> None:
+    """Refuse what is no file, nor a pipe that a shell gave.
+
+    Raises:
+        OSError: names the path.
+    """
+    is_given = stat.S_ISFIFO(status.st_mode) and any(
+        path.is_relative_to(folder) for folder in _GIVEN
+    )
+    if not stat.S_ISREG(status.st_mode) and not is_given:
+        raise _refused(errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.EINVAL, path)
 
 
 def _refused(code: int, path: Path) -> OSError:

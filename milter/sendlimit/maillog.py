@@ -313,9 +313,13 @@ def stopped(*, booked: bool) -> None:
 def fault(where: str) -> None:
     """An exception was caught that is an error of sendlimit; call it in the except clause.
 
-    The trace of each kind is logged once; a repeat is one line.
+    The trace of each kind is logged once; a repeat is one line. A file that can't be used is no error
+    of sendlimit: it is one line without a trace, with its name.
     """
     error = sys.exc_info()[1]
+    if isinstance(error, OSError) and error.filename is not None:
+        _line(logging.ERROR, "fault", where=where, error=f"{error.filename}: {error.strerror}")
+        return
     trace = error.__traceback__ if error else None
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

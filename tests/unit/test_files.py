@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sendlimit.files import read_octets, replace_file
+from sendlimit.files import read_end, read_octets, replace_file
 
 
 def test_file(tmp_path: Path) -> None:
@@ -48,6 +48,15 @@ def test_far_too_large(tmp_path: Path) -> None:
     assert read_octets(tmp_path / "small", 5) == b"12345"
     with pytest.raises(OSError, match="File too large"):
         read_octets(tmp_path / "small", 4)
+
+
+def test_end(tmp_path: Path) -> None:
+    """The last octets of a file are read, all of a short one, and nothing of what is no file."""
+    (tmp_path / "log").write_bytes(b"12345")
+    assert read_end(tmp_path / "log", 2) == b"45"
+    assert read_end(tmp_path / "log", 9) == b"12345"
+    with pytest.raises(OSError, match="Is not a regular file"):
+        read_end(Path("/dev/zero"), 2)
 
 
 def test_stream_without_an_end() -> None:

@@ -188,6 +188,20 @@ def test_each_problem_of_a_config_is_a_line(lines: pytest.LogCaptureFixture) -> 
     ]
 
 
+def test_file_that_cant_be_used_has_no_trace(
+    lines: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """What the system refuses is no error of sendlimit: one line with the file and the reason."""
+    try:
+        (tmp_path / "gone").unlink()
+    except OSError:
+        maillog.fault("journal")
+
+    assert lines.messages == [
+        f'fault where=journal error="{tmp_path}/gone: No such file or directory"'
+    ]
+
+
 def test_fault_has_its_trace_once(lines: pytest.LogCaptureFixture) -> None:
     """The trace of a fault is logged the first time; a repeat of the same is one line."""
     maillog._known_faults.clear()

@@ -21,11 +21,14 @@ from sendlimit.store.location import SQLiteLocation, parse_url
 from sendlimit.store.owner import as_owner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
 DEFAULT_PATH = Path("/etc/sendlimit/sendlimit.toml")
 PATH_VARIABLE = "SENDLIMIT_CONFIG"
+_HUGE = 1 << 63
 CREDENTIAL = "store.password"
 """Name of the systemd credential that the password is read from when no file is named."""
 
@@ -60,6 +63,8 @@ def load(path: Path) -> Config:
         raise ConfigError([f"{path}: has a number of thousands of digits"]) from error
     except RecursionError as error:
         raise ConfigError([f"{path}: is not TOML: nested too deep"]) from error
+    if huge := [*_huge_numbers(document)]:
+        raise ConfigError([f"{path}: {key}: is a number of more than 64 bits" for key in huge])
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
@@ -74,6 +79,18 @@ def load(path: Path) -> Config:
         remedy = f"run {_closing(path)!r} or move it to store.password_file"
         raise ConfigError([f"{path}: store.url: {problem}; {remedy}"])
     return config
+
+
+def _huge_numbers(value: object, *keys: str) -> Iterator[str]:
+    """Yield the keys of numbers that TOML has no room for; they could not even be named in a sentence."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _huge_numbers(inner, *keys, str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _huge_numbers(inner, *keys)
+    elif isinstance(value, int) and not -_HUGE <= value < _HUGE:
+        yield _dotted(keys)
 
 
 def read_password(config: Config, path: Path) -> str:
@@ -140,7 +157,7 @@ def _problem(path: Path, detail: ErrorDetails) -> str:
         for part in detail["loc"]
         if not str(part).startswith(("function-", "tuple[", "literal["))
     ]
-    key = ".".join(f'"{part}"' if "." in part or "@" in part else part for part in where)
+    key = _dotted(where)
     kind = detail["type"]
     if kind == "extra_forbidden":
         allowed = _keys_beside(where)
@@ -154,6 +171,10 @@ def _problem(path: Path, detail: ErrorDetails) -> str:
     else:
         text = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     return f"{path}: {key}: {text}" if key else f"{path}: {text}"
+
+
+def _dotted(keys: Sequence[str]) -> str:
+    return ".".join(f'"{part}"' if "." in part or "@" in part else part for part in keys)
 
 
 def _keys_beside(where: list[str]) -> list[str]:

@@ -102,8 +102,10 @@ def read_status(state_dir: Path) -> DaemonStatus | None:
         )
     except FileNotFoundError:
         return None
-    with os.fdopen(number, "rb") as file:
-        text = file.read(_SIZE_MAX) or b""
+    try:
+        text = os.read(number, _SIZE_MAX)
+    finally:
+        os.close(number)
     try:
         found = json.loads(text)
         kept = {field.name: found[field.name] for field in fields(DaemonStatus)}

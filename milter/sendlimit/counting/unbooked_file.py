@@ -79,7 +79,8 @@ class UnbookedFile:
     def save(self, entries: list[UnbookedEntry]) -> None:
         """Write the file anew, or remove it when there is nothing to keep."""
         if not entries:
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                self.path.unlink()
             return
         content = json.dumps({"entries": [_item(entry) for entry in entries]})
         # Who sent how much is private, whatever the umask says.

@@ -100,7 +100,8 @@ class Listener:
             if not path.parent.is_dir():
                 path.parent.mkdir(parents=True, mode=0o750)
                 os.chown(path.parent, -1, self._group())
-            self._lock = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._lock = os.open(f"{path}.lock", flags, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise SocketInUse(f"{path}: {SocketInUse.__doc__}") from error
@@ -111,6 +112,8 @@ class Listener:
         if answers(self._section.socket):
             raise SocketInUse(f"{path}: {SocketInUse.__doc__}")
         if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+            os.close(self._lock)
+            self._lock = None
             raise ConfigError(
                 [f"{self._file}: milter.socket: {path} exists and is not a socket; remove it"]
             )

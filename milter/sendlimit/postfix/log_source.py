@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 from sendlimit.errors import PostfixError
+from sendlimit.files import read_end
 from sendlimit.postfix.commands import PostfixCommands
 
 USUAL_LOGS = (Path("/var/log/mail.log"), Path("/var/log/maillog"))
@@ -63,19 +64,9 @@ def log_lines(log: Path | None, since: int) -> list[str]:
         OSError: the file can't be read.
         PostfixError: the journal can't be read.
     """
-    return _journal_lines(since) if log is None else _file_lines(log)
-
-
-def _file_lines(log: Path) -> list[str]:
-    number = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        size = os.lseek(number, 0, os.SEEK_END)
-        os.lseek(number, max(0, size - TAIL_OCTETS), os.SEEK_SET)
-        with os.fdopen(number, "rb", closefd=False) as file:
-            text = file.read(TAIL_OCTETS)
-    finally:
-        os.close(number)
-    return text.decode("utf-8", "replace").splitlines()
+    if log is None:
+        return _journal_lines(since)
+    return read_end(log, TAIL_OCTETS).decode("utf-8", "replace").splitlines()
 
 
 def _journal_lines(since: int) -> list[str]:

@@ -15,6 +15,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from sendlimit.errors import PostfixError
+from sendlimit.files import read_opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +60,7 @@ class PrivateFolder:
             FileNotFoundError: there is none.
         """
         descriptor = os.open(name, os.O_RDONLY | _FILE, dir_fd=self._descriptor)
-        with os.fdopen(descriptor, encoding="utf-8") as file:
-            return file.read()
+        return read_opened(descriptor, self.path / name).decode()
 
     def write(self, name: str, text: str) -> None:
         """Write a file atomically and sync it to the disk."""

@@ -180,14 +180,16 @@ def read_text_file(path: Path) -> TextFile:
     Raises:
         PostfixError: it exists and can't be read.
     """
-    path = path.resolve()
     try:
+        path = path.resolve()
         return TextFile(path=path, text=read_octets(path).decode(errors="surrogateescape"))
     except FileNotFoundError:
         return TextFile(path=path, text=None)
     except OSError as exc:
         msg = f"{path} can't be read: {exc.strerror}"
         raise PostfixError(msg) from exc
+    except RuntimeError as exc:  # of resolve(), before Python 3.13
+        raise PostfixError(f"{path} can't be read: {exc}") from exc
 
 
 def _ispconfig_custom(ispconfig_directory: Path | None) -> TextFile | None:

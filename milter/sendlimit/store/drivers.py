@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import ssl
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -236,6 +237,19 @@ def _text_or_octets(octets: bytes) -> str | bytes:
         return octets
 
 
+def refuse_other_kinds(location: SQLiteLocation) -> None:
+    """Refuse what is no file: of a pipe SQLite would wait for the writer, a link it would follow.
+
+    Raises:
+        StoreUnavailable: it is something else, or a link to nothing.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(location.path).st_mode):  # noqa: PTH116 - a string
+            raise StoreUnavailable(f"{location}: is not a regular file")
+    except OSError as error:
+        raise StoreUnavailable(f"{location}: can't be opened: {error.strerror}") from error
+
+
 def make_file(location: SQLiteLocation) -> None:
     """Make the file if there is none: closed to others, whatever the umask says.
 
@@ -248,6 +262,7 @@ def make_file(location: SQLiteLocation) -> None:
     try:
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE)
     except FileExistsError:
+        refuse_other_kinds(location)
         return
     except OSError as error:
         raise StoreUnavailable(

@@ -6,7 +6,12 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sendlimit.store.drivers import mariadb_errors, open_mariadb, sqlite_errors
+from sendlimit.store.drivers import (
+    mariadb_errors,
+    open_mariadb,
+    refuse_other_kinds,
+    sqlite_errors,
+)
 from sendlimit.store.location import SQLiteLocation
 
 if TYPE_CHECKING:
@@ -55,6 +60,7 @@ def _read(
 def _read_sqlite(
     location: SQLiteLocation, statement: str
 ) -> tuple[Sequence[str], list[Sequence[Any]]]:
+    refuse_other_kinds(location)
     with sqlite_errors(location):
         connection = sqlite3.connect(f"file:{quote(location.path)}?mode=ro", uri=True)
         try:

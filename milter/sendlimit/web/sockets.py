@@ -7,10 +7,12 @@ needs CAP_CHOWN: root has it, the unit is given it, and gives it up before the f
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import pwd
 import socket
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -85,6 +87,9 @@ def _uid_of(owner: str, key: str) -> int:
 def _unix_socket(path: str, uid: int, key: str) -> socket.socket:
     """Make a socket under another name first: it is never there with the wrong owner."""
     _refuse_live(path, key)
+    with contextlib.suppress(OSError):
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise ListenError(f"{key}: {path} exists and is not a socket: remove it")
     new = f"{path}.new"
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -97,7 +102,8 @@ def _unix_socket(path: str, uid: int, key: str) -> socket.socket:
         Path(new).rename(path)
     except OSError as error:
         listener.close()
-        Path(new).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Path(new).unlink()
         raise ListenError(f"{key}: {path}: {_reason(error, uid)}") from error
     return listener
 

@@ -86,9 +86,8 @@ def test_end_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_source, "TAIL_OCTETS", 100)
     assert log_lines(log, 0) == ["\N{REPLACEMENT CHARACTER}" * 100]
     os.mkfifo(tmp_path / "pipe")
-    # A folder in memory (tmpfs) has another error than one on a disk.
     for path in (tmp_path, tmp_path / "none", tmp_path / "pipe"):
-        with pytest.raises(OSError, match=r"directory|file|seek|Invalid argument"):
+        with pytest.raises(OSError, match=r"directory|file"):
             log_lines(path, 0)
 
 

@@ -53,6 +53,14 @@ def test_a_stale_socket_is_replaced(section: WebSection, tmp_path: Path) -> None
     open_sockets(section).remove()
 
 
+def test_another_file_is_not_replaced(section: WebSection, tmp_path: Path) -> None:
+    """A path that is mistyped may be that of a file that is needed."""
+    (tmp_path / "read.sock").write_text("kept")
+    with pytest.raises(ListenError, match=r"read\.sock exists and is not a socket: remove it"):
+        open_sockets(section)
+    assert (tmp_path / "read.sock").read_text() == "kept"
+
+
 def test_a_live_socket_is_not_stolen(section: WebSection, tmp_path: Path) -> None:
     """Where another process answers, the start fails and leaves nothing behind."""
     with socket.socket(socket.AF_UNIX) as other:
