@@ -73,13 +73,13 @@ class TestLogin:
         assert not daemon.lines("^Traceback|fault|^ERROR")
 
     def test_counted_apart(self, milter: MilterClient, shared_store: Counters) -> None:
-        """Logins that only look alike are counted apart; only case makes no difference."""
+        """Logins that only look alike are counted apart; case and blanks around make no difference."""
         alike = ["strasse@alike.example", "stra\N{LATIN SMALL LETTER SHARP S}e@alike.example",
-                 "strasse@alike.example ", "str\N{LATIN SMALL LETTER A WITH ACUTE}sse@alike.example"]  # fmt: skip
-        for login in [*alike, "STRASSE@Alike.Example"]:
+                 "str\N{LATIN SMALL LETTER A WITH ACUTE}sse@alike.example"]  # fmt: skip
+        for login in [*alike, "STRASSE@Alike.Example", " strasse@alike.example "]:
             assert milter.send_mail(login).kind == "continue"
 
-        for login, number in zip(alike, [2, 1, 1, 1], strict=True):
+        for login, number in zip(alike, [3, 1, 1], strict=True):
             shared_store.wait_until_used(login, number)
 
     def test_long_logins_apart(self, milter: MilterClient) -> None:
