@@ -233,7 +233,7 @@ def places(tmp_path: Path, store_url: str) -> dict[str, str]:
         (("csv", "{binary}"), 1, "is not UTF-8: invalid start byte at byte 0"),
         (("iredapd", "--from-url", "http://x"), 2, "--from-url"),
         (("iredapd", "--from-url", "{url}"), 1, "throttle"),
-        (("iredapd", "--from-url", "sqlite://{folder}/none.db"), 1, "unable to open database file"),
+        (("iredapd", "--from-url", "sqlite://{folder}/none.db"), 1, "can't be opened: No such file or directory"),
         (("iredapd", "--from-url", "mysql://a@127.0.0.1:1/x"), 1, "mariadb a@127.0.0.1:1/x"),
         (("iredapd",), 2, "Missing option '--from-url'"),
     ],
