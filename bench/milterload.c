@@ -78,7 +78,7 @@ struct connection {
 	uint32_t mails;		    /* mails begun on this connection */
 	int64_t due_ns;		    /* when to act again, 0: waiting for the peer */
 	int64_t sent_ns;	    /* when the event was written */
-	char login[64];
+	char login[256];
 	uint32_t mailbox;
 	size_t out_len, in_len;
 	unsigned char out[OUT_BYTES];
@@ -87,12 +87,12 @@ struct connection {
 
 static struct {
 	bool policy, trace, decide_at_eom;
-	uint32_t connections, mails_per_connection, mailboxes, first_mailbox, domains;
+	uint32_t connections, mails_per_connection, mailboxes, first_mailbox, domains, digits;
 	uint64_t count, seed;
 	double seconds, think_ms, rate;
 	unsigned weights[ENDINGS], weight_sum;
 } options = {.connections = 1, .mails_per_connection = 1, .mailboxes = 1000, .domains = 100,
-	.count = 1000000, .seed = 1, .seconds = 3, .think_ms = 2, .weights = {1, 0, 0},
+	.digits = 6, .count = 1000000, .seed = 1, .seconds = 3, .think_ms = 2, .weights = {1, 0, 0},
 	.weight_sum = 1};
 
 static struct sockaddr_storage peer;
@@ -358,8 +358,8 @@ static bool is_modification(char command)
 static void begin_mail(struct connection *c)
 {
 	c->mailbox = options.first_mailbox + (uint32_t)(random_next() % options.mailboxes);
-	snprintf(c->login, sizeof c->login, "mbox%06u@dom%03u.test", c->mailbox,
-		 c->mailbox % options.domains);
+	snprintf(c->login, sizeof c->login, "mbox%0*u@dom%03u.test", (int)options.digits,
+		 c->mailbox, c->mailbox % options.domains);
 	uint64_t drawn = random_next() % options.weight_sum;
 	for (c->ending = END_EOM; drawn >= options.weights[c->ending]; c->ending++)
 		drawn -= options.weights[c->ending];
@@ -402,7 +402,7 @@ static void advance(struct connection *c, enum step next)
 		"load", "Sun, 22 Nov 2026 10:00:00 +0000", "<load@dom.test>"};
 	static const char body_text[] = "This is one mail of a load test.\r\n";
 	static const unsigned char connect_body[] = "client.example\0004\x12\x67" "192.0.2.7";
-	char reverse_path[80];
+	char reverse_path[sizeof c->login + 2];
 	uint32_t protocol = c->protocol;
 
 	switch (next) {
@@ -762,6 +762,7 @@ static void usage(void)
 	      "  --mailboxes K             logins mbox000000@dom000.test and on, at random (1000)\n"
 	      "  --first-mailbox F         number of the first (0)\n"
 	      "  --domains D               they are spread over (100)\n"
+	      "  --digits G                at least so many in a login (6)\n"
 	      "  --endings E,A,C           weights of end-of-message, abort, close (1,0,0)\n"
 	      "  --count C, --seconds S    stop after C mails or S seconds (1000000, 3)\n"
 	      "  --rate R                  start at most R mails a second (0: as fast as answered)\n"
@@ -809,7 +810,7 @@ static void parse_options(int argc, char **argv)
 		{"think-ms", required_argument, NULL, 'w'},
 		{"mailboxes", required_argument, NULL, 'k'},
 		{"first-mailbox", required_argument, NULL, 'f'},
-		{"domains", required_argument, NULL, 'o'},
+		{"domains", required_argument, NULL, 'o'}, {"digits", required_argument, NULL, 'g'},
 		{"endings", required_argument, NULL, 'e'}, {"count", required_argument, NULL, 'c'},
 		{"seconds", required_argument, NULL, 's'}, {"rate", required_argument, NULL, 'r'},
 		{"seed", required_argument, NULL, 'i'}, {"trace", no_argument, NULL, 't'},
@@ -826,6 +827,7 @@ static void parse_options(int argc, char **argv)
 		case 'k': options.mailboxes = (uint32_t)number(optarg, 1, 1e9); break;
 		case 'f': options.first_mailbox = (uint32_t)number(optarg, 0, 1e9); break;
 		case 'o': options.domains = (uint32_t)number(optarg, 1, 1e9); break;
+		case 'g': options.digits = (uint32_t)number(optarg, 1, 200); break;
 		case 'c': options.count = (uint64_t)number(optarg, 1, 1e9); break;
 		case 's': options.seconds = number(optarg, 0.01, 3600); break;
 		case 'r': options.rate = number(optarg, 0, 1e6); break;

@@ -14,8 +14,9 @@ from support.rig.small_disk import small_disk
 
 pytestmark = [pytest.mark.mariadb, pytest.mark.timeout(900)]
 
-MAILS = 100_000
-"""Of as many mailboxes; each is written down with its messages and its recipients: some 19 MB."""
+MAILS = 34_000
+"""Of as many mailboxes with long names: two segments have room for some 30,600."""
+_LONG = 200
 WINDOWS = ("minute", "hour", "day", "month")
 MANY = {f"{unit}_per_{window}": 10**6 for unit in ("messages", "recipients") for window in WINDOWS}
 LIMITS = {"global": MANY, "domain": MANY, "mailbox": {"messages_per_day": 10**6}}
@@ -25,9 +26,9 @@ SETTLES_S = 120
 
 @pytest.fixture
 def disk(folder: Path) -> Iterator[Path]:
-    """A disk with space for two segments, and not for a third."""
+    """A disk with space for two segments and the unbooked file, and not for a third segment."""
     try:
-        with small_disk(folder / "disk", 18) as disk:
+        with small_disk(folder / "disk", 22) as disk:
             yield disk
     except PermissionError as error:
         pytest.skip(f"needs a disk of its own: {error}")
@@ -39,7 +40,14 @@ def accept_all(daemon: LoneDaemon, server: PrivateMariaDB) -> None:
     server.kill()
     daemon.wait_for_mode("undecided")
     result = daemon.run_load(
-        seconds=DEADLINE_S, connections=10, count=MAILS, mailboxes=10**9, domains=1
+        seconds=DEADLINE_S,
+        connections=10,
+        mails_per_connection=500,
+        think_ms=0,
+        count=MAILS,
+        mailboxes=10**9,
+        domains=1,
+        digits=_LONG,
     )
     assert (result.accepted, result.errors, result.unfinished) == (MAILS, 0, 0)
 
