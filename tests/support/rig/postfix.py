@@ -57,6 +57,7 @@ _MAIN_CF: Mapping[str, str] = {
     "smtpd_relay_restrictions": "permit_sasl_authenticated, reject_unauth_destination",
     "smtpd_client_connection_count_limit": "0",  # all test clients have one address
     "default_process_limit": "250",
+    "service_throttle_time": "1s",  # else a process that ends at once leaves its port mute for 60 s
     "maillog_file_prefixes": "/var, /tmp",
 }
 
