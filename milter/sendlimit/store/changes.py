@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from sendlimit.errors import StoreError
 from sendlimit.store import STILL_S, LeaseRow
+from sendlimit.store.rows import lease_row
 from sendlimit.store.sqltime import to_sql
 from sendlimit.store.statements import LAST_CHANGE, LEASE
 from sendlimit.store.transaction import atomically
-from sendlimit.store.unreadable import as_count, as_text, moment_or_none
+from sendlimit.store.unreadable import as_text, moment_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,9 +141,7 @@ def make_change(
 
 def read_lease(connection: Connection) -> LeaseRow:
     """Return the row of er_lease; without one there is no holder."""
-    for holder, beat, seen in connection.execute(LEASE):
-        return LeaseRow(as_text(holder), as_count(beat), as_count(seen))
-    return LeaseRow("", 0, 0)
+    return lease_row(connection.execute(LEASE))
 
 
 class HolderWatch:

@@ -10,7 +10,7 @@ from sendlimit.rules.rolling import step_keys, step_starts
 from sendlimit.store import SCHEMA_VERSION, LeaseRow, Loaded
 from sendlimit.store import statements as sql
 from sendlimit.store.sqltime import to_sql, until_from_sql
-from sendlimit.store.unreadable import ignored, readable, whole
+from sendlimit.store.unreadable import as_count, as_text, ignored, readable, whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -47,8 +47,15 @@ def loaded(
     return Loaded(
         usage,
         settings(found, report),
-        None if lease is None else LeaseRow(*lease[0]) if lease else FREE,
+        None if lease is None else lease_row(lease),
     )
+
+
+def lease_row(found: Sequence[Row]) -> LeaseRow:
+    """Read the row of er_lease; a number that it can't have is 0, as for the statements that move it."""
+    for holder, beat, seen_change in found:
+        return LeaseRow(as_text(holder), as_count(beat), as_count(seen_change))
+    return FREE
 
 
 def keys_params(keys: Iterable[CounterKey]) -> list[str]:

@@ -97,7 +97,7 @@ def as_text(value: object) -> str:
 
 def as_count(value: object) -> int:
     """Return a number of a row that no person writes; 0 for what it can't be."""
-    return value if isinstance(value, int) and 0 <= value <= COUNT_MAX else 0
+    return value if isinstance(value, int) and 0 <= value < COUNT_MAX else 0
 
 
 def whole(value: object) -> int:

@@ -12,6 +12,7 @@ from sendlimit.store.rows import (
     check_version,
     episode_params,
     key_params,
+    lease_row,
     limit_name,
     loaded,
     placeholders,
@@ -42,6 +43,13 @@ def test_counters_must_all_come_back() -> None:
     """A row too few is an error, never a wrong count."""
     with pytest.raises(ValueError, match="shorter"):
         loaded({LATCH: 2, day(ALICE): 0}, [(12,)], [], None)
+
+
+@pytest.mark.parametrize("number", [-1, 2**63 - 1, 10**18, 1.5, "many", b"\xff", None])
+def test_odd_lease(number: object) -> None:
+    """A number that the row can't have is 0, so that the next one is what the statements write."""
+    assert lease_row([("d1", number, number)]) == LeaseRow("d1", 0, 0)
+    assert lease_row([("d1", 10**18 - 1, 7)]) == LeaseRow("d1", 10**18 - 1, 7)
 
 
 @pytest.mark.parametrize("name", LIMIT_NAMES, ids=str)
