@@ -2,6 +2,7 @@
 
 import base64
 import re
+import select
 import socket
 import threading
 from collections import Counter
@@ -16,6 +17,7 @@ MESSAGE = b"Subject: test\r\n\r\nHello.\r\n"
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?: |$)")
 _OK = range(200, 400)
+_GREETS_S = 45
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class SmtpClient:
         self.dialogue: list[str] = []
         self._helo = helo
         own = (source, 0) if source else None
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout_s, own)
+        self._socket = self._connected(port, timeout_s, own)
         self._replies = self._socket.makefile("rb")
         try:
             self._demand(self.read_reply("connect"))
@@ -87,6 +89,16 @@ class SmtpClient:
         except BaseException:
             self.close()
             raise
+
+    @staticmethod
+    def _connected(port: int, timeout_s: float, own: tuple[str, int] | None) -> socket.socket:
+        """Connect; once more if no greeting comes, as Postfix may miss a client while a process of its ends."""
+        address = ("127.0.0.1", port)
+        connection = socket.create_connection(address, timeout_s, own)
+        if select.select([connection], [], [], _GREETS_S)[0]:
+            return connection
+        connection.close()
+        return socket.create_connection(address, timeout_s, own)
 
     def __enter__(self) -> Self:
         """Use the session in a `with`."""
