@@ -3,6 +3,7 @@
 import re
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,9 +112,15 @@ def test_missing_command() -> None:
 def _is_gone(pid: str) -> bool:
     try:
         state = (Path("/proc") / pid / "stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
     return state == "Z"
+
+
+def _wait_until_gone(pids: str) -> None:
+    """A killed process loses its environment, by which it is found, some time before it is gone."""
+    for pid in pids.split():
+        wait_for(partial(_is_gone, pid), 20, f"the end of process {pid}")
 
 
 def test_a_command_that_hangs(tmp_path: Path) -> None:
@@ -122,8 +129,7 @@ def test_a_command_that_hangs(tmp_path: Path) -> None:
     script = Script(tmp_path, text, timeout_s=0.5)
 
     assert str(script.failure()) == "killed after 0.5 s"
-    for pid in script.out.read_text().split():
-        wait_for(lambda pid=pid: _is_gone(pid), 20, "the end of the process")  # type: ignore[misc]
+    _wait_until_gone(script.out.read_text())
 
 
 def test_a_command_that_forks(tmp_path: Path) -> None:
@@ -131,7 +137,7 @@ def test_a_command_that_forks(tmp_path: Path) -> None:
     script = Script(tmp_path, "#!/bin/sh\nsleep 600 &\necho $! > OUT\n")
     script.route.deliver(_SUSPENDED)
 
-    wait_for(lambda: _is_gone(script.out.read_text().strip()), 20, "the end of the child")
+    _wait_until_gone(script.out.read_text())
 
 
 def test_a_command_that_leaves_its_process_group(tmp_path: Path) -> None:
@@ -141,8 +147,7 @@ def test_a_command_that_leaves_its_process_group(tmp_path: Path) -> None:
     script = Script(tmp_path, text)
     script.route.deliver(_SUSPENDED)
 
-    # A killed process loses its environment, by which it is found, some time before it is gone.
-    wait_for(lambda: _is_gone(script.out.read_text().strip()), 20, "the end of the process")
+    _wait_until_gone(script.out.read_text())
 
 
 def test_the_daemon_ends(tmp_path: Path) -> None:
@@ -154,7 +159,7 @@ def test_the_daemon_ends(tmp_path: Path) -> None:
     outbox.close()
     outbox.join(0.1)
 
-    assert all(map(_is_gone, script.out.read_text().split()))
+    _wait_until_gone(script.out.read_text())
 
 
 # the examples of docs/notifications.md
