@@ -54,22 +54,18 @@ class BatchState(Enum):
     COMMITTED = "committed"
 
 
-_SENT = {BatchState.COMMITTED, BatchState.ROLLED_BACK, BatchState.IN_DOUBT}
 STEPS = {
     BatchState.BUILT: {BatchState.BEGUN},
     BatchState.BEGUN: {BatchState.SENT, BatchState.ROLLED_BACK},
-    BatchState.SENT: _SENT,
+    BatchState.SENT: {BatchState.COMMITTED, BatchState.ROLLED_BACK, BatchState.IN_DOUBT},
     BatchState.IN_DOUBT: {BatchState.COMMITTED, BatchState.ROLLED_BACK},
     BatchState.ROLLED_BACK: {BatchState.BEGUN},
     BatchState.COMMITTED: set(),
 }
-FLUSH_STEPS = {
+FLUSH_STEPS = STEPS | {
     BatchState.BUILT: {BatchState.SENT},
     BatchState.BEGUN: set(),
-    BatchState.SENT: _SENT,
-    BatchState.IN_DOUBT: {BatchState.COMMITTED, BatchState.ROLLED_BACK},
     BatchState.ROLLED_BACK: set(),
-    BatchState.COMMITTED: set(),
 }
 
 
