@@ -65,9 +65,9 @@ def read_end(path: Path, most: int) -> bytes:
     """
     number = os.open(path, _READ)
     try:
-        size = os.fstat(number).st_size
-        _refuse_other_kinds(os.fstat(number), path)
-        os.lseek(number, max(0, size - most), os.SEEK_SET)
+        status = os.fstat(number)
+        _refuse_other_kinds(status, path)
+        os.lseek(number, max(0, status.st_size - most), os.SEEK_SET)
         with os.fdopen(number, "rb", closefd=False) as file:
             return file.read(most)
     finally:
