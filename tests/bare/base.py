@@ -9,7 +9,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from bare.here import Mirrors, PipSettings
 from bare.machine import nspawn
 from bare.report import CannotTryError, Report, TookTooLongError, TrialFailedError
+from support.rig.process import wait_for
 
 CACHE = Path("/var/cache/sendlimit-test-on")
 """Bare systems of earlier runs; it may be removed at any time."""
@@ -83,7 +83,7 @@ def bare_base(  # noqa: PLR0913 - what bare systems differ in
     lock.touch()
     with contextlib.ExitStack() as in_use, _locked(lock, fcntl.LOCK_EX, report.left_s()):
         for old in {*cache.glob(f"{report.suite}-*")} - {root, distributions}:
-            with contextlib.suppress(BlockingIOError), _locked(old, fcntl.LOCK_EX):
+            with contextlib.suppress(TimeoutError), _locked(old, fcntl.LOCK_EX):
                 shutil.rmtree(old)
         if not root.exists():
             report.timed("made the bare system", lambda: _make(report, root, mirrors, packages))
@@ -104,22 +104,22 @@ def _locked(path: Path, operation: int, wait_s: float = 0) -> Iterator[None]:
     """Hold a flock(2) on a file or folder.
 
     Raises:
-        BlockingIOError: others have held it for all the time.
+        TimeoutError: others have held it for all the time.
     """
     descriptor = os.open(path, os.O_RDONLY)
-    end = time.monotonic() + wait_s
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise
-            time.sleep(0.1)
+        wait_for(lambda: _is_taken(descriptor, operation), wait_s, f"the lock of {path}")
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_taken(descriptor: int, operation: int) -> bool:
+    try:
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _digest(*texts: str) -> str:
