@@ -18,7 +18,7 @@ from sendlimit.errors import StoreError
 from sendlimit.onboarding.learning import learn_limits, names_to_learn, write_learned
 from sendlimit.rules.window import Window
 from sendlimit.store.changes import Author
-from sendlimit.store.overrides import lasting_rules
+from sendlimit.store.rules_in_force import lasting_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -42,7 +42,8 @@ from sendlimit.rules.window import Window
 from sendlimit.store import health
 from sendlimit.store.location import MariaDBLocation, parse_url
 from sendlimit.store.migrations import schema_version
-from sendlimit.store.overrides import overrides, rules_in_force, unreadable_overrides
+from sendlimit.store.overrides import overrides, unreadable_overrides
+from sendlimit.store.rules_in_force import rules_in_force
 from sendlimit.store.setup import missing_rights
 from sendlimit.store.usage import known_subjects, scopes_of
 

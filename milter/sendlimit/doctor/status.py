@@ -26,7 +26,7 @@ from sendlimit.rules.precedence import Rules
 from sendlimit.rules.subject import SERVER_SUBJECT
 from sendlimit.store.episodes import latest_episode
 from sendlimit.store.findings import read_findings
-from sendlimit.store.overrides import rules_in_force
+from sendlimit.store.rules_in_force import rules_in_force
 from sendlimit.store.usage import usage, used_at_least
 
 if TYPE_CHECKING:

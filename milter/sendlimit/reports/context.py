@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sendlimit.rules.limit import Scope, Settings
 from sendlimit.rules.mailbox import domain_key
 from sendlimit.rules.subject import domain_subject, is_exempt, mailbox_subject, read_subject
-from sendlimit.store.overrides import names_in_force, rules_in_force
+from sendlimit.store.rules_in_force import names_in_force, rules_in_force
 from sendlimit.store.usage import scopes_of
 
 if TYPE_CHECKING:

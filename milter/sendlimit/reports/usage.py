@@ -11,7 +11,8 @@ from sendlimit.rules.explain import Explanation, LimitStatus, counters, explain
 from sendlimit.rules.limit import KNOWN_NAMES, Scope, counted_names
 from sendlimit.rules.window import COUNTED_WINDOWS
 from sendlimit.store.episodes import last_episodes
-from sendlimit.store.overrides import override_record, rows_of
+from sendlimit.store.overrides import override_record
+from sendlimit.store.rules_in_force import rows_of
 from sendlimit.store.sqltime import to_iso
 from sendlimit.store.usage import known_subjects, usage
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.limit import Scope, Setting
-from sendlimit.rules.override import Override
+from sendlimit.rules.limit import Scope
 from sendlimit.store.changes import Change, Made, make_change
-from sendlimit.store.rows import placeholders, setting
+from sendlimit.store.overrides import EVERY_ROW, override_or_learned
+from sendlimit.store.rows import placeholders
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql
 from sendlimit.store.unreadable import ignored, readable, text, whole
 
@@ -16,15 +16,14 @@ if TYPE_CHECKING:
 
     from sendlimit.rules.learning import Learned
     from sendlimit.rules.limit import LimitName
+    from sendlimit.rules.override import Override
     from sendlimit.store.changes import Author
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
 
 CHUNK = 200
 """Subjects in one transaction: mail waits for it."""
-_COLUMNS = """
-SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at, learned_from
-  FROM er_limit WHERE learned_from IS NOT NULL"""
+_COLUMNS = EVERY_ROW + " WHERE learned_from IS NOT NULL"
 _OF_SUBJECTS = _COLUMNS + " AND subject IN ({subjects})"
 _OF_NAME = _COLUMNS + " AND scope = %s AND unit = %s AND `window` = %s"
 _KEY = """
@@ -59,18 +58,18 @@ def learned_overrides(
 ) -> list[Override]:
     """Return the learned limits of these subjects; None: of all."""
     if subjects is None:
-        return readable("er_limit", connection.execute(_COLUMNS), _override, ignored)
+        return readable("er_limit", connection.execute(_COLUMNS), override_or_learned, ignored)
     if not subjects:
         return []
     statement = _OF_SUBJECTS.format(subjects=placeholders([*subjects]))
     rows = connection.execute(statement, [*subjects])
-    return readable("er_limit", rows, _override, ignored)
+    return readable("er_limit", rows, override_or_learned, ignored)
 
 
 def learned_of(connection: Connection, name: LimitName) -> dict[str, Override]:
     """Return the learned limits of one name by subject."""
     rows = connection.execute(_OF_NAME, [str(word) for word in name])
-    found = readable("er_limit", rows, _override, ignored)
+    found = readable("er_limit", rows, override_or_learned, ignored)
     return {override.setting.subject: override for override in found}
 
 
@@ -167,8 +166,3 @@ def _change(
     if after and found:
         after["learned_from"] = to_iso(found[0].period_start)
     return Change("learn", subject, before, after)
-
-
-def _override(row: Row) -> Override:
-    own: Setting = setting(row)._replace(learned_from=from_sql(row[9]))
-    return Override(own, text(row[6]), text(row[7]), from_sql(row[8]))

@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from sendlimit.errors import ChangedMeanwhile
-from sendlimit.rules.limit import holding
 from sendlimit.rules.override import Override
-from sendlimit.rules.precedence import Rules
 from sendlimit.store.changes import Change, Made, make_change
-from sendlimit.store.rows import names, placeholders, setting
+from sendlimit.store.rows import placeholders, setting
 from sendlimit.store.sqltime import from_sql, to_iso, to_sql, until_from_sql
-from sendlimit.store.statements import NAMES_IN_FORCE
 from sendlimit.store.transaction import execute_when_free
 from sendlimit.store.unreadable import ignored, readable, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sendlimit.rules.limit import LimitName, Setting, Settings
+    from sendlimit.rules.limit import LimitName, Setting
     from sendlimit.store.changes import Author
     from sendlimit.store.connection import Connection
     from sendlimit.store.rows import Row
@@ -28,10 +25,9 @@ SELECT_OVERRIDES = """
 SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at
   FROM er_limit WHERE learned_from IS NULL"""
 """Without those that are learned."""
-_EVERY_ROW = """
+EVERY_ROW = """
 SELECT subject, scope, unit, `window`, max, valid_until, reason, set_by, set_at, learned_from
   FROM er_limit"""
-_EVERY_ROW_OF = _EVERY_ROW + " WHERE subject IN ({subjects})"
 _ALL = SELECT_OVERRIDES + " ORDER BY subject, scope, unit, `window`, is_boost"
 _OF_SUBJECTS = (
     SELECT_OVERRIDES
@@ -82,15 +78,6 @@ def unreadable_overrides(connection: Connection) -> list[UnreadableRow]:
     found: list[UnreadableRow] = []
     overrides(connection, report=found.append)
     return found
-
-
-def rows_of(connection: Connection, subjects: Collection[str]) -> list[Override]:
-    """Return all rows of these subjects, ended boosts and what was learned too."""
-    if not subjects:
-        return []
-    statement = _EVERY_ROW_OF.format(subjects=placeholders([*subjects]))
-    rows = connection.execute(statement, [*subjects])
-    return readable("er_limit", rows, _override_or_learned)
 
 
 class OverrideChange(NamedTuple):
@@ -216,35 +203,6 @@ def lasting(connection: Connection) -> dict[tuple[str, LimitName], Override]:
     }
 
 
-def lasting_rules(connection: Connection, file: Settings) -> Rules:
-    """Return the settings of the file and the overrides without an end, without what was learned."""
-    return Rules(file).with_rows(row.setting for row in lasting(connection).values())
-
-
-def rules_in_force(
-    connection: Connection, file: Settings, now: int, subjects: Collection[str] | None = None
-) -> Rules:
-    """Return the settings of the file and all rows but ended boosts.
-
-    Args:
-        connection: to the tables.
-        file: the settings of the configuration file.
-        now: seconds since 1970.
-        subjects: whose rows; None: of all, which may be a row for each mailbox.
-    """
-    if subjects is None:
-        found = readable("er_limit", connection.execute(_EVERY_ROW), _override_or_learned)
-    else:
-        found = rows_of(connection, subjects)
-    return Rules(file).with_rows(holding((row.setting for row in found), now))
-
-
-def names_in_force(connection: Connection, file: Settings, now: int) -> frozenset[LimitName]:
-    """Return the names that file or database limit for any subject."""
-    found = connection.execute(NAMES_IN_FORCE, [to_sql(now)])
-    return file.with_shares(file.names() | names(found, ignored))
-
-
 def unset_override(
     connection: Connection, subject: str, name: LimitName, author: Author, *, is_boost: bool
 ) -> Made[Override | None]:
@@ -350,7 +308,8 @@ def override_of(row: Row) -> Override:
     return Override(setting(row), text(row[6]), text(row[7]), from_sql(row[8]))
 
 
-def _override_or_learned(row: Row) -> Override:
+def override_or_learned(row: Row) -> Override:
+    """Read a row of EVERY_ROW."""
     found = override_of(row)
     learned_from = until_from_sql(row[9])
     return found._replace(setting=found.setting._replace(learned_from=learned_from))

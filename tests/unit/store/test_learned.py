@@ -6,7 +6,8 @@ from sendlimit.rules.override import Override
 from sendlimit.store.changes import Author
 from sendlimit.store.connection import Connection
 from sendlimit.store.learned import learned_of, learned_overrides, replace_learned
-from sendlimit.store.overrides import move_overrides, overrides, rules_in_force, set_override
+from sendlimit.store.overrides import move_overrides, overrides, set_override
+from sendlimit.store.rules_in_force import rules_in_force
 from support.counting_samples import ALICE, BOB, DAILY, NOON, file_rules, named, setting
 
 _ROOT = Author("root", "command", NOON)

@@ -4,7 +4,7 @@ from sendlimit.rules.limit import SUSPENSION
 from sendlimit.rules.override import REASON_MAX
 from sendlimit.store.changes import Author, recorded_changes
 from sendlimit.store.connection import Connection
-from sendlimit.store.overrides import rules_in_force
+from sendlimit.store.rules_in_force import rules_in_force
 from sendlimit.store.suspensions import release, suspend, suspension_record, suspensions
 from support.counting_samples import ALICE, BOB, NOON, file_rules
 
