@@ -28,7 +28,10 @@ A class's docstring is its default message.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class SendlimitError(Exception):
@@ -140,3 +143,10 @@ class NoSuchTable(SchemaError):  # noqa: N818 - reads as the fact it reports
 
 class PostfixError(SendlimitError):
     """Postfix's configuration can't be read or changed safely."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, what it came from, what that came from, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from sendlimit import errors
-from sendlimit.errors import ConfigError, SendlimitError
+from sendlimit.errors import ConfigError, SendlimitError, causes
 
 CLASSES = [
     error
@@ -46,3 +46,11 @@ def test_config_error_has_all_problems() -> None:
     assert error.problems == ["f: a: wrong", "f: b: wrong"]
     assert str(error) == "f: a: wrong\nf: b: wrong"
     assert (error.exit_code, SendlimitError.exit_code) == (2, 1)
+
+
+def test_causes() -> None:
+    """The error first, then what it was raised from, or while."""
+    first, second, third = KeyError(), ValueError(), TypeError()
+    third.__cause__, second.__context__ = second, first
+    assert [*causes(third)] == [third, second, first]
+    assert [*causes(None)] == []

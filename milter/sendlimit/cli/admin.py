@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from sendlimit.errors import SendlimitError
+from sendlimit.errors import SendlimitError, causes
 
 RUN_AS_ROOT = "run it as root: sudo sendlimit ..."
 
@@ -39,8 +39,7 @@ def needs_root(error: BaseException | None) -> bool:
     """Say whether a command failed for lack of a right that root has."""
     if os.geteuid() == 0:
         return False
-    while error is not None:
-        if isinstance(error, PermissionError) or "unable to open database file" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return any(
+        isinstance(cause, PermissionError) or "unable to open database file" in str(cause)
+        for cause in causes(error)
+    )

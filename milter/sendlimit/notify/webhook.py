@@ -20,6 +20,7 @@ import requests
 
 from sendlimit import __version__
 from sendlimit.config.webhook_body import BODY_PLACEHOLDERS
+from sendlimit.errors import causes
 from sendlimit.notify.host import host_name
 from sendlimit.notify.notices import Event
 from sendlimit.notify.outbox import DeliveryError, Route
@@ -111,11 +112,9 @@ class WebhookRoute(Route):
 
 def _without_url(error: BaseException) -> str:
     """Return why there was no answer: the words of the system's error; ours would hold the URL."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
-        cause = cause.__cause__ or cause.__context__
     return type(error).__name__
 
 
