@@ -175,7 +175,7 @@ class Memory:
     # what the committer does
 
     def keys_of(self, request: Request) -> tuple[CounterKey, ...]:
-        """Return the counters that a decision about a question depends on."""
+        """Return the counters that the decision about a request depends on."""
         return tuple(counter.key for counter in self.plans.of(request.sender, request.at).limited)
 
     def answer(self, request: Request, now: float) -> Answer | None:

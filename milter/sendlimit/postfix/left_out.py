@@ -20,8 +20,11 @@ def left_out(service: SmtpdService, role: Role) -> Finding:
     """Return the finding of a service that can have logins and that attach leaves out."""
     ways = login_ways(service)
     logins = f"it can have logins ({', '.join(ways)})"
-    off = {"AUTH": "smtpd_sasl_auth_enable=no", "XCLIENT": "smtpd_authorized_xclient_hosts="}
-    off["milter_macro_defaults"] = "milter_macro_defaults="
+    off = {
+        "AUTH": "smtpd_sasl_auth_enable=no",
+        "XCLIENT": "smtpd_authorized_xclient_hosts=",
+        "milter_macro_defaults": "milter_macro_defaults=",
+    }
     without_logins = " ".join(f"'{service.key}/{off[way]}'" for way in ways)
     if role is Role.BYPASS:
         return error(

@@ -31,12 +31,11 @@ SELECT scope, subject, unit, `window`, MAX(period_start) FROM er_refusal
  WHERE scope = %s AND subject = %s GROUP BY scope, subject, unit, `window`"""
 _ONE = "(scope = %s AND subject = %s AND unit = %s AND `window` = %s AND period_start = %s)"
 _SINCE = _COLUMNS + " WHERE last_at >= %s ORDER BY last_at DESC, first_at DESC"
+_OF_MAILBOX = """
+   AND ((scope = 'mailbox' AND subject = %s)
+   OR (scope IN ('domain', 'global') AND last_mailbox = %s))"""
 _SINCE_OF = (
-    _COLUMNS
-    + """
- WHERE last_at >= %s AND ((scope = 'mailbox' AND subject = %s)
-   OR (scope IN ('domain', 'global') AND last_mailbox = %s))
- ORDER BY last_at DESC, first_at DESC"""
+    _COLUMNS + " WHERE last_at >= %s" + _OF_MAILBOX + " ORDER BY last_at DESC, first_at DESC"
 )
 # The index by_time has the columns of the key behind it: in this order a page is read from its end.
 _ORDER = """
@@ -50,9 +49,8 @@ _PAGE_BY = (
 )
 PAGE_OF = (
     _COLUMNS
-    + """
- WHERE last_at >= %s AND last_at <= %s AND ((scope = 'mailbox' AND subject = %s)
-   OR (scope IN ('domain', 'global') AND last_mailbox = %s))"""
+    + " WHERE last_at >= %s AND last_at <= %s"
+    + _OF_MAILBOX
     + _ORDER
     + " LIMIT %s OFFSET %s"
 )
