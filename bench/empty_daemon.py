@@ -3,8 +3,10 @@
 It asks for the same events as sendlimit (MAIL, end of message, abort, close) and
 answers CONTINUE to all of them. Ended by SIGTERM.
 
-Usage: python empty_daemon.py SOCKET [--direct], in libmilter's notation (unix:PATH, inet:PORT@HOST)
+Usage: python empty_daemon.py SOCKET [--direct | --answers-rcpt], in libmilter's notation
+(unix:PATH, inet:PORT@HOST)
 --direct: callbacks registered with pymilter's C module, without Milter.Base.
+--answers-rcpt: RCPT, too, is asked for and answered, as sendlimit with a limit on recipients does.
 """
 
 import sys
@@ -44,6 +46,14 @@ class EmptySession(Milter.Base):
         return Milter.CONTINUE
 
 
+class EmptySessionWithRcpt(EmptySession):
+    """The same with RCPT: Milter.Base asks for the events whose methods are overridden."""
+
+    def envrcpt(self, _recipient: str, *_parameters: str) -> int:
+        """Let RCPT pass."""
+        return Milter.CONTINUE
+
+
 def _continue(_context: object, *_parameters: object) -> int:
     return Milter.CONTINUE
 
@@ -69,5 +79,5 @@ if __name__ == "__main__":
     if "--direct" in sys.argv:
         _run_direct(sys.argv[1])
     else:
-        Milter.factory = EmptySession
+        Milter.factory = EmptySessionWithRcpt if "--answers-rcpt" in sys.argv else EmptySession
         Milter.runmilter("empty", sys.argv[1], timeout=600, rmsock=True)

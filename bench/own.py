@@ -19,6 +19,8 @@ from support.rig.process import Process
 _MARIADB_DEFAULTS = ("--innodb-buffer-pool-size=128M", "--innodb-log-file-size=96M")
 EMPTY = "empty pymilter"
 DIRECT = "empty pymilter, direct callbacks"
+EMPTY_RCPT = "empty pymilter, RCPT answered"
+"""Postfix waits for one answer more a mail, as it does for EVERYTHING."""
 ON_MARIADB = "sendlimit, MariaDB"
 SHARED = "sendlimit, MariaDB, shared"
 """As with a second daemon on the database."""
@@ -34,16 +36,28 @@ END_TO_END_MAILBOX = "bench@dom000.test"
 
 
 @contextlib.contextmanager
-def empty(folder: Path, *, direct: bool = False) -> Iterator[Contender]:
-    """Run the empty pymilter daemon; direct: without pymilter's Python classes."""
+def empty(folder: Path, *, direct: bool = False, answers_rcpt: bool = False) -> Iterator[Contender]:
+    """Run the empty pymilter daemon.
+
+    Args:
+        folder: for its files; is made.
+        direct: without pymilter's Python classes.
+        answers_rcpt: with an answer to RCPT, too; not with direct.
+    """
     folder.mkdir()
     socket = folder / "milter.sock"
     program = Path(__file__).with_name("empty_daemon.py")
-    words: list[str | Path] = [sys.executable, program, f"unix:{socket}", *["--direct"] * direct]
+    words: list[str | Path] = [
+        sys.executable,
+        program,
+        f"unix:{socket}",
+        *["--direct"] * direct,
+        *["--answers-rcpt"] * answers_rcpt,
+    ]
     process = Process("empty", words, folder / "empty.log")
     with running(process, socket):
         socket.chmod(0o666)  # for Postfix
-        name = DIRECT if direct else EMPTY
+        name = DIRECT if direct else EMPTY_RCPT if answers_rcpt else EMPTY
         yield Contender(name=name, address=f"unix:{socket}", daemon=process.pid)
 
 
