@@ -52,6 +52,7 @@ def measure(plan: Plan) -> Results:
         contenders = [
             empty,
             stack.enter_context(own.empty(folder / "empty-direct", direct=True)),
+            stack.enter_context(own.empty(folder / "empty-rcpt", answers_rcpt=True)),
             on_mariadb,
             stack.enter_context(
                 own.sendlimit_on_mariadb(
