@@ -23,9 +23,10 @@ from pymysql.constants import CLIENT, COMMAND, CR, FIELD_TYPE, SERVER_STATUS
 from pymysql.err import OperationalError, raise_mysql_exception
 from pymysql.protocol import FieldDescriptorPacket
 
+from sendlimit.store.packet_reader import PacketReader
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from io import BufferedReader
 
     from sendlimit.store.rows import Row
 
@@ -40,7 +41,7 @@ _NULL = 0xFB
 _LENGTHS = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 """First byte of a longer length, and how many bytes follow."""
 _BINARY = 63  # the "character set" of columns that are no text
-_ESCAPED = re.compile(r"""[\x00\n\r\x1a"'\\]""")
+_ESCAPED = re.compile(r"""[\x00\n\r\x1a"'\\]""").search
 
 _CONVERTERS: dict[int, Callable[[bytes], object]] = dict.fromkeys(
     (
@@ -96,7 +97,7 @@ class PacketConnection(Connection):
         _sock: socket.socket
         _read_timeout: float | None
         _write_timeout: float | None
-        _rfile: BufferedReader
+        _rfile: PacketReader
         _next_seq_id: int
         server_capabilities: int
 
@@ -136,9 +137,13 @@ class PacketConnection(Connection):
     def wait_for_answers(self, seconds: int) -> None:
         """Set how long each answer is waited for from now on, and each packet may take to leave.
 
+        Called once, after the login.
+
         The kernel keeps the time: Python would ask it twice for each answer, and each question
         lets other threads run, after which the interpreter has to be waited for again.
         """
+        self._rfile.close()
+        self._rfile = PacketReader(self._sock.recv)
         if isinstance(self._sock, ssl.SSLSocket):
             # It would ask the kernel for ever.
             self._read_timeout = self._write_timeout = seconds
@@ -150,10 +155,11 @@ class PacketConnection(Connection):
 
     def fill(self, statement: str, params: Iterable[object]) -> str:
         """Put parameters into a statement as literals; "%%" becomes "%"."""
-        return statement % tuple([self._literal(param) for param in params])
+        literal = self._literal
+        return statement % tuple([literal(param) for param in params])
 
     def _literal(self, value: object) -> str:
-        if isinstance(value, str) and not _ESCAPED.search(value):
+        if isinstance(value, str) and not _ESCAPED(value):
             return f"'{value}'"
         return self.escape(value)
 
@@ -185,39 +191,36 @@ class PacketConnection(Connection):
         columns = [_column(self._packet()) for _ in range(count)]
         self._packet()  # the end of the columns
         converters = [column.convert for column in columns]
+        are_numbers = converters == [int]
         rows: list[Row] = []
-        while not _is_end(packet := self._packet()):
+        while True:
+            if are_numbers:
+                self._next_seq_id = self._rfile.numbers(self._next_seq_id, rows)
+            packet = self._packet()
+            if _is_end(packet):
+                break
             rows.append(_row(packet, converters))
         names = tuple(column.name for column in columns)
         return Result(rows, len(rows), names), int.from_bytes(packet[3:5], "little")
 
     def _packet(self) -> bytes:
         """Read one packet."""
-        head = self._bytes(4)
-        length, number = int.from_bytes(head[:3], "little"), head[3]
-        content = self._bytes(length)
+        try:
+            number, content = self._rfile.packet()
+        except (OSError, EOFError) as error:
+            self._force_close()
+            reason = str(error) or "the server ended it"
+            raise OperationalError(CR.CR_SERVER_LOST, reason) from error
         if number != self._next_seq_id:
             # What a server says unasked before it ends the connection has number 0.
             self._force_close()
             raise OperationalError(CR.CR_SERVER_LOST, "the server ended it")
         self._next_seq_id = (number + 1) % 256
-        if length == _WHOLE_PACKET:
+        if len(content) == _WHOLE_PACKET:
             content += self._packet()
         if content[0] == _ERROR:
             raise_mysql_exception(content)
         return content
-
-    def _bytes(self, count: int) -> bytes:
-        try:
-            found: bytes | None = self._rfile.read(count)
-        except OSError as error:
-            self._force_close()
-            raise OperationalError(CR.CR_SERVER_LOST, str(error)) from error
-        if found is None or len(found) < count:
-            self._force_close()
-            reason = "no answer in time" if found is None else "the server ended it"
-            raise OperationalError(CR.CR_SERVER_LOST, reason)
-        return found
 
     @contextmanager
     def _told(self, number: int) -> Iterator[None]:
