@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from sendlimit.rules.window import Period
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request to the ledger about one mail.
 
     Attributes:
