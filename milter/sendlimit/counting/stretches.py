@@ -10,6 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sendlimit.counting.counter import Counter
     from sendlimit.rules.limit import CounterKey, LimitName
 
@@ -25,12 +27,14 @@ class Stretch(NamedTuple):
         last: number of the last record in the journal that they hold.
         bookings: how many mails in them were accepted undecided.
         is_recorded: whether the journal has them, all of them.
+        expected: what the database should have once they are in, of counters that are known.
     """
 
     sums: dict[CounterKey, int]
     last: int
     bookings: int = 0
     is_recorded: bool = True
+    expected: Mapping[CounterKey, int] = {}
 
 
 NOTHING = Stretch({}, 0)
@@ -64,12 +68,14 @@ class Stretches:
 
     def close(self, last: int) -> None:
         """End the open stretch; a small one is joined to the one before."""
-        sums = self._by_key
+        sums, expected = self._by_key, {}
         for counter in self.touched:
             if counter.pending:
                 key = counter.key
                 sums[key] = sums.get(key, 0) + counter.pending
                 counter.pending = 0
+                if counter.known:
+                    expected[key] = counter.used
         self.touched.clear()  # the memory keeps a reference to this list
         self._by_key = {}
         bookings, self.bookings = self.bookings, 0
@@ -78,8 +84,15 @@ class Stretches:
         if self._closed and self._may_join(self._closed[-1], len(sums)):
             before = self._closed.pop()
             sums = _sum(before.sums, sums)
+            expected = {**before.expected, **expected}
             bookings += before.bookings
-        self._closed.append(Stretch(sums, last, bookings, self.is_recorded))
+        self._closed.append(Stretch(sums, last, bookings, self.is_recorded, expected))
+
+    def expect_nothing(self) -> None:
+        """Have memory follow all that is pending: the database has, or memory knows, something else."""
+        self._closed = deque([stretch._replace(expected={}) for stretch in self._closed])
+        if self.in_flight is not None:
+            self.in_flight = self.in_flight._replace(expected={})
 
     def _may_join(self, before: Stretch, more: int) -> bool:
         return before.is_recorded is self.is_recorded and len(before.sums) + more <= CLOSE_AT

@@ -95,3 +95,38 @@ def test_what_came_since_the_flush_in_flight(*, in_flight: bool, since: int) -> 
     assert stretches.since(ALICES_DAY) == since
     assert stretches.pending(ALICES_DAY) == 4
     assert stretches.since(_BOBS_DAY) == 0
+
+
+def _charged(stretches: Stretches, counters: Counters, key: CounterKey, used: int) -> None:
+    counter = counters.get(key)
+    counter.used, counter.known = used, True
+    counter.pending += 1
+    stretches.touched.append(counter)
+
+
+def test_what_the_database_should_have() -> None:
+    """Of each counter that is known what is used of it when the stretch ends; of joined ones the last."""
+    stretches = Stretches()
+    counters = Counters(stretches)
+    _charged(stretches, counters, ALICES_DAY, 5)
+    stretches.add(_BOBS_DAY, 1)
+    stretches.close(1)
+    _charged(stretches, counters, ALICES_DAY, 6)
+    _charged(stretches, counters, _key(1), 1)
+    flight = stretches.take(2)
+    assert flight.expected == {ALICES_DAY: 6, _key(1): 1}
+    assert flight.sums == {ALICES_DAY: 2, _BOBS_DAY: 1, _key(1): 1}
+
+
+def test_expecting_nothing() -> None:
+    """Neither of what is in flight nor of what waits; the amounts stay."""
+    stretches = Stretches()
+    counters = Counters(stretches)
+    _charged(stretches, counters, ALICES_DAY, 5)
+    stretches.take(1)
+    _charged(stretches, counters, ALICES_DAY, 6)
+    stretches.close(2)
+    stretches.expect_nothing()
+    assert stretches.in_flight == Stretch({ALICES_DAY: 1}, 1)
+    stretches.booked()
+    assert stretches.take(2) == Stretch({ALICES_DAY: 1}, 2)
