@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from sendlimit.rules.limit import CounterKey
 from sendlimit.rules.window import ROLLING_WINDOWS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sendlimit.rules.limit import LimitName
 
 
@@ -15,7 +18,8 @@ class Counter:
     """One counter, while senders have plans with it.
 
     Attributes:
-        group: the counters of the same name and period.
+        group: the counters of the same name and period; of a step that has ended it gives way to
+            that of a later one.
         subject: whose.
         used: what decides: the database's value as known, and what this daemon has counted since.
         pending: of that, what the open stretch holds.
@@ -76,6 +80,27 @@ class Group:
         """Return the key of a subject's row."""
         scope, unit, window = self.name
         return CounterKey(scope, subject, unit, window, self.start)
+
+    def rest(self, most: int | None = None) -> int:
+        """Make known counters numbers again; nothing may be pending in them.
+
+        Args:
+            most: how many at most; None: all.
+
+        Returns:
+            How many.
+        """
+        known = {subject: counter.used for subject, counter in islice(self._known(), most)}
+        self.idle.update(known)
+        if len(known) == len(self.counters):
+            self.counters.clear()
+        else:
+            for subject in known:
+                del self.counters[subject]
+        return len(known)
+
+    def _known(self) -> Iterator[tuple[str, Counter]]:
+        return (item for item in self.counters.items() if item[1].known)
 
 
 class Loading(NamedTuple):

@@ -13,7 +13,6 @@ Used under the ledger's mutex.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from sendlimit.counting.counter import Counter, Group, Loading
@@ -22,7 +21,7 @@ from sendlimit.rules.rolling import step_starts
 from sendlimit.rules.window import ROLLING_WINDOWS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from sendlimit.counting.stretches import Stretches
     from sendlimit.rules.window import Period
@@ -79,6 +78,7 @@ class Counters:
             last: number of the journal's last record.
         """
         self._stretches.close(last)
+        self._stretches.expect_nothing()
         self._lease += 1
         self._since = _NEVER
         self._tidy_at = OBJECTS_MAX
@@ -104,6 +104,7 @@ class Counters:
             return
         # What is pending is by key from here on: a counter that is made anew finds it.
         self._stretches.close(last)
+        self._stretches.expect_nothing()
         for name, period in running.items():
             before = self._running.get(name, ())
             if before and before[0].start == period.start:
@@ -168,17 +169,31 @@ class Counters:
     def of(self, group: Group, subject: str) -> Counter:
         """Return a subject's counter, which comes into memory if it is not there."""
         counter = group.counters.get(subject)
-        if counter is None:
-            used = group.idle.pop(subject, None)
-            known = group.complete or used is not None
-            if used is not None:
-                self._idle -= 1
-            elif group.is_step and known:
-                used = 0  # what is pending has come into memory with the step
-            else:
-                used = self._stretches.pending(group.key(subject))
-            counter = group.counters[subject] = Counter(group, subject, used, known=known)
-            self._objects += 1
+        return counter or self._brought(Counter(group, subject, 0, known=False))
+
+    def later(self, counter: Counter, group: Group) -> Counter:
+        """Return the counter of a later step for one plan: the same, if its own step is a number now (R19)."""
+        subject = counter.subject
+        in_use = counter.pending or counter.group.counters.get(subject) is counter
+        if in_use or subject in group.counters:
+            return self.of(group, subject)
+        counter.group = group
+        return self._brought(counter)
+
+    def _brought(self, counter: Counter) -> Counter:
+        """Bring a counter into memory, with what is known of it."""
+        group, subject = counter.group, counter.subject
+        used = group.idle.pop(subject, None)
+        counter.known = group.complete or used is not None
+        if used is not None:
+            self._idle -= 1
+        elif group.is_step and counter.known:
+            used = 0  # what is pending has come into memory with the step
+        else:
+            used = self._stretches.pending(group.key(subject))
+        counter.used = used
+        group.counters[subject] = counter
+        self._objects += 1
         return counter
 
     def rest(self, counter: Counter) -> None:
@@ -214,11 +229,13 @@ class Counters:
         scope, subject, unit, window, start = key
         group = self.group(LimitName(scope, unit, window), start)
         counter = group.counters.get(subject)
-        if group.is_step:
-            pending = counter.pending if counter is not None else 0
-            self.steps_raised |= used + pending > self.used_in(group, subject)
+        pending = counter.pending if counter is not None else 0
+        before = self.used_in(group, subject)
+        if used + pending != before:
+            self._stretches.expect_nothing()
+            self.steps_raised |= group.is_step and used + pending > before
         if counter is not None:
-            counter.used = used + counter.pending
+            counter.used = used + pending
             counter.known = True
             return
         if subject not in group.idle:
@@ -279,18 +296,11 @@ class Counters:
         self._tidy_at = max(OBJECTS_MAX, 2 * self._objects) if left else OBJECTS_MAX
 
     def _rest_all(self, group: Group, most: int | None = None) -> int:
-        """Make known counters of a group numbers again; nothing may be pending in them.
-
-        Returns:
-            How many: all of them, or so many as are allowed at most.
-        """
-        known = {subject: counter.used for subject, counter in islice(_known(group), most)}
-        group.idle.update(known)
-        for subject in known:
-            del group.counters[subject]
-        self._idle += len(known)
-        self._objects -= len(known)
-        return len(known)
+        """Make known counters of a group numbers again, all or so many; return how many."""
+        number = group.rest(most)
+        self._idle += number
+        self._objects -= number
+        return number
 
     # loading
 
@@ -336,7 +346,3 @@ class Counters:
         group.complete = True
         for counter in group.counters.values():
             counter.known = True
-
-
-def _known(group: Group) -> Iterator[tuple[str, Counter]]:
-    return (item for item in group.counters.items() if item[1].known)

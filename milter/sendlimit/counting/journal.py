@@ -28,20 +28,24 @@ from sendlimit.counting.journal_segment import (
     DEFINITION_MAX,
     HEAD_BYTES,
     RECORD,
+    SEGMENT_MAX,
+    SHAPES_MAX,
     Head,
+    added_to,
     check_word,
     file_name,
     packed_head,
     padded,
 )
+from sendlimit.counting.records import SenderKeys
 from sendlimit.errors import JournalError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from sendlimit.counting.records import RecordKeys
+    from sendlimit.counting.records import Definition, RecordKeys
 
-SEGMENT_BYTES = 8 << 20
+SEGMENT_BYTES = SEGMENT_MAX
 """Some 400,000 decisions of mailboxes that are defined already; 16 MiB with the other segment."""
 SEGMENTS_MAX = 64
 """512 MiB: an outage with 25 million decisions."""
@@ -71,7 +75,7 @@ class Journal:
         token: new with every start, hexadecimal.
         lease_id: under which this process holds er_lease.
         boot: boot_id().
-        segment_bytes: of each file, at least SEGMENT_MIN.
+        segment_bytes: of each file, SEGMENT_MIN to SEGMENT_MAX.
         segments_max: how many files there may be.
 
     Attributes:
@@ -104,6 +108,7 @@ class Journal:
         self._booked = 0
         self._offset = 0
         self._check = 0
+        self._shapes = 0
         self._use: object = None
         self._end = segment_bytes - DEFINITION_MAX - 2 * RECORD.size
         self._made = 0
@@ -137,7 +142,7 @@ class Journal:
         if keys.use is not self._use:
             self._define(keys)
         offset = self._offset
-        _pack_into(self._map, offset, amount, keys.position, at, self._check)
+        _pack_into(self._map, offset, amount, keys.added_to, at, self._check)
         self._offset = offset + 16
         self.number += 1
 
@@ -232,19 +237,36 @@ class Journal:
         self._map = segment.map
         self._check = check_word(head)
         self._offset = HEAD_BYTES
+        self._shapes = 0
         self._use = object()  # what was defined before is not defined in this use
 
     def _define(self, keys: RecordKeys) -> None:
-        if keys.shape is not None and keys.shape.use is not self._use:
-            self._define(keys.shape)
-        text = keys.packed()
+        """Write what a record with these counters refers to, as far as this segment has it not."""
+        use = self._use
+        keys.use = use
+        if isinstance(keys, SenderKeys):
+            shape, sender = keys.shape, keys.definition
+            if shape.use is not use and self._shapes < SHAPES_MAX:
+                self._write(shape)
+                self._shapes += 1
+                shape.place = self._shapes
+            if shape.use is use:
+                if sender.use is not use:
+                    sender.place = self._write(sender)
+                keys.added_to = added_to(sender.place, shape.place)
+                return
+        keys.added_to = added_to(self._write(keys))
+
+    def _write(self, definition: Definition) -> int:
+        """Write a definition; return where it stands."""
+        text = definition.packed()
         offset = self._offset
-        begin = offset + 16
+        begin = offset + RECORD.size
         self._map[begin : begin + len(text)] = text
         _pack_into(self._map, offset, DEFINITION, zlib.crc32(text), len(text), self._check)
         self._offset = begin + padded(len(text))
-        keys.position = offset
-        keys.use = self._use
+        definition.use = self._use
+        return offset
 
 
 class _Segment:

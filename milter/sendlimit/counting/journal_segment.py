@@ -3,17 +3,24 @@
 A segment is one file:
 
     head         256 bytes: magic, format, first number, token, boot id, lease id, CRC 32
-    record       16 bytes: amount (signed), position of its definition, moment, check
+    record       16 bytes: amount (signed), what it is added to, moment, check
     definition   16 bytes: DEFINITION, CRC 32 of the text, bytes of the text, check;
-                 then the counters as JSON in UTF-8, filled up to a multiple of 16 bytes
+                 then the text, JSON in UTF-8, filled up to a multiple of 16 bytes
 
-The JSON is a list of counters, each as [scope, subject, unit, window, start of the period]; or,
-as most mailboxes have the same ones besides their subjects, [position, mailbox, domain]: the
-counters of the shape that is defined at this position. A shape is a list of counters with 0 in
-the place of the mailbox, and 1 in that of its domain. Format 1 had no shapes.
+What a definition may be:
 
-All numbers are little-endian. A record adds its amount to each counter of its definition, which
-stands before it in the same segment. Records are numbered by position from the head's first
+    counters     [[scope, subject, unit, window, start of the period], ...]
+    a sender     [mailbox, domain]
+    a shape      {"shape": [...]}: counters with 0 in the place of the mailbox, and 1 in that of its
+                 domain; shapes are numbered from 1 on
+
+What a record is added to is one number: in the lower PLACE_BITS the place of a definition, in
+pieces of 16 bytes; above them 0 for the counters that it has, or the number of the shape whose
+counters the sender of the definition has. In format 2 it was the position of a definition in
+bytes, and a sender had the position of its shape before its names; format 1 had no shapes.
+
+All numbers are little-endian. A record adds its amount to each counter, and stands behind what it
+refers to, in the same segment. Records are numbered by position from the head's first
 number on; definitions have no number. The check word is the last that is written, and no two
 uses of a segment have the same: what is torn or left by an earlier use ends the reading.
 """
@@ -34,14 +41,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 MAGIC = b"SLJOURNL"
-FORMAT = 2
-_READ = (1, FORMAT)
+FORMAT = 3
+_READ = (1, 2, FORMAT)
 HEAD_BYTES = 256
 RECORD = struct.Struct("<iIII")
 DEFINITION = -(1 << 31)
 """In the place of the amount: what follows is a definition."""
 DEFINITION_MAX = 64 * 1024
 """More than any 54 counters can need, of which 18 are the server's: subjects have 255 characters."""
+PLACE_BITS = 19
+SEGMENT_MAX = RECORD.size << PLACE_BITS
+SHAPES_MAX = (1 << 32 - PLACE_BITS) - 1
+"""Of one segment."""
 
 _PLACES = {Scope.MAILBOX: 0, Scope.DOMAIN: 1}
 _START = struct.Struct("<8sH6x")
@@ -144,15 +155,24 @@ def packed_keys(keys: tuple[CounterKey, ...]) -> bytes:
 
 def packed_shape(keys: Iterable[CounterKey]) -> bytes:
     """Write a shape: the counters of any mailbox that has the same as these but for their subjects."""
-    return _encode(
-        [(key.scope, _PLACES.get(key.scope, key.subject), *key[2:]) for key in keys]
-    ).encode()
+    counters = [(key.scope, _PLACES.get(key.scope, key.subject), *key[2:]) for key in keys]
+    return _encode({"shape": counters}).encode()
 
 
-def packed_subjects(shape: int, mailbox: str, domain: str | None) -> bytes:
-    """Write the counters that a mailbox has by the shape at this position."""
-    text = f"[{shape},{_encode_text(mailbox)},{_encode_text(domain or '')}]"
+def packed_sender(mailbox: str, domain: str | None) -> bytes:
+    """Write whose counters a record means."""
+    text = f"[{_encode_text(mailbox)},{_encode_text(domain or '')}]"
     return text.encode("utf-8", "surrogatepass")
+
+
+def added_to(offset: int, shape: int = 0) -> int:
+    """Return what a record is added to.
+
+    Args:
+        offset: of the definition of counters or of a sender.
+        shape: number of the shape whose counters the sender has; 0: counters.
+    """
+    return shape << PLACE_BITS | offset // RECORD.size
 
 
 def padded(size: int) -> int:
@@ -167,49 +187,90 @@ def read_records(content: bytes, head: Head) -> Iterator[Record]:
         ValueError: a definition is damaged, as after a loss of power; what came before is right.
     """
     check = check_word(head)
-    defined: dict[int, tuple[CounterKey, ...]] = {}
-    shapes: dict[int, list[list[Any]]] = {}
+    definitions = _Definitions(_START.unpack_from(content)[1])
     number = head.first
     offset = HEAD_BYTES
     while offset + RECORD.size <= len(content):
         amount, second, third, found = RECORD.unpack_from(content, offset)
         if found != check:
             return
-        if amount == DEFINITION:
-            text = content[offset + RECORD.size : offset + RECORD.size + third]
-            if zlib.crc32(text) != second:
-                raise ValueError(f"is damaged at byte {offset}")
-            try:
-                found_keys = _read_definition(text, offset, shapes)
-            except (ValueError, TypeError, LookupError):
-                raise ValueError(f"is damaged at byte {offset}") from None
-            if found_keys is not None:
-                defined[offset] = found_keys
-            offset += RECORD.size + padded(third)
-            continue
-        if second not in defined:
-            raise ValueError(f"is damaged at byte {offset}")
-        yield Record(number, defined[second], amount, third)
+        try:
+            if amount == DEFINITION:
+                text = content[offset + RECORD.size : offset + RECORD.size + third]
+                if zlib.crc32(text) != second:
+                    raise ValueError  # noqa: TRY301 - named below, as all that can't be read
+                definitions.read(text, offset)
+                offset += RECORD.size + padded(third)
+                continue
+            keys = definitions.keys(second)
+        except (ValueError, TypeError, LookupError):
+            raise ValueError(f"is damaged at byte {offset}") from None
+        yield Record(number, keys, amount, third)
         number += 1
         offset += RECORD.size
 
 
-def _read_definition(
-    text: bytes, offset: int, shapes: dict[int, list[list[Any]]]
-) -> tuple[CounterKey, ...] | None:
-    """Read the counters of a definition; None: it is a shape, which is added to those known.
+class _Definitions:
+    """The definitions of a segment, as far as it was read.
+
+    Args:
+        form: the segment's format.
+    """
+
+    def __init__(self, form: int) -> None:
+        self._form = form
+        self._keys: dict[int, tuple[CounterKey, ...]] = {}
+        self._senders: dict[int, list[str]] = {}
+        self._shapes: dict[int, list[list[Any]]] = {}
+
+    def read(self, text: bytes, offset: int) -> None:
+        """Read a definition.
+
+        Raises:
+            ValueError, TypeError, LookupError: it is none.
+        """
+        found: Any = json.loads(text.decode("utf-8", "surrogatepass"))
+        if self._form < FORMAT:
+            self._read_before(found, offset)
+        elif isinstance(found, dict):
+            self._shapes[len(self._shapes) + 1] = found["shape"]
+            _counters(found["shape"], ["", ""])
+        elif found and isinstance(found[0], str):
+            mailbox, domain = found
+            self._senders[added_to(offset)] = [mailbox, domain]
+        else:
+            self._keys[added_to(offset)] = _counters(found, [])
+
+    def _read_before(self, found: list[Any], offset: int) -> None:
+        """Read a definition of the formats before."""
+        if found and isinstance(found[0], int):
+            position, *subjects = found
+            self._keys[offset] = _counters(self._shapes[position], subjects)
+            return
+        self._shapes[offset] = found
+        if not any(isinstance(subject, int) for _, subject, *_ in found):
+            self._keys[offset] = _counters(found, [])
+
+    def keys(self, added_to: int) -> tuple[CounterKey, ...]:
+        """Return what a record is added to.
+
+        Raises:
+            LookupError: it was not defined.
+        """
+        keys = self._keys.get(added_to)
+        if keys is None:
+            sender = self._senders[added_to % (1 << PLACE_BITS)]
+            keys = _counters(self._shapes[added_to >> PLACE_BITS], sender)
+            self._keys[added_to] = keys
+        return keys
+
+
+def _counters(found: list[list[Any]], subjects: list[str]) -> tuple[CounterKey, ...]:
+    """Return counters, with these subjects in the place of 0 and 1.
 
     Raises:
-        ValueError, TypeError, LookupError: it is none.
+        ValueError, TypeError, LookupError: they are none.
     """
-    found: list[Any] = json.loads(text.decode("utf-8", "surrogatepass"))
-    subjects: list[str] = []
-    if found and isinstance(found[0], int):
-        position, *subjects = found
-        found = shapes[position]
-    elif any(isinstance(subject, int) for _, subject, *_ in found):
-        shapes[offset] = found
-        return None
     return tuple(
         [
             CounterKey(

@@ -22,7 +22,7 @@ from sendlimit.counting.lease import Lease, LeaseState
 from sendlimit.counting.memory import Memory
 from sendlimit.counting.outage import DECIDES, STUCK, Outage
 from sendlimit.counting.records import NoJournal
-from sendlimit.counting.sender_plan import Reservation
+from sendlimit.counting.reservation import Reservation
 from sendlimit.counting.stretches import Stretches
 from sendlimit.counting.unbooked_file import new_id
 from sendlimit.counting.waiter import Waiter

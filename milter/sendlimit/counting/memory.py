@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sendlimit.counting.batch import Answer, reverse
 from sendlimit.counting.records import RecordKeys
-from sendlimit.counting.sender_plan import Reservation
+from sendlimit.counting.reservation import Reservation
 from sendlimit.counting.sender_plans import SenderPlans
 from sendlimit.counting.stretches import CLOSE_AT
 from sendlimit.rules.decision import Decision, Request
@@ -102,6 +102,7 @@ class Memory:
             return self._look_closer(plan, sender, at)
         for counter, look_from in plan.checked:
             if counter.used >= look_from:
+                plan.sum_anew()
                 return self._look_closer(plan, sender, at)
         reservation = plan.reserved(at) if plan.ends else plan.reservation
         if reservation is None:
@@ -209,8 +210,13 @@ class Memory:
 
     def follow(self, usage: Mapping[CounterKey, int]) -> None:
         """Take what a flush returned; the stretch that it carried is still in flight."""
+        flight = self._stretches.in_flight
+        expected = flight.expected if flight is not None else {}
+        if usage == expected:
+            return
         for key, used in usage.items():
-            self._counters.follow(key, used)
+            if expected.get(key) != used:
+                self._counters.follow(key, used)
         self._look_at_steps()
 
     def keys_in_memory(self, subjects: Collection[str]) -> list[CounterKey]:
@@ -268,8 +274,6 @@ class Memory:
     def _record(self, keys: RecordKeys, amount: int, at: int) -> None:
         """Write to the journal what is counted next; a stretch is there whole or not at all."""
         journal, stretches = self._journal, self._stretches
-        if not keys.keys:
-            return
         if journal.room():
             journal.add(keys, amount, at)
         elif stretches.is_recorded:

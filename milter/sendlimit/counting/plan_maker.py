@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.counting.records import SenderKeys, Shape
-from sendlimit.counting.sender_plan import Bound, EndLimit, SenderPlan
+from sendlimit.counting.records import SenderDefinition, SenderKeys, Shape
+from sendlimit.counting.reservation import EndLimit
+from sendlimit.counting.sender_plan import Bound, SenderPlan
 from sendlimit.counting.step_window import OtherSteps, StepWindow
 from sendlimit.rules.decision import Decision
 from sendlimit.rules.limit import (
@@ -25,7 +26,7 @@ from sendlimit.rules.limit import (
 )
 from sendlimit.rules.mailbox import Sender
 from sendlimit.rules.plan import make_plan
-from sendlimit.rules.window import ROLLING_WINDOWS, Window
+from sendlimit.rules.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,18 +45,18 @@ class _Counted(NamedTuple):
         name: scope, unit and window.
         period: the running one, or the running step.
         group: its counters.
-        others: of a rolling window, the other steps.
+        others: of a rolling window, the other steps; else none.
         everyone: the limit of those who have none of their own.
     """
 
     name: LimitName
     period: Period
     group: Group
-    others: OtherSteps | None
+    others: OtherSteps
     everyone: Limit | None
 
 
-_NO_STEPS = (Bound(), Bound())
+_NONE = Bound()
 
 
 class _Bindings:
@@ -90,6 +91,7 @@ class PlanMaker:
         latch: the counter of all mail.
         granted: the decision about a mail without anything to tell.
         is_late: a step of a rolling window that began later is counted in already (R19).
+        raised: how often a step of a rolling window was raised by anything but its mail.
     """
 
     def __init__(
@@ -108,7 +110,9 @@ class PlanMaker:
         self.rolls = plans.rolls
         self.latch = counters.get(LATCH)
         self.is_late = False
+        self.raised = 0
         self._shapes: dict[tuple[Group, ...], Shape] = {}
+        self._later_shapes: dict[Shape, Shape] = {}
         self._plans = plans
         self._counters = counters
         self._warn_at_percent = warn_at_percent
@@ -118,10 +122,10 @@ class PlanMaker:
             if name.scope is Scope.MAILBOX
         }
         counted = [self._counted(*pair) for pair in zip(plans.names, periods[1:], strict=True)]
-        lasting = [one for one in counted if one.others is None]
+        lasting = [one for one in counted if not one.group.is_step]
         self.periods = (day, *[one.period for one in lasting])
         self._lasting = _Bindings(lasting)
-        self._steps = _Bindings([one for one in counted if one.others is not None])
+        self._steps = _Bindings([one for one in counted if one.group.is_step])
         self._exceptions = self._subjects(plans)
         self._learned = rules.learned.by_subject
         units = {name.unit for name in plans.names}
@@ -132,26 +136,56 @@ class PlanMaker:
 
     def _counted(self, name: LimitName, period: Period) -> _Counted:
         counters = self._counters
-        group, others = counters.group(name, period.start), None
-        if name.window in ROLLING_WINDOWS:
-            steps = counters.steps(name, period.start)
-            others = OtherSteps([step for step in steps if step is not group], counters)
+        group = counters.group(name, period.start)
+        steps = counters.steps(name, period.start) if group.is_step else ()
+        others = OtherSteps([step for step in steps if step is not group], counters)
         return _Counted(name, period, group, others, self._for_everyone.get(name))
 
     def make(self, sender: Sender) -> SenderPlan:
         """Return a sender's plan."""
-        shared, own = self._bound(sender, self._lasting)
+        shared, own = self._shared(sender, self._lasting), self._bind(sender, self._lasting.own)
         return SenderPlan(sender, self, shared.joined(own))
 
-    def steps(self, sender: Sender) -> tuple[Bound, Bound]:
-        """Return a sender's counters of rolling windows: those of domain and server, its own."""
-        return self._bound(sender, self._steps) if self.rolls else _NO_STEPS
+    def shared_steps(self, sender: Sender) -> Bound:
+        """Return the counters of rolling windows that a sender shares: of its domain, of the server."""
+        return self._shared(sender, self._steps) if self.rolls else _NONE
 
-    def _bound(self, sender: Sender, bindings: _Bindings) -> tuple[Bound, Bound]:
+    def own_steps(self, sender: Sender) -> tuple[StepWindow, ...]:
+        """Return a sender's own rolling windows."""
+        return tuple([self._window(sender, one) for one in self._steps.own])
+
+    def go_on(self, windows: Sequence[StepWindow]) -> bool:
+        """Have the windows of own_steps() count in the steps that this maker knows of.
+
+        Returns:
+            Whether any of their counters is another object now.
+        """
+        is_other = False
+        for window, one in zip(windows, self._steps.own, strict=True):
+            is_other |= window.go_on(one.group, one.others, self._counters)
+        return is_other
+
+    def follows(self, other: PlanMaker) -> bool:
+        """Say whether what windows know from another maker's steps holds in this one's."""
+        return (
+            self.raised == other.raised
+            and self.since >= other.since
+            and not (self.is_late or other.is_late)
+        )
+
+    def _window(self, sender: Sender, one: _Counted) -> StepWindow:
+        counter = self._counters.of(one.group, sender.mailbox)
+        limit = self.limit(one.name, sender)
+        look_from = None
+        if limit is not None and one.name.unit is Unit.MESSAGES:
+            look_from = _look_from(limit.max, self._warn_at_percent)
+        return StepWindow(counter, one.others, look_from, is_limited=limit is not None)
+
+    def _shared(self, sender: Sender, bindings: _Bindings) -> Bound:
         shared = bindings.of_domains.get(sender.domain)
         if shared is None:
             shared = bindings.of_domains[sender.domain] = self._bind(sender, bindings.shared)
-        return shared, self._bind(sender, bindings.own)
+        return shared
 
     def plan_of(self, sender: Sender) -> Plan:
         """Return what the rules look at when they decide."""
@@ -179,8 +213,9 @@ class PlanMaker:
                 continue
             limited.append(counter)
             look_from = _look_from(limit.max, self._warn_at_percent)
-            if others is not None:
-                rolling.append(StepWindow(counter, others, look_from if is_of_messages else None))
+            if group.is_step:
+                look = look_from if is_of_messages else None
+                rolling.append(StepWindow(counter, others, look))
             elif is_of_messages:
                 checked.append((counter, look_from))
             else:
@@ -194,13 +229,22 @@ class PlanMaker:
             tuple(ends),
         )
 
-    def keys(self, counters: tuple[Counter, ...], sender: Sender) -> SenderKeys:
+    def keys(self, counters: tuple[Counter, ...], definition: SenderDefinition) -> SenderKeys:
         """Return what the journal calls these counters of a sender."""
         groups = tuple([counter.group for counter in counters])
         shape = self._shapes.get(groups)
         if shape is None:
             shape = self._shapes[groups] = Shape(tuple([counter.key for counter in counters]))
-        return SenderKeys(counters, sender, shape)
+        return SenderKeys(definition, shape)
+
+    def later_keys(self, keys: SenderKeys, counters: tuple[Counter, ...]) -> SenderKeys:
+        """Return the same for counters that have gone on since they had other keys."""
+        shape = self._later_shapes.get(keys.shape)
+        if shape is not None:
+            return SenderKeys(keys.definition, shape)
+        found = self.keys(counters, keys.definition)
+        self._later_shapes[keys.shape] = found.shape
+        return found
 
     def limit(self, name: LimitName, sender: Sender) -> Limit | None:
         """Return the limit in force: for most senders that of everyone."""

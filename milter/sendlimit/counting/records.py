@@ -2,38 +2,100 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol
 
-from sendlimit.counting.journal_segment import packed_keys, packed_shape, packed_subjects
-from sendlimit.rules.limit import Charge
+from sendlimit.counting.journal_segment import packed_keys, packed_sender, packed_shape
+from sendlimit.rules.limit import Charge, Scope, subject_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from sendlimit.counting.counter import Counter
     from sendlimit.rules.limit import CounterKey
     from sendlimit.rules.mailbox import Sender
 
 
-class RecordKeys:
-    """Counters that the same amount is added to; belongs to what charges them, such as a plan.
+class Definition(ABC):
+    """What the journal writes once a segment, and notes here where. Used under the journal's mutex.
 
-    The journal writes them once a segment and notes here where. Used under the journal's mutex.
+    Attributes:
+        use: the use of a segment that has it.
+        place: where; of a shape its number.
+    """
+
+    __slots__ = ("place", "use")
+
+    def __init__(self) -> None:
+        self.use: object = None
+        self.place = 0
+
+    @abstractmethod
+    def packed(self) -> bytes:
+        """Return it as the journal has it."""
+
+
+class Shape(Definition):
+    """The counters of one mailbox, of which others have the same but for their subjects.
+
+    Args:
+        keys: the counters.
+    """
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: tuple[CounterKey, ...]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def keys_of(self, sender: Sender) -> tuple[CounterKey, ...]:
+        """Return the counters that a sender has by this shape."""
+        return tuple(
+            [
+                key if key.scope is Scope.GLOBAL else key._replace(subject=subject)
+                for key in self._keys
+                if (subject := subject_of(key.scope, sender)) is not None
+            ]
+        )
+
+    def packed(self) -> bytes:
+        """Return it as the journal has it."""
+        return packed_shape(self._keys)
+
+
+class SenderDefinition(Definition):
+    """A sender; belongs to its plan.
+
+    Attributes:
+        sender: who.
+    """
+
+    __slots__ = ("sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        super().__init__()
+        self.sender = sender
+
+    def packed(self) -> bytes:
+        """Return it as the journal has it."""
+        return packed_sender(*self.sender)
+
+
+class RecordKeys(Definition):
+    """Counters that the same amount is added to, as a definition of their own.
 
     Args:
         keys: the counters, at most one of each limit's name and the latch.
 
     Attributes:
-        shape: what is written before, once a segment; None: nothing.
+        added_to: where the journal has them, in the use of a segment that `use` says.
     """
 
-    __slots__ = ("_keys", "position", "shape", "use")
+    __slots__ = ("_keys", "added_to")
 
-    def __init__(self, keys: tuple[CounterKey, ...] = (), shape: Shape | None = None) -> None:
+    def __init__(self, keys: tuple[CounterKey, ...] = ()) -> None:
+        super().__init__()
         self._keys = keys
-        self.shape = shape
-        self.use: object = None
-        self.position = 0
+        self.added_to = 0
 
     @property
     def keys(self) -> tuple[CounterKey, ...]:
@@ -42,48 +104,32 @@ class RecordKeys:
 
     def packed(self) -> bytes:
         """Return them as the journal has them."""
-        return packed_keys(self._keys)
+        return packed_keys(self.keys)
 
     def charges(self, amount: int) -> tuple[Charge, ...]:
         """Return this amount for each."""
         return tuple([Charge(key, amount) for key in self.keys])
 
 
-class Shape(RecordKeys):
-    """The counters of one mailbox, of which others have the same but for their subjects."""
-
-    __slots__ = ()
-
-    def packed(self) -> bytes:
-        """Return the shape as the journal has it."""
-        return packed_shape(self._keys)
-
-
 class SenderKeys(RecordKeys):
     """Counters of one sender in memory; their keys are seldom asked for.
 
-    Args:
-        counters: those of its mailbox, its domain and the server.
-        sender: whose.
-        shape: of these counters.
+    Attributes:
+        definition: whose.
+        shape: of its counters.
     """
 
-    __slots__ = ("_counters", "_sender")
+    __slots__ = ("definition", "shape")
 
-    def __init__(self, counters: tuple[Counter, ...], sender: Sender, shape: Shape) -> None:
-        super().__init__((), shape)
-        self._counters = counters
-        self._sender = sender
+    def __init__(self, definition: SenderDefinition, shape: Shape) -> None:
+        super().__init__()
+        self.definition = definition
+        self.shape = shape
 
     @property
     def keys(self) -> tuple[CounterKey, ...]:
         """The counters."""
-        return tuple([counter.key for counter in self._counters])
-
-    def packed(self) -> bytes:
-        """Return them as the journal has them, behind their shape."""
-        position = 0 if self.shape is None else self.shape.position
-        return packed_subjects(position, *self._sender)
+        return self.shape.keys_of(self.definition.sender)
 
 
 class Records(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from sendlimit.rules.decision import LimitUsage, amount_at_end
+from sendlimit.counting.records import SenderDefinition
+from sendlimit.counting.reservation import Reservation
 from sendlimit.rules.limit import (
     EXTERNAL,
     RECIPIENTS_PER_MESSAGE,
@@ -22,72 +23,12 @@ if TYPE_CHECKING:
     from sendlimit.counting.counter import Counter
     from sendlimit.counting.counters import Counters
     from sendlimit.counting.plan_maker import PlanMaker
-    from sendlimit.counting.records import RecordKeys
+    from sendlimit.counting.records import RecordKeys, SenderKeys
+    from sendlimit.counting.reservation import EndLimit
     from sendlimit.counting.step_window import StepWindow
-    from sendlimit.rules.decision import Decision, Request
-    from sendlimit.rules.limit import Limit
+    from sendlimit.rules.decision import Request
     from sendlimit.rules.mailbox import Sender
     from sendlimit.rules.plan import Plan
-    from sendlimit.rules.window import Period
-
-
-class Reservation:
-    """A mail that was let through at MAIL: what is given back when the mail ends in any other way than being sent.
-
-    Never changed: mails that were charged by the same plan in the same steps share one.
-
-    Args:
-        charges: what a batch has reserved.
-        ends: limits that are looked at when the mail ends, with what was used of them; those that
-            are not in the decision.
-
-    Attributes:
-        sender: whose mail.
-        at: the moment of MAIL, or the first that the plan holds for; a booking goes to this period.
-        decision: None when nothing could be decided in time.
-        keys: what it was charged to from memory; None: by a batch, or not at all.
-    """
-
-    __slots__ = ("_charges", "_ends", "at", "decision", "keys", "sender")
-
-    def __init__(  # noqa: PLR0913 - the last two by name
-        self,
-        sender: Sender,
-        at: int,
-        decision: Decision | None,
-        charges: tuple[Charge, ...] = (),
-        *,
-        keys: RecordKeys | None = None,
-        ends: tuple[tuple[EndLimit, int], ...] = (),
-    ) -> None:
-        self.sender = sender
-        self.at = at
-        self.decision = decision
-        self.keys = keys
-        self._charges = charges
-        self._ends = ends
-
-    @property
-    def recipient_usage(self) -> tuple[LimitUsage, ...]:
-        """The limits that are looked at when the mail ends, and what was used of them at MAIL (R9)."""
-        if self.decision is None:
-            return ()
-        return (
-            *[LimitUsage(end.limit, end.key, used, end.period) for end, used in self._ends],
-            *self.decision.recipient_usage,
-        )
-
-    def has_room(self, recipients: int, external: int) -> bool:
-        """Say whether it is plain that so many recipients pass none of these limits."""
-        for end, used in self._ends:
-            if used + amount_at_end(end.limit.name.unit, recipients, external) > end.limit.max:
-                return False
-        return self.decision is None or not self.decision.recipient_usage
-
-    @property
-    def charges(self) -> tuple[Charge, ...]:
-        """What is reserved."""
-        return self._charges if self.keys is None else self.keys.charges(1)
 
 
 class SenderPlan:
@@ -116,12 +57,17 @@ class SenderPlan:
 
     __slots__ = (
         "_bound",
+        "_definition",
         "_ends_are_known",
         "_granted",
+        "_has_steps_at_end",
         "_maker",
         "_may_be_quick",
+        "_own_limited",
+        "_own_steps",
         "_plan",
         "_sender",
+        "_shared_steps",
         "at_end",
         "checked",
         "ends",
@@ -141,8 +87,11 @@ class SenderPlan:
         self.periods = maker.periods
         self.ends = bound.ends
         self._bound = bound
+        self._shared_steps = maker.shared_steps(sender)
+        self._own_steps = maker.own_steps(sender)
         self._ends_are_known = True
         self._sender = sender
+        self._definition = SenderDefinition(sender)
         self._maker = maker
         self._plan: Plan | None = None
         granted = maker.granted
@@ -153,27 +102,47 @@ class SenderPlan:
         self._may_be_quick = (per_message is None or per_message.max > 0) and maker.limit(
             SUSPENSION, sender
         ) is None
-        self.go_on(maker)
+        self._join(maker)
+        self._begin(maker, maker.keys(self.messages, self._definition))
 
     def go_on(self, maker: PlanMaker) -> None:
         """Count in the steps that the maker knows of; the other counters stay."""
-        bound = self._bound
-        shared, own = maker.steps(self._sender)
-        at_end = bound.at_end + shared.at_end + own.at_end
+        shared, before = maker.shared_steps(self._sender), self._shared_steps
+        self._shared_steps = shared
+        is_other = shared.messages != before.messages or shared.at_end != before.at_end
+        if maker.follows(self._maker):
+            is_other |= maker.go_on(self._own_steps)
+        else:
+            self._own_steps = maker.own_steps(self._sender)
+            is_other = True
+        if is_other or self._has_steps_at_end:
+            self._join(maker)
+        self._begin(maker, maker.later_keys(self.message_keys, self.messages))
+
+    def _join(self, maker: PlanMaker) -> None:
+        """Take the counters of the periods and those of the running steps together."""
+        bound, shared, own = self._bound, self._shared_steps, self._own_steps
+        of_messages = [step.counter for step in own if step.is_of_messages]
+        steps_at_end = (*shared.at_end, *[one.counter for one in own if not one.is_of_messages])
+        at_end = bound.at_end + steps_at_end
+        self._has_steps_at_end = bool(steps_at_end)
+        self._own_limited = tuple([step for step in own if step.is_limited])
+        self.messages = (*bound.messages, *shared.messages, *of_messages, maker.latch)
+        self.at_end = _by_unit(at_end, self._definition, maker) if at_end else ()
+        of_steps = [step.counter for step in self._own_limited]
+        self.limited = (*bound.limited, *shared.limited, *of_steps)
+
+    def _begin(self, maker: PlanMaker, message_keys: SenderKeys) -> None:
+        """Hold for the moments of a maker."""
         self.since = maker.since
         self.until = maker.until
-        self.messages = (*bound.messages, *shared.messages, *own.messages, maker.latch)
-        self.at_end = _by_unit(at_end, self._sender, maker) if at_end else ()
-        self.checked = bound.checked
-        self.limited = bound.limited + shared.limited + own.limited
-        self.rolling = shared.rolling + own.rolling
-        self.message_keys = maker.keys(self.messages, self._sender)
+        self.checked = self._bound.checked
+        self.rolling = self._shared_steps.rolling + self._own_limited
         self.knows = self.quick = False
+        self.message_keys = message_keys
+        self.reservation = Reservation(self._sender, maker.since, self._granted, keys=message_keys)
         self._maker = maker
         self._plan = None
-        self.reservation = Reservation(
-            self._sender, maker.since, self._granted, keys=self.message_keys
-        )
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -193,6 +162,12 @@ class SenderPlan:
             for counter in group:
                 if counter.group.name.scope is Scope.MAILBOX:
                     counters.rest(counter)
+
+    def sum_anew(self) -> None:
+        """Ask for the other steps of rolling windows again with the next mail (R19)."""
+        for window in self.rolling:
+            window.sum_anew()
+            self.knows = False
 
     def is_known(self) -> bool:
         """Say whether all that a decision depends on is in memory; notes it, and whether it may be quick."""
@@ -257,24 +232,6 @@ class SenderPlan:
         return usage
 
 
-class EndLimit(NamedTuple):
-    """A limit that is looked at when a mail ends: on recipients, or on external mail.
-
-    Attributes:
-        limit: the limit.
-        counter: in memory.
-        key: of the counter.
-        period: the running one.
-        most: up to how much used nothing is refused or told.
-    """
-
-    limit: Limit
-    counter: Counter
-    key: CounterKey
-    period: Period
-    most: int
-
-
 class ChargedAtEnd(NamedTuple):
     """Counters that the same amount is added to at the end of a mail."""
 
@@ -306,14 +263,14 @@ class Bound(NamedTuple):
 
 
 def _by_unit(
-    at_end: Iterable[Counter], sender: Sender, maker: PlanMaker
+    at_end: Iterable[Counter], definition: SenderDefinition, maker: PlanMaker
 ) -> tuple[ChargedAtEnd, ...]:
     by_unit: dict[Unit, list[Counter]] = {}
     for counter in at_end:
         by_unit.setdefault(counter.group.name.unit, []).append(counter)
     return tuple(
         [
-            ChargedAtEnd(unit, (charged := tuple(counters)), maker.keys(charged, sender))
+            ChargedAtEnd(unit, (charged := tuple(counters)), maker.keys(charged, definition))
             for unit, counters in by_unit.items()
         ]
     )

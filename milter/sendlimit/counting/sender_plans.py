@@ -60,6 +60,7 @@ class SenderPlans:
         self._maker: PlanMaker | None = None
         self._also: frozenset[LimitName] = frozenset()
         self._run_until = 0
+        self._raised = 0
         self._lasting: list[Period] = []
         self.adopt(settings)
 
@@ -108,6 +109,7 @@ class SenderPlans:
                 plans, at, self._plans_until, self._counters, self._settings.warn_at_percent
             )
             maker.is_late = at < self.run_since
+            maker.raised = self._raised
         plan = self.by_sender.get(sender)
         if plan is not None and maker.rolls and plan.periods == maker.periods:
             plan.go_on(maker)
@@ -127,7 +129,12 @@ class SenderPlans:
         self._maker = None
 
     def end_steps(self) -> None:
-        """Let each plan look again at the steps of rolling windows; without any they stay."""
+        """Let each plan look again at the steps of rolling windows: one has more than plans know."""
+        self._raised += 1
+        self._end_plans()
+
+    def _end_plans(self) -> None:
+        """Let each plan go on with its next mail."""
         self._maker = None
         for plan in self.by_sender.values():
             plan.until = 0
@@ -177,7 +184,7 @@ class SenderPlans:
         if self.rolls:
             # A mail that comes late may not be granted by a plan that knows of no later step.
             if lasting == self._lasting:
-                self.end_steps()
+                self._end_plans()
             else:
                 self.forget()
         self._lasting = lasting

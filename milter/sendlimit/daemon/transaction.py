@@ -29,7 +29,7 @@ from sendlimit.rules.reply import one_line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sendlimit.counting.sender_plan import Reservation
+    from sendlimit.counting.reservation import Reservation
     from sendlimit.daemon.server_state import ServerState
     from sendlimit.daemon.verdict import Answer, MacroLookup
     from sendlimit.rules.decision import Decision, LimitUsage

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendlimit.counting.counter import Counter as InMemory
+from sendlimit.counting import journal as journal_module
 from sendlimit.counting.counter import Group
 from sendlimit.counting.journal import SEGMENT_MIN, Journal, boot_id
 from sendlimit.counting.journal_segment import file_name
 from sendlimit.counting.left_journals import LeftJournal, left_journals
-from sendlimit.counting.records import RecordKeys, SenderKeys, Shape
+from sendlimit.counting.records import RecordKeys, SenderDefinition, SenderKeys, Shape
 from sendlimit.errors import JournalError
 from sendlimit.rules.limit import LATCH, CounterKey, Scope, Unit
 from sendlimit.rules.mailbox import Sender
@@ -115,15 +115,11 @@ def test_senders_of_one_shape(tmp_path: Path) -> None:
     journal = _journal(tmp_path)
     expected: Counter[CounterKey] = Counter()
     for sender in senders:
-        counters = (
-            InMemory(day, sender.mailbox, 0, known=True),
-            InMemory(domains, str(sender.domain), 0, known=True),
-        )
-        keys = SenderKeys(counters, sender, shape)
+        keys = SenderKeys(SenderDefinition(sender), shape)
         if not journal.room():
             break
         journal.add(keys, 2, NOON)
-        expected.update(dict.fromkeys((*keys.keys, LATCH), 2))
+        expected.update(dict.fromkeys(keys.keys, 2))
     journal.close()
 
     found: Counter[CounterKey] = Counter()
@@ -132,6 +128,52 @@ def test_senders_of_one_shape(tmp_path: Path) -> None:
     assert found == expected
     segments = [file.read_bytes() for file in tmp_path.iterdir()]
     assert [content.count(shape.packed()) for content in segments] == [1] * len(segments)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        pytest.param((key_of("global.recipients_per_day", "*"),), id="only the server's"),
+        pytest.param(
+            (key_of("mailbox.recipients_per_day", ""), key_of("domain.recipients_per_day", "")),
+            id="mailbox and domain",
+        ),
+    ],
+)
+def test_several_shapes(tmp_path: Path, keys: tuple[CounterKey, ...]) -> None:
+    """A sender has other counters at the end of its mail than at MAIL: each record adds to its own."""
+    sender = SenderDefinition(ALICE)
+    at_mail = SenderKeys(sender, Shape((key_of("mailbox.messages_per_day", ""), LATCH)))
+    at_end = SenderKeys(sender, Shape(keys))
+    journal = _journal(tmp_path)
+    for amount in (1, 2, 3):
+        journal.add(at_mail, 1, NOON)
+        journal.add(at_end, amount, NOON)
+    journal.close()
+
+    ((_, additions),) = _left(tmp_path).stretches(0, 100)
+    assert additions == dict.fromkeys(at_mail.keys, 3) | dict.fromkeys(at_end.keys, 6)
+    assert len(at_end.keys) == len(keys)
+
+
+def test_more_shapes_than_a_segment_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has no number left is written with all its counters; the next segment begins anew."""
+    monkeypatch.setattr(journal_module, "SHAPES_MAX", 2)
+    sender = SenderDefinition(ALICE)
+    journal = _journal(tmp_path)
+    expected: Counter[CounterKey] = Counter()
+    for hour in range(5):
+        shape = Shape((key_of("mailbox.messages_per_hour", "", NOON + hour * 3600), LATCH))
+        keys = SenderKeys(sender, shape)
+        for _ in range(2):
+            journal.add(keys, 1, NOON)
+            expected.update(keys.keys)
+    journal.close()
+
+    ((_, additions),) = _left(tmp_path).stretches(0, 100)
+    assert additions == expected
 
 
 def test_head(tmp_path: Path) -> None:

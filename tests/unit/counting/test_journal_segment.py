@@ -1,5 +1,6 @@
 """How the crash journal lies in its files: what is written is read, what is damaged is not."""
 
+import json
 import struct
 import zlib
 
@@ -12,12 +13,13 @@ from sendlimit.counting.journal_segment import (
     HEAD_BYTES,
     RECORD,
     Head,
+    added_to,
     check_word,
     file_name,
     packed_head,
     packed_keys,
+    packed_sender,
     packed_shape,
-    packed_subjects,
     padded,
     read_head,
     read_records,
@@ -51,7 +53,9 @@ def _entry(head: Head, text: bytes) -> bytes:
 @given(st.lists(_KEYS, min_size=1, max_size=5), st.lists(st.integers(-5, 2**31 - 1)))
 def test_records_come_back(keys: list[CounterKey], amounts: list[int]) -> None:
     """Whatever a subject's characters: counters, amounts, numbers and moments are read as written."""
-    entries = [RECORD.pack(amount, HEAD_BYTES, 99, check_word(_HEAD)) for amount in amounts]
+    entries = [
+        RECORD.pack(amount, added_to(HEAD_BYTES), 99, check_word(_HEAD)) for amount in amounts
+    ]
     found = [*read_records(_segment(_HEAD, _definition(_HEAD, (*keys,)), *entries), _HEAD)]
 
     assert [record.amount for record in found] == amounts
@@ -67,32 +71,67 @@ def test_a_shape_has_the_counters_of_each_mailbox(
     subjects = {Scope.MAILBOX: mailbox, Scope.DOMAIN: domain}
     expected = tuple([key._replace(subject=subjects.get(key.scope, key.subject)) for key in keys])
     shape = _entry(_HEAD, packed_shape((*keys, _ALICES)))
-    named = _entry(_HEAD, packed_subjects(HEAD_BYTES, mailbox, domain))
-    record = RECORD.pack(3, HEAD_BYTES + len(shape), 99, check_word(_HEAD))
+    named = _entry(_HEAD, packed_sender(mailbox, domain))
+    place = added_to(HEAD_BYTES + len(shape), shape=1)
+    record = RECORD.pack(3, place, 99, check_word(_HEAD))
     (found,) = read_records(_segment(_HEAD, shape, named, record), _HEAD)
 
     assert found.keys == (*expected, _ALICES._replace(subject=mailbox))
 
 
-@pytest.mark.parametrize("text", [b"[256]", b'[512,"a","b"]', b"7", b'[["mailbox"]]'])
+@pytest.mark.parametrize(
+    "text", [b"[256]", b'["a"]', b'["a","b","c"]', b"7", b'[["mailbox"]]', b"{}", b'{"shape":[1]}']
+)
 def test_a_definition_that_is_none(text: bytes) -> None:
-    """A shape that is not there, or anything else: it is damaged, and its place is named."""
+    """It is damaged, and its place is named."""
     shape = _entry(_HEAD, packed_shape([_ALICES]))
     records = read_records(_segment(_HEAD, shape, _entry(_HEAD, text)), _HEAD)
     with pytest.raises(ValueError, match=f"is damaged at byte {HEAD_BYTES + len(shape)}"):
         next(records)
 
 
-def test_a_journal_of_the_format_before() -> None:
-    """Format 1 had no shapes; what it has is read."""
+def _before(form: int, *entries: bytes) -> bytes:
+    """Return a segment of a format before."""
     head = bytearray(packed_head(_HEAD))
-    head[8] = 1
+    head[8] = form
     head[-4:] = struct.pack("<I", zlib.crc32(head[:-4]))
+    return bytes(head) + _segment(_HEAD, *entries)[len(head) :]
+
+
+@pytest.mark.parametrize("form", [1, 2])
+def test_a_journal_of_a_format_before(form: int) -> None:
+    """Format 1 had no shapes; a record had the position of its definition. What it has is read."""
     record = RECORD.pack(1, HEAD_BYTES, 99, check_word(_HEAD))
-    content = bytes(head) + _segment(_HEAD, _definition(_HEAD, (LATCH,)), record)[len(head) :]
+    content = _before(form, _definition(_HEAD, (LATCH,)), record)
 
     assert read_head(content) == _HEAD
     assert [found.keys for found in read_records(content, _HEAD)] == [(LATCH,)]
+
+
+@pytest.mark.parametrize("shape", [_ALICES, LATCH], ids=["a mailbox's", "only the server's"])
+def test_a_shape_of_format_2(shape: CounterKey) -> None:
+    """A sender had the position of its shape; one without a mailbox looked like counters."""
+    place = 0 if shape.scope is Scope.MAILBOX else "*"
+    text = json.dumps([[shape.scope, place, *shape[2:]]]).encode()
+    entry = _entry(_HEAD, text)
+    named = _entry(_HEAD, f'[{HEAD_BYTES},"b@d.test","d.test"]'.encode())
+    record = RECORD.pack(1, HEAD_BYTES + len(entry), 99, check_word(_HEAD))
+    content = _before(2, entry, named, record)
+
+    subject = "b@d.test" if shape.scope is Scope.MAILBOX else "*"
+    assert [one.keys for one in read_records(content, _HEAD)] == [
+        (shape._replace(subject=subject),)
+    ]
+
+
+def test_what_is_not_defined() -> None:
+    """A record of a shape or a sender that is not there is damaged."""
+    shape, named = _entry(_HEAD, packed_shape([_ALICES])), _entry(_HEAD, packed_sender("b", "d"))
+    behind = HEAD_BYTES + len(shape) + len(named)
+    for place in (added_to(HEAD_BYTES + len(shape), 2), added_to(HEAD_BYTES, 1), added_to(behind)):
+        record = RECORD.pack(1, place, 99, check_word(_HEAD))
+        with pytest.raises(ValueError, match=f"is damaged at byte {behind}"):
+            next(read_records(_segment(_HEAD, shape, named, record), _HEAD))
 
 
 def test_head_comes_back() -> None:
@@ -114,7 +153,7 @@ def test_head_of_another_format() -> None:
     """A journal of another release is named, so that it is not taken for one that was not begun."""
     other = bytearray(_segment(_HEAD))
     other[8] += 1
-    with pytest.raises(ValueError, match="has format 3, and this release of sendlimit reads 2"):
+    with pytest.raises(ValueError, match="has format 4, and this release of sendlimit reads 3"):
         read_head(bytes(other))
 
 
@@ -127,8 +166,8 @@ def test_what_is_no_journal() -> None:
 def test_reading_ends_at_an_earlier_use() -> None:
     """Behind the last record lies what an earlier use of the segment left: it is not read."""
     earlier = _HEAD._replace(first=1)
-    record = RECORD.pack(1, HEAD_BYTES, 99, check_word(_HEAD))
-    old = RECORD.pack(1, HEAD_BYTES, 99, check_word(earlier))
+    record = RECORD.pack(1, added_to(HEAD_BYTES), 99, check_word(_HEAD))
+    old = RECORD.pack(1, added_to(HEAD_BYTES), 99, check_word(earlier))
     content = _segment(_HEAD, _definition(_HEAD, (LATCH,)), record, old, record)
 
     assert len([*read_records(content, _HEAD)]) == 1
@@ -138,7 +177,7 @@ def test_reading_ends_at_an_earlier_use() -> None:
 def test_damage_is_named_by_its_place(entry: bytes | None) -> None:
     """A record without its definition, or a damaged definition: what came before is kept."""
     first = _definition(_HEAD, (LATCH,))
-    record = RECORD.pack(1, HEAD_BYTES, 99, check_word(_HEAD))
+    record = RECORD.pack(1, added_to(HEAD_BYTES), 99, check_word(_HEAD))
     broken = bytearray(_definition(_HEAD, (LATCH,)))
     broken[16] ^= 1
     records = read_records(_segment(_HEAD, first, record, entry or bytes(broken)), _HEAD)

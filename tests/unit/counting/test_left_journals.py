@@ -121,7 +121,7 @@ def test_damage_is_reported(tmp_path: Path, offset: int) -> None:
 
 
 def _other_format(path: Path) -> None:
-    _overwrite(path, len(MAGIC), b"\x03")
+    _overwrite(path, len(MAGIC), b"\x04")
 
 
 def _no_journal(path: Path) -> None:
@@ -154,7 +154,7 @@ def _pipe(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (_other_format, "has format 3, and this release of sendlimit reads 2: "),
+        (_other_format, "has format 4, and this release of sendlimit reads 3: "),
         (_no_journal, "is not a journal of sendlimit"),
         (_short, "is not a journal of sendlimit"),
         (_renamed, "is a copy of another journal: its name does not fit"),

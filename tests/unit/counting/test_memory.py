@@ -6,7 +6,7 @@ import pytest
 
 from sendlimit.counting.stretches import CLOSE_AT
 from sendlimit.rules.decision import Decision, Request
-from sendlimit.rules.limit import SUSPENSION, Setting
+from sendlimit.rules.limit import LATCH, SUSPENSION, Setting
 from sendlimit.rules.mailbox import Sender
 from support.counting_samples import (
     ALICE,
@@ -151,6 +151,52 @@ def test_observe_mode_asks_the_database_what_it_would_refuse() -> None:
     assert not answer.decision.refused
     assert answer.decision.exceeded is not None
     assert sole.pending() == dict.fromkeys(ALICES_MAIL, 1)
+
+
+def test_what_a_flush_returns_as_expected_changes_nothing() -> None:
+    """And what it returns otherwise is followed: a number that was changed by SQL."""
+    sole = SoleMemory(LIMIT_OF_3)
+    assert sole.send()
+    assert sole.stretches.take(1).expected == dict.fromkeys(ALICES_MAIL.keys() - {LATCH}, 1)
+    sole.memory.follow(dict.fromkeys(ALICES_MAIL.keys() - {LATCH}, 1))
+    sole.stretches.booked()
+    assert sole.counters.get(ALICES_DAY).used == 1
+    assert sole.send()
+    sole.stretches.take(2)
+    sole.memory.follow(dict.fromkeys(ALICES_MAIL.keys() - {LATCH}, 2) | {ALICES_DAY: 3})
+    sole.stretches.booked()
+    assert not sole.send()
+
+
+def test_a_number_that_was_changed_forth_and_back() -> None:
+    """The flush after next returns what was expected before memory followed: it follows that, too."""
+    sole = SoleMemory(LIMIT_OF_3)
+    assert sole.send()
+    sole.stretches.take(1)
+    assert sole.send()
+    sole.stretches.close(2)
+    sole.memory.follow({ALICES_DAY: 101})
+    sole.stretches.booked()
+    assert sole.counters.get(ALICES_DAY).used == 102
+    assert not sole.send()
+    sole.stretches.take(2)
+    sole.memory.follow({ALICES_DAY: 2})
+    sole.stretches.booked()
+    assert [sole.send(), sole.send()] == [True, False]
+
+
+def test_a_lease_that_was_lost_expects_nothing() -> None:
+    """What is pending is followed when it is in: others have counted, memory has forgotten."""
+    sole = SoleMemory(LIMIT_OF_3)
+    assert sole.send()
+    sole.take_again(alice=0)
+    sole.counters.forget(1)
+    sole.memory.begin(NOON, ())
+    sole.stretches.take(1)
+    sole.memory.follow(dict.fromkeys(ALICES_MAIL.keys() - {LATCH}, 1))
+    sole.stretches.booked()
+    counter = sole.counters.get(ALICES_DAY)
+    assert (counter.used, counter.known) == (1, True)
 
 
 def test_an_unlimited_decision_is_the_plain_one() -> None:

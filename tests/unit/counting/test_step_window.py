@@ -62,3 +62,53 @@ def test_an_object_that_is_not_known() -> None:
     counters, window = _window(Stretches())
     counters.get(_step(-24))
     assert window.used_before() is None
+
+
+def _read(counters: Counters) -> None:
+    while loading := counters.next_chunk():
+        counters.load(loading, [], more=False)
+
+
+def _go_on(counters: Counters, window: StepWindow, hours: int) -> bool:
+    period = UTC.period(named(_NAME).window, NOON + hours * _HOUR)
+    counters.run({named(_NAME): period}, 0)
+    group, *others = counters.steps(named(_NAME), period.start)
+    return window.go_on(group, OtherSteps(others, counters), counters)
+
+
+def test_a_new_step_adds_the_one_before() -> None:
+    """Without asking for the others: at most, as what leaves the window is seen where it is asked."""
+    counters, window = _window(Stretches())
+    _read(counters)
+    counters.add(_step(-20), 2)
+    assert window.used_before() == 2
+    counters.add(_step(0), 1)
+    assert not _go_on(counters, window, 2), "the same object"
+    assert (window.counter.key, window.counter.used) == (_step(2), 0)
+    assert window.used_before() == 3
+    assert not _go_on(counters, window, 10)
+    assert window.used_before() == 3
+    window.sum_anew()
+    assert window.used_before() == 1
+    assert window.usage() == {_step(0): 1}
+
+
+def test_a_step_that_is_still_in_use() -> None:
+    """A counter that is not known stays where it waits for its number; the next step has its own."""
+    counters, window = _window(Stretches())
+    first = window.counter
+    assert _go_on(counters, window, 1)
+    assert first.key == _step(0)
+    assert window.counter.key == _step(1)
+    _read(counters)
+    assert window.used_before() == 0
+
+
+def test_a_step_that_another_daemon_has_counted_in() -> None:
+    """Its clock was ahead: what is in the table counts when the step comes."""
+    counters, window = _window(Stretches())
+    while loading := counters.next_chunk():
+        rows = [(ALICE.mailbox, 2)] if loading.start == NOON + _HOUR else []
+        counters.load(loading, rows, more=False)
+    _go_on(counters, window, 1)
+    assert (window.counter.used, window.counter.known) == (2, True)

@@ -6,7 +6,7 @@ from typing import NoReturn
 import Milter
 import pytest
 
-from sendlimit.counting.sender_plan import Reservation
+from sendlimit.counting.reservation import Reservation
 from sendlimit.daemon.callbacks import Callbacks
 from sendlimit.daemon.server_state import SessionSettings
 from sendlimit.rules.mailbox import Sender

@@ -11,7 +11,7 @@ import pytest
 
 from sendlimit.counting.ledger import Ledger
 from sendlimit.counting.outage import FAULT, STUCK
-from sendlimit.counting.sender_plan import Reservation
+from sendlimit.counting.reservation import Reservation
 from sendlimit.daemon import metrics as metrics_module
 from sendlimit.daemon.metrics import Metrics
 from sendlimit.errors import (
