@@ -110,7 +110,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="one short round in under 3 minutes; docs/benchmarks.md stays as it is",
+        help="one short round in some 5 minutes; docs/benchmarks.md stays as it is",
     )
     parser.add_argument(
         "--web",
