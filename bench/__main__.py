@@ -49,6 +49,21 @@ def measure(plan: Plan) -> Results:
                 name=own.ON_MARIADB,
             )
         )
+        everything = [
+            stack.enter_context(
+                own.sendlimit_on_mariadb(
+                    folder / f"sendlimit-{database}",
+                    default,
+                    own.database(default, database),
+                    name=name,
+                    more=own.everything_on(folder / database, external=external),
+                )
+            )
+            for name, database, external in (
+                (own.NOT_EXTERNAL, "all_but_external", False),
+                (own.EVERYTHING, "everything", True),
+            )
+        ]
         contenders = [
             empty,
             stack.enter_context(own.empty(folder / "empty-direct", direct=True)),
@@ -63,21 +78,7 @@ def measure(plan: Plan) -> Results:
                     shared=True,
                 )
             ),
-            *(
-                stack.enter_context(
-                    own.sendlimit_on_mariadb(
-                        folder / f"sendlimit-{database}",
-                        default,
-                        own.database(default, database),
-                        name=name,
-                        more=own.everything_on(folder / database, external=external),
-                    )
-                )
-                for name, database, external in (
-                    (own.NOT_EXTERNAL, "all_but_external", False),
-                    (own.EVERYTHING, "everything", True),
-                )
-            ),
+            *everything,
             stack.enter_context(
                 own.sendlimit_on_sqlite(folder / "sendlimit-sqlite", name=own.ON_SQLITE)
             ),
@@ -93,7 +94,7 @@ def measure(plan: Plan) -> Results:
             comparison=comparison.compare(
                 contenders, plan, lambda: bare.update_and_commit_us(tables, plan)
             ),
-            end_to_end=endtoend.through_postfix(folder, [empty, on_mariadb], plan),
+            end_to_end=endtoend.through_postfix(folder, [empty, on_mariadb, *everything], plan),
             growth=growth.grow(folder, default, plan),
             sessions=sessions.open_sessions([empty, on_mariadb], plan),
             outage=outage.measure(folder, plan),

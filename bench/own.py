@@ -213,19 +213,20 @@ def everything_on(folder: Path, *, external: bool) -> dict[str, dict[str, object
     logins = folder / "logins"
     logins.write_text("".join(f"login{n} mbox{n:06}@dom000.test\n" for n in range(1000)))
     learned = {"times": 2, "at_least": LIMIT_PER_DAY, "at_most": LIMIT_PER_DAY}
+    mailbox = {
+        "messages_per_day": {"learned": learned},
+        "messages_per_rolling_day": LIMIT_PER_DAY,
+        "messages_per_rolling_hour": LIMIT_PER_DAY,
+        **({"external_recipients_per_day": LIMIT_PER_DAY} if external else {}),
+    }
     return {
         "limits": {
             "global": {
                 "messages_per_day": _NEVER_REACHED,
                 "messages_per_rolling_day": _NEVER_REACHED,
             },
-            "mailbox": {
-                "messages_per_day": {"learned": learned},
-                "messages_per_rolling_day": LIMIT_PER_DAY,
-                "messages_per_rolling_hour": LIMIT_PER_DAY,
-                "share_of_global_percent": 50,
-                **({"external_recipients_per_day": LIMIT_PER_DAY} if external else {}),
-            },
+            "mailbox": {**mailbox, "share_of_global_percent": 50},
+            "for": {END_TO_END_MAILBOX: {"mailbox": dict.fromkeys(mailbox, _NEVER_REACHED)}},
         },
         "identity": {
             "exempt_clients": ["10.0.0.0/8", "2001:db8::/32"],
