@@ -148,13 +148,13 @@ def goals(results: Results) -> list[Goal]:
         }  # fmt: skip
 
     def through_postfix(name: str) -> dict[str, float]:
-        pairs = {
-            words: zip(results.end_to_end[name, kept], results.end_to_end[EMPTY, kept], strict=True)
-            for words, kept in _CONNECTIONS
-        }
+        rates = results.end_to_end
         return {
-            words: statistics.median(own_rate / empty_rate for own_rate, empty_rate in pair)
-            for words, pair in pairs.items()
+            words: statistics.median(
+                own_rate / empty_rate
+                for own_rate, empty_rate in zip(rates[name, kept], rates[EMPTY, kept], strict=True)
+            )
+            for words, kept in _CONNECTIONS
         }
 
     milters = through_postfix(SENDLIMIT)

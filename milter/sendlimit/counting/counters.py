@@ -230,14 +230,16 @@ class Counters:
         group = self.group(LimitName(scope, unit, window), start)
         counter = group.counters.get(subject)
         pending = counter.pending if counter is not None else 0
-        before = self.used_in(group, subject)
-        if used + pending != before:
-            self._stretches.expect_nothing()
-            self.steps_raised |= group.is_step and used + pending > before
+        if group.is_step:
+            self.steps_raised |= used + pending > self.used_in(group, subject)
         if counter is not None:
+            if counter.known and counter.used != used + pending:
+                self._stretches.expect_nothing()
             counter.used = used + pending
             counter.known = True
             return
+        if group.idle.get(subject, used) != used:
+            self._stretches.expect_nothing()
         if subject not in group.idle:
             if group.is_step and group.complete and not used:
                 return

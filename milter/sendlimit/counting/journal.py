@@ -142,7 +142,7 @@ class Journal:
         if keys.use is not self._use:
             self._define(keys)
         offset = self._offset
-        _pack_into(self._map, offset, amount, keys.added_to, at, self._check)
+        _pack_into(self._map, offset, amount, keys.place, at, self._check)
         self._offset = offset + 16
         self.number += 1
 
@@ -249,16 +249,16 @@ class Journal:
             if shape.use is not use and self._shapes < SHAPES_MAX:
                 self._write(shape)
                 self._shapes += 1
-                shape.place = self._shapes
+                shape.place = added_to(0, self._shapes)
             if shape.use is use:
                 if sender.use is not use:
                     sender.place = self._write(sender)
-                keys.added_to = added_to(sender.place, shape.place)
+                keys.place = sender.place | shape.place
                 return
-        keys.added_to = added_to(self._write(keys))
+        keys.place = self._write(keys)
 
     def _write(self, definition: Definition) -> int:
-        """Write a definition; return where it stands."""
+        """Write a definition; return where it stands, as a record has it."""
         text = definition.packed()
         offset = self._offset
         begin = offset + RECORD.size
@@ -266,7 +266,7 @@ class Journal:
         _pack_into(self._map, offset, DEFINITION, zlib.crc32(text), len(text), self._check)
         self._offset = begin + padded(len(text))
         definition.use = self._use
-        return offset
+        return added_to(offset)
 
 
 class _Segment:

@@ -197,9 +197,7 @@ def read_records(content: bytes, head: Head) -> Iterator[Record]:
         try:
             if amount == DEFINITION:
                 text = content[offset + RECORD.size : offset + RECORD.size + third]
-                if zlib.crc32(text) != second:
-                    raise ValueError  # noqa: TRY301 - named below, as all that can't be read
-                definitions.read(text, offset)
+                definitions.read(text, second, offset)
                 offset += RECORD.size + padded(third)
                 continue
             keys = definitions.keys(second)
@@ -223,12 +221,14 @@ class _Definitions:
         self._senders: dict[int, list[str]] = {}
         self._shapes: dict[int, list[list[Any]]] = {}
 
-    def read(self, text: bytes, offset: int) -> None:
+    def read(self, text: bytes, crc: int, offset: int) -> None:
         """Read a definition.
 
         Raises:
             ValueError, TypeError, LookupError: it is none.
         """
+        if zlib.crc32(text) != crc:
+            raise ValueError("is not what was written")
         found: Any = json.loads(text.decode("utf-8", "surrogatepass"))
         if self._form < FORMAT:
             self._read_before(found, offset)

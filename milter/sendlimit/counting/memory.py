@@ -102,7 +102,7 @@ class Memory:
             return self._look_closer(plan, sender, at)
         for counter, look_from in plan.checked:
             if counter.used >= look_from:
-                plan.sum_anew()
+                plan.sum_anew(counter)
                 return self._look_closer(plan, sender, at)
         reservation = plan.reserved(at) if plan.ends else plan.reservation
         if reservation is None:

@@ -152,7 +152,16 @@ class PlanMaker:
 
     def own_steps(self, sender: Sender) -> tuple[StepWindow, ...]:
         """Return a sender's own rolling windows."""
-        return tuple([self._window(sender, one) for one in self._steps.own])
+        return tuple(
+            [
+                self._window(
+                    one,
+                    self._counters.of(one.group, sender.mailbox),
+                    self.limit(one.name, sender),
+                )
+                for one in self._steps.own
+            ]
+        )
 
     def go_on(self, windows: Sequence[StepWindow]) -> bool:
         """Have the windows of own_steps() count in the steps that this maker knows of.
@@ -173,9 +182,7 @@ class PlanMaker:
             and not (self.is_late or other.is_late)
         )
 
-    def _window(self, sender: Sender, one: _Counted) -> StepWindow:
-        counter = self._counters.of(one.group, sender.mailbox)
-        limit = self.limit(one.name, sender)
+    def _window(self, one: _Counted, counter: Counter, limit: Limit | None) -> StepWindow:
         look_from = None
         if limit is not None and one.name.unit is Unit.MESSAGES:
             look_from = _look_from(limit.max, self._warn_at_percent)
@@ -200,7 +207,8 @@ class PlanMaker:
         rolling: list[StepWindow] = []
         ends: list[EndLimit] = []
         is_like_everyone = not (self._learned or self._is_exception(sender))
-        for name, period, group, others, everyone in counted:
+        for one in counted:
+            name, period, group, _, everyone = one
             is_own = name.scope is Scope.MAILBOX
             subject = sender.mailbox if is_own else subject_of(name.scope, sender)
             if subject is None:
@@ -212,11 +220,11 @@ class PlanMaker:
             if limit is None:
                 continue
             limited.append(counter)
-            look_from = _look_from(limit.max, self._warn_at_percent)
             if group.is_step:
-                look = look_from if is_of_messages else None
-                rolling.append(StepWindow(counter, others, look))
-            elif is_of_messages:
+                rolling.append(self._window(one, counter, limit))
+                continue
+            look_from = _look_from(limit.max, self._warn_at_percent)
+            if is_of_messages:
                 checked.append((counter, look_from))
             else:
                 ends.append(EndLimit(limit, counter, counter.key, period, look_from))

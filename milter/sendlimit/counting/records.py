@@ -20,7 +20,7 @@ class Definition(ABC):
 
     Attributes:
         use: the use of a segment that has it.
-        place: where; of a shape its number.
+        place: its part of what a record is added to: where it stands, or the number of a shape.
     """
 
     __slots__ = ("place", "use")
@@ -86,16 +86,13 @@ class RecordKeys(Definition):
     Args:
         keys: the counters, at most one of each limit's name and the latch.
 
-    Attributes:
-        added_to: where the journal has them, in the use of a segment that `use` says.
     """
 
-    __slots__ = ("_keys", "added_to")
+    __slots__ = ("_keys",)
 
     def __init__(self, keys: tuple[CounterKey, ...] = ()) -> None:
         super().__init__()
         self._keys = keys
-        self.added_to = 0
 
     @property
     def keys(self) -> tuple[CounterKey, ...]:

@@ -163,11 +163,12 @@ class SenderPlan:
                 if counter.group.name.scope is Scope.MAILBOX:
                     counters.rest(counter)
 
-    def sum_anew(self) -> None:
-        """Ask for the other steps of rolling windows again with the next mail (R19)."""
+    def sum_anew(self, counter: Counter) -> None:
+        """Ask for the other steps again with the next mail, if this is the running one of a window (R19)."""
         for window in self.rolling:
-            window.sum_anew()
-            self.knows = False
+            if window.counter is counter:
+                window.sum_anew()
+                self.knows = False
 
     def is_known(self) -> bool:
         """Say whether all that a decision depends on is in memory; notes it, and whether it may be quick."""

@@ -83,6 +83,20 @@ def test_a_chunk_fills_only_what_is_absent() -> None:
     assert (unknown.used, unknown.known) == (12, True)
 
 
+def test_a_chunk_changes_nothing_that_was_known() -> None:
+    """What is expected of pending counters stays expected; a number that was changed by SQL ends that."""
+    held = _Held()
+    held.run(NOON)
+    held.counters.follow(ALICES_DAY, 7)
+    held.counters.add(ALICES_DAY, 1)
+    held.stretches.close(1)
+    held.load(alice=7, bob=10)
+    assert held.stretches.take(1).expected == {ALICES_DAY: 8}
+    held.counters.follow(_BOBS_DAY, 11)
+    assert held.stretches.in_flight is not None
+    assert held.stretches.in_flight.expected == {}
+
+
 def test_a_chunk_of_an_earlier_lease_is_dropped() -> None:
     """The lease was lost and taken again while it was read: others may have counted."""
     held = _Held()
